@@ -1,0 +1,87 @@
+"""Records packed into one archive, to be carried from the machine that trained to the repository."""
+
+import tempfile
+import zipfile
+from collections.abc import Collection
+from pathlib import Path
+
+from softlabels import records
+from softlabels.checkpoint import write_atomically
+from softlabels.errors import RecordError
+
+_SUFFIXES = (".json", ".npz", ".features.npz")
+_LARGEST = 64 << 20  # bytes of one member; a record's arrays are well below
+
+
+def export(path: Path, ids: Collection[str] | None = None, features: bool = False) -> int:
+    """Pack records (all at hand, or those of `ids`) into a zip file; returns how many.
+
+    Raises
+    ------
+    RecordError
+        If none of the chosen runs has a record.
+    """
+    chosen = [r for r in records.everything() if ids is None or r.id in ids]
+    if not chosen:
+        raise RecordError("none of the chosen runs has a record here; train them first (softlabels train)")
+    suffixes = _SUFFIXES if features else _SUFFIXES[:2]
+    part = path.with_name(path.name + ".partial")
+    with zipfile.ZipFile(part, "w") as archive:
+        for record in chosen:
+            for suffix in suffixes:
+                file = record.folder / f"{record.id}{suffix}"
+                if file.exists():
+                    archive.write(file, file.name)
+    part.replace(path)
+    return len(chosen)
+
+
+def load(path: Path) -> tuple[int, int]:
+    """Check every record of an archive, then add the new ones to the committed records.
+
+    Returns
+    -------
+    added, known : int
+        Records that were new, and those that were here already with the same results.
+
+    Raises
+    ------
+    RecordError
+        If the archive or a record in it is damaged, or contradicts a record that is here; then
+        nothing is added.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        _unpack(path, Path(scratch))
+        found = [records.read(file) for file in sorted(Path(scratch).glob("*.json"))]
+        if not found:
+            raise RecordError(f"{path}: no records in it")
+        for record in found:
+            record.arrays()
+        fresh = [record for record in found if not _known(record)]
+        for record in fresh:
+            records.publish(record, features=True)
+    return len(fresh), len(found) - len(fresh)
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                plain = "/" not in member.filename and member.filename.endswith(_SUFFIXES)
+                if not plain or "\\" in member.filename or member.file_size > _LARGEST:
+                    raise RecordError(f"{path}: {member.filename!r} is not a file of a record")
+                write_atomically(folder / member.filename, archive.read(member))
+    except (OSError, zipfile.BadZipFile) as error:
+        raise RecordError(f"{path}: not an archive of records ({error})") from error
+
+
+def _known(record: records.Record) -> bool:
+    here = records.published_folder() / f"{record.id}.json"
+    if not here.exists():
+        return False
+    if records.read(here).metrics != record.metrics:
+        raise RecordError(
+            f"run {record.id}: the archive's metrics differ from those of {here}; "
+            "keep one: delete the other and import again"
+        )
+    return True

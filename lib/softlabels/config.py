@@ -1,0 +1,109 @@
+"""The configuration of a run and its identity."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from softlabels.errors import ConfigError, unknown
+
+LABELS = ("hard", "soft", "sampled")
+SCHEDULES = ("constant", "cosine", "one-cycle", "warm-restarts")
+AUGMENTATIONS = ("none", "flips-turns", "flips-turns-colour-zoom", "crop-flip")
+SELECTIONS = ("loss", "last")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that gives a run its meaning; two runs with equal configurations are the same run.
+
+    Neither the device nor the folder the data came from belongs here: the record keeps them.
+    """
+
+    dataset: str = "synthetic"  # a name that `datasets.load` takes
+    image_size: int = 64  # pixels
+    limit: int = 0  # use the first so many images only; 0: all
+    data_seed: int = 0  # of a generated dataset
+    label: str = "soft"  # hard: majority vote; soft: distribution; sampled: one annotation an image
+    annotations: int = 0  # annotations kept per training image; 0: all
+    smoothing: float = 0.0  # label smoothing ε
+    temperature: float = 1.0  # of the training labels
+    network: str = "resnet9"  # one of models.NETWORKS
+    pretrained: bool = False  # start from ImageNet weights
+    dropout: float = 0.0  # before the classifying layer
+    epochs: int = 15
+    batch_size: int = 128
+    lr: float = 0.05  # peak learning rate of SGD
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    schedule: str = "one-cycle"
+    balanced: bool = False  # weight classes by inverse frequency
+    augmentation: str = "flips-turns"
+    select: str = "loss"  # test the epoch with the least validation loss, or the last one
+    seed: int = 0  # draws the 60/20/20 split, the initial weights, order, augmentation, ties
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            object.__setattr__(self, f.name, _typed(f.name, f.type, getattr(self, f.name)))
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise unknown(name, getattr(self, name), known)
+        for name, (low, high) in _RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                raise ConfigError(f"{name} must lie in [{low}, {high}], not {getattr(self, name)}")
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> Self:
+        """Build a configuration; an unknown field raises `ConfigError` naming the nearest known one."""
+        known = [f.name for f in fields(cls)]
+        for name in settings:
+            if name not in known:
+                raise unknown("setting", name, known)
+        return cls(**settings)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some settings changed; unknown names raise as in `from_dict`."""
+        return self.from_dict({**asdict(self), **changes})
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings, in the order of their declaration."""
+        return asdict(self)
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits, from the settings that differ from their defaults.
+
+        Leaving defaults out lets a later version add settings without renaming every earlier run;
+        it also means that a default, once released, must never change.
+        """
+        default = {f.name: f.default for f in fields(self)}
+        meaning = {k: v for k, v in self.to_dict().items() if v != default[k]}
+        canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+_CHOICES = {"label": LABELS, "schedule": SCHEDULES, "augmentation": AUGMENTATIONS, "select": SELECTIONS}
+_RANGES: dict[str, tuple[float, float]] = {
+    "image_size": (8, 4096),
+    "limit": (0, 10**9),
+    "annotations": (0, 10**6),
+    "smoothing": (0, 1),
+    "temperature": (1e-3, 1e3),
+    "dropout": (0, 0.99),
+    "epochs": (1, 10**5),
+    "batch_size": (2, 10**5),
+    "lr": (1e-12, 1e3),
+    "momentum": (0, 0.9999),
+    "weight_decay": (0, 10),
+    "seed": (0, 2**31),
+    "data_seed": (0, 2**31),
+}
+
+
+def _typed(name: str, kind: Any, value: Any) -> Any:
+    """Return `value` as its declared type, so that 1 and 1.0 give one id; reject what does not fit."""
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise ConfigError(f"{name} must be {kind.__name__}, not {value!r}")
+    return value

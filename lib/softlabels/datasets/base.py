@@ -1,0 +1,116 @@
+"""The one shape that all datasets have."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from softlabels.errors import DataError
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Single judgements: annotator ``annotator[i]`` gave image ``image[i]`` the class ``label[i]``.
+
+    All three are int64 ``[M]``; ``image`` and ``label`` index the dataset's images and classes.
+    """
+
+    image: np.ndarray
+    annotator: np.ndarray
+    label: np.ndarray
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a dataset comes from: name, licence, variant, and the SHA-256 of its decoded content."""
+
+    name: str
+    licence: str
+    variant: str
+    sha256: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images with what people said about them.
+
+    Attributes
+    ----------
+    name : str
+        The name that `load` takes, as it stands in every table.
+    images : uint8 [N, H, W, C]
+        Memory-mapped when large.
+    counts : float32 [N, K]
+        Annotations per class; for generated data the exact distribution.
+    classes : tuple of K str
+    source : Source
+    annotations : Annotations or None
+        Single judgements, where they are published.
+    truth : int64 [N] or None
+        The dataset's own label, where it has one beside the annotations.
+    ids : int64 [N]
+        Image ids, stable across variants of the same dataset.
+    splits : dict of str to int64 arrays
+        Official splits, where there are any.
+    factors : dict of str to float32 [N]
+        What a generator knows beyond the label, e.g. hue and axis ratio.
+    """
+
+    name: str
+    images: np.ndarray
+    counts: np.ndarray
+    classes: tuple[str, ...]
+    source: Source
+    ids: np.ndarray
+    annotations: Annotations | None = None
+    truth: np.ndarray | None = None
+    splits: dict[str, np.ndarray] = field(default_factory=dict)
+    factors: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n, k = self.counts.shape
+        if len(self.images) != n or len(self.ids) != n:
+            raise DataError(
+                f"{self.name}: {len(self.images)} images, {n} rows of counts, {len(self.ids)} ids"
+            )
+        if k != len(self.classes):
+            raise DataError(
+                f"{self.name}: counts have {k} columns, but there are {len(self.classes)} classes"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def first(self, n: int) -> "Dataset":
+        """Return the first `n` images as a dataset of its own (annotations and splits cut to match)."""
+        if not 0 < n < len(self):
+            return self
+        kept = self.annotations
+        if kept is not None:
+            inside = kept.image < n
+            kept = Annotations(kept.image[inside], kept.annotator[inside], kept.label[inside])
+        return Dataset(
+            name=self.name,
+            images=self.images[:n],
+            counts=self.counts[:n],
+            classes=self.classes,
+            source=self.source,
+            ids=self.ids[:n],
+            annotations=kept,
+            truth=None if self.truth is None else self.truth[:n],
+            splits={name: rows[rows < n] for name, rows in self.splits.items()},
+            factors={name: values[:n] for name, values in self.factors.items()},
+        )
+
+
+def checksum(*arrays: np.ndarray) -> str:
+    """SHA-256 over shape, type and bytes of each array, the same on every platform; 16 MB at a time."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape}{array.dtype.newbyteorder('<').str}".encode())
+        rows = max(1, (16 << 20) // max(1, array[:1].nbytes))
+        for start in range(0, len(array), rows):
+            block = np.ascontiguousarray(array[start : start + rows])
+            digest.update(block.astype(block.dtype.newbyteorder("<"), copy=False).tobytes())
+    return digest.hexdigest()

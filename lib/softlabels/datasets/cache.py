@@ -1,0 +1,71 @@
+"""Arrays that are made once and read often: whole or not there, checked when read, safe for two processes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from filelock import FileLock
+
+from softlabels import errors, paths
+
+T = TypeVar("T")
+
+
+def cached(name: str, read: Callable[[Path], T | None], write: Callable[[Path], None]) -> T:
+    """Return what `read` finds at a path of the cache; where that is None, `write` makes it first.
+
+    Raises
+    ------
+    DataError
+        What was written cannot be read back.
+    """
+    folder = paths.cache() / "datasets"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.npy"
+    with FileLock(folder / f"{name}.lock"):
+        found = read(path)
+        if found is None:
+            write(path)
+            found = read(path)
+    if found is None:
+        raise errors.DataError(
+            f"{path}: expected the arrays just written, found others; check the disk or move SOFTLABELS_CACHE"
+        )
+    return found
+
+
+def read_array(path: Path) -> np.ndarray | None:
+    """Return the array at `path`, memory-mapped, or None where it is absent, cut off or no array."""
+    try:
+        return np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write an array whole or not at all."""
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_checksum(path: Path) -> str | None:
+    """Return the checksum kept beside the array at `path`, or None."""
+    try:
+        found = json.loads(path.with_suffix(".json").read_text())["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def write_checksum(path: Path, sha256: str) -> None:
+    """Keep a checksum beside the array at `path`."""
+    part = path.with_suffix(".json.part")
+    part.write_text(json.dumps({"sha256": sha256}))
+    part.replace(path.with_suffix(".json"))

@@ -1,0 +1,259 @@
+"""CIFAR-10 with the votes of CIFAR-10H (Peterson et al. 2019), lossless and as a JPEG copy.
+
+A dataset's name says which images it has, never where they were read from: the archive and the lossless
+PNGs give the same pixels, and a checksum holds both to it.
+"""
+
+import hashlib
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm.auto import tqdm
+
+from softlabels import errors
+from softlabels.datasets import fetch
+from softlabels.datasets.base import Dataset, Source, checksum
+from softlabels.datasets.cache import cached, read_array, read_checksum, write_array, write_checksum
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+SIZE = 32
+N_TRAIN, N_TEST, N_LOSSLESS = 50_000, 10_000, 9_500
+LICENCE = "images: CIFAR-10 terms; votes: CC BY-NC-SA 4.0"
+URL = "https://github.com/jcpeterson/cifar-10h"
+
+# Of the bytes of test images 0-9499, uint8 [9500, 32, 32, 3], wherever they were read from.
+LOSSLESS_SHA256 = "68f1fb84343b60338d6c7ed7626f0344d953a474c8d95246a5a809ceedca4e06"
+
+# The binary form of the official archive: the same images as the Python form, without a pickle.
+ARCHIVE = "cifar10/cifar-10-binary.tar.gz"
+PNGS = "cifar10/cifar10-test-9500-png.zip"
+JPEGS = "cifar10/CIFAR-10-images-master.zip"
+TEST_LABELS = "cifar10/cifar10_test_set_original_labels.npy"
+TRAIN_LABELS = "cifar10n/cifar10n-labels.npz"
+COUNTS = "cifar10h/cifar10h-counts.npy"
+
+Decoded = tuple[np.ndarray, np.ndarray]  # images uint8 [N, 32, 32, 3], labels int64 [N]
+
+
+def load_10h(image_size: int | None = None) -> Dataset:
+    """Return CIFAR-10H: all 10,000 CIFAR-10 test images and people's votes; ids are test indices.
+
+    Raises
+    ------
+    ConfigError
+        An image size other than 32.
+    DataError, DataUnavailable
+        As for `fetch`.
+    """
+    _check_size("cifar10h", image_size)
+    images, truth = _decoded("cifar10h", N_TEST, _from_archive)
+    return _dataset("cifar10h", images, truth, _votes(), "CIFAR-10 test images, lossless")
+
+
+def load_10h_9500(image_size: int | None = None) -> Dataset:
+    """Return test images 0-9499 of CIFAR-10H, pixel for pixel the same from the archive and from PNGs.
+
+    Raises
+    ------
+    ConfigError
+        An image size other than 32.
+    DataError, DataUnavailable
+        As for `fetch`.
+    """
+    _check_size("cifar10h-9500", image_size)
+    images, truth = _decoded("cifar10h-9500", N_LOSSLESS, _lossless)
+    votes = _votes()[:N_LOSSLESS]
+    return _dataset("cifar10h-9500", images, truth, votes, "CIFAR-10 test images 0-9499, lossless")
+
+
+def load_jpeg(image_size: int | None = None) -> Dataset:
+    """Return the lossy JPEG copy of all 60,000 images: ids 0-49999 train, 50000-59999 test, original order.
+
+    The counts of test images are CIFAR-10H's votes. Train images have no votes: their count is a single
+    one, for CIFAR-10's own label. ``splits`` holds the rows of "train" and "test".
+
+    Raises
+    ------
+    ConfigError
+        An image size other than 32.
+    DataError, DataUnavailable
+        As for `fetch`.
+    """
+    _check_size("cifar10-jpeg", image_size)
+    images, truth = _decoded("cifar10-jpeg", N_TRAIN + N_TEST, _from_jpegs)
+    counts = np.concatenate([np.eye(len(CLASSES), dtype=np.float32)[truth[:N_TRAIN]], _votes()])
+    variant = (
+        "lossy JPEG copy of CIFAR-10; test rows: CIFAR-10H votes, train rows: CIFAR-10's label as one vote"
+    )
+    rows = np.arange(N_TRAIN + N_TEST)
+    splits = {"train": rows[:N_TRAIN], "test": rows[N_TRAIN:]}
+    return _dataset("cifar10-jpeg", images, truth, counts, variant, splits)
+
+
+def _check_size(name: str, image_size: int | None) -> None:
+    if image_size not in (None, SIZE):
+        raise errors.ConfigError(f"{name}: image_size: expected {SIZE} (or None), found {image_size!r}")
+
+
+def _dataset(
+    name: str,
+    images: np.ndarray,
+    truth: np.ndarray,
+    counts: np.ndarray,
+    variant: str,
+    splits: dict[str, np.ndarray] | None = None,
+) -> Dataset:
+    return Dataset(
+        name=name,
+        images=images,
+        counts=counts,
+        classes=CLASSES,
+        source=Source(name, LICENCE, variant, checksum(images, counts, truth), URL),
+        ids=np.arange(len(images)),
+        truth=truth,
+        splits=splits or {},
+    )
+
+
+def _votes() -> np.ndarray:
+    """CIFAR-10H votes in test order, float32 ``[10000, 10]``."""
+    return _array(COUNTS, (N_TEST, len(CLASSES))).astype(np.float32)
+
+
+def _array(key: str, shape: tuple[int, ...]) -> np.ndarray:
+    path = fetch.fetch(key)
+    array = np.load(path, allow_pickle=False)
+    if array.shape != shape:
+        raise errors.DataError(f"{path}: expected shape {shape}, found {array.shape}; replace the file")
+    return array
+
+
+def _decoded(name: str, n_images: int, decode: Callable[[], Decoded]) -> Decoded:
+    """Images (memory-mapped) and labels from the cache; decoded where absent or damaged."""
+    return cached(
+        name,
+        read=lambda path: _read(path, n_images),
+        write=lambda path: _write(path, *_checked(name, *decode())),
+    )
+
+
+def _read(path: Path, n_images: int) -> Decoded | None:
+    images, labels = read_array(path), read_array(path.with_suffix(".labels.npy"))
+    if images is None or labels is None or len(images) != n_images:
+        return None
+    return (images, np.array(labels)) if checksum(images, labels) == read_checksum(path) else None
+
+
+def _write(path: Path, images: np.ndarray, labels: np.ndarray) -> None:
+    write_array(path, images)
+    write_array(path.with_suffix(".labels.npy"), labels)
+    write_checksum(path, checksum(images, labels))
+
+
+def _checked(name: str, images: np.ndarray, labels: np.ndarray) -> Decoded:
+    """Hold lossless images to the published pixels."""
+    found = hashlib.sha256(images[:N_LOSSLESS].tobytes()).hexdigest()
+    if name != "cifar10-jpeg" and found != LOSSLESS_SHA256:
+        raise errors.DataError(
+            f"{name}: expected pixels 0-9499 with SHA-256 {LOSSLESS_SHA256}, found {found}; replace "
+            f"{ARCHIVE} or {PNGS} in the data folder"
+        )
+    return images, labels
+
+
+def _lossless() -> Decoded:
+    """Test images 0-9499 from the archive where it is at hand, else from the PNGs, else downloaded."""
+    if fetch.at_hand(ARCHIVE) is None and fetch.at_hand(PNGS) is not None:
+        return _from_pngs()
+    images, labels = _from_archive()
+    return images[:N_LOSSLESS], labels[:N_LOSSLESS]
+
+
+def _from_archive() -> Decoded:
+    """All test images from the official archive."""
+    rows = _batches(fetch.fetch(ARCHIVE), "test_batch")
+    images = rows[:, 1:].reshape(-1, 3, SIZE, SIZE).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), rows[:, 0].astype(np.int64)
+
+
+def _batches(path: Path, *names: str) -> np.ndarray:
+    """Rows of label and planes, uint8 ``[N, 3073]``, from named files of the archive; nothing is unpacked."""
+    length = 10_000 * (1 + 3 * SIZE * SIZE)
+    parts = []
+    with tarfile.open(path, "r:gz") as archive:
+        members = {member.name: member for member in archive}
+        for name in names:
+            member = members.get(f"cifar-10-batches-bin/{name}.bin")
+            if member is None or not member.isfile() or member.size != length:
+                found = "none" if member is None else f"{member.size} bytes"
+                raise errors.DataError(
+                    f"{path}: {name}.bin: expected a file of {length} bytes, found {found}"
+                )
+            content = archive.extractfile(member)
+            assert content is not None
+            parts.append(np.frombuffer(content.read(), np.uint8).reshape(10_000, -1))
+    return np.concatenate(parts)
+
+
+def _from_pngs() -> Decoded:
+    names = [f"{i:05d}.png" for i in range(N_LOSSLESS)]
+    images = _unzip(fetch.fetch(PNGS), names)
+    return images, _array(TEST_LABELS, (N_TEST,))[:N_LOSSLESS].astype(np.int64)
+
+
+def _from_jpegs() -> Decoded:
+    """All images in the original order: file k of a class is its k-th image there."""
+    path = fetch.fetch(JPEGS)
+    labels = _labels()
+    names = [*_jpeg_names("train", labels[:N_TRAIN]), *_jpeg_names("test", labels[N_TRAIN:])]
+    return _unzip(path, names), labels
+
+
+def _jpeg_names(split: str, labels: np.ndarray) -> Iterator[str]:
+    seen = [0] * len(CLASSES)
+    for label in labels:
+        yield f"CIFAR-10-images-master/{split}/{CLASSES[label]}/{seen[label]:04d}.jpg"
+        seen[label] += 1
+
+
+def _labels() -> np.ndarray:
+    """CIFAR-10's labels in the original order, train before test, int64 ``[60000]``."""
+    path = fetch.at_hand(TRAIN_LABELS)
+    if path is None:
+        rows = _batches(fetch.fetch(ARCHIVE), *(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
+        return rows[:, 0].astype(np.int64)
+    with np.load(path, allow_pickle=False) as arrays:
+        train = arrays["clean"]
+    return np.concatenate([train, _array(TEST_LABELS, (N_TEST,))]).astype(np.int64)
+
+
+def _unzip(path: Path, names: list[str]) -> np.ndarray:
+    """Decode exactly these images of an archive, in this order and in memory, uint8 ``[N, 32, 32, 3]``."""
+    images = np.empty((len(names), SIZE, SIZE, 3), np.uint8)
+    with zipfile.ZipFile(path) as archive:
+        kinds = (".png", ".jpg")
+        differ = {name for name in archive.namelist() if name.endswith(kinds)} ^ set(names)
+        if differ:
+            raise errors.DataError(
+                f"{path}: expected {len(names)} known image names, found {len(differ)} missing or unknown, "
+                f"the first {min(differ)}; replace the file"
+            )
+        for i, name in enumerate(tqdm(names, desc=f"decoding {path.name}", unit="image", leave=False)):
+            images[i] = _decode(archive.read(name), f"{path}: {name}")
+    return images
+
+
+def _decode(content: bytes, where: str) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.mode == "RGB" and image.size == (SIZE, SIZE):
+                return np.asarray(image)
+            found = f"{image.mode} {image.size}"
+    except OSError as error:
+        found = str(error)
+    raise errors.DataError(f"{where}: expected an RGB image of {SIZE} x {SIZE} pixels, found {found}")

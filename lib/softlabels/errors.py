@@ -1,0 +1,42 @@
+"""Errors a user can act on: what was expected, what was found, what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SoftlabelsError(Exception):
+    """Base of every error that the command line prints without a traceback."""
+
+
+class ConfigError(SoftlabelsError):
+    """A setting that does not exist or cannot hold the value it was given."""
+
+
+class DataError(SoftlabelsError):
+    """A data file that is damaged, inconsistent or not what its checksum says."""
+
+
+class DataUnavailable(SoftlabelsError):
+    """Data or weights that are neither here nor to be downloaded from here."""
+
+
+class RecordError(SoftlabelsError):
+    """A run record that is damaged or contradicts another one."""
+
+
+class TrainingError(SoftlabelsError):
+    """A training that cannot go on, with the epoch, the batch and the configuration."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+    """Build the error for a misspelt name; it proposes the nearest known one.
+
+    Examples
+    --------
+    >>> print(unknown("network", "resnet8", ["resnet9", "densenet121"]))
+    unknown network 'resnet8'; did you mean 'resnet9'? Known: densenet121, resnet9
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else "."
+    return ConfigError(f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}")

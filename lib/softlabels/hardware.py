@@ -1,0 +1,81 @@
+"""The one place that knows devices: precision and memory layout are chosen here and nowhere else."""
+
+import os
+import platform
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from softlabels.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """A device and how to use it: bfloat16 autocast where the chip has it, channels-last always."""
+
+    device: torch.device
+    precision: str  # "bf16" or "fp32"
+
+    def autocast(self) -> AbstractContextManager:
+        """Context in which the network runs in this precision."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """Move a network to the device, channels-last."""
+        return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def images(self, batch: Tensor) -> Tensor:
+        """Bring uint8 [B, H, W, C] to the device as float [B, C, H, W] in [0, 1], channels-last."""
+        return batch.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
+
+    def describe(self) -> dict[str, str | int]:
+        """Device, machine, threads and precision, for the record."""
+        cuda = self.device.type == "cuda"
+        return {
+            "device": torch.cuda.get_device_name(self.device) if cuda else "cpu",
+            "machine": f"{_cpu_name()}, {os.cpu_count()} cores",
+            "threads": torch.get_num_threads(),
+            "precision": self.precision,
+        }
+
+
+def hardware(device: str | None = None, precision: str | None = None) -> Hardware:
+    """Choose a device ("cpu", "cuda", "cuda:1"; default the GPU if there is one) and its precision.
+
+    Raises
+    ------
+    ConfigError
+        If the device is asked for but not there.
+    """
+    name = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if name.split(":")[0] not in ("cpu", "cuda"):
+        raise ConfigError(f"device must be cpu, cuda or cuda:<number>, not {name!r}")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(f"device {name!r} is not there (PyTorch sees no CUDA GPU); use device='cpu'")
+    return Hardware(torch.device(name), precision or ("bf16" if _has_bf16(name) else "fp32"))
+
+
+def _has_bf16(name: str) -> bool:
+    if name.startswith("cuda"):
+        return torch.cuda.is_bf16_supported()
+    # Without the instruction, bfloat16 is emulated and slower than float32.
+    return "avx512_bf16" in _cpu_flags() or "amx_bf16" in _cpu_flags()
+
+
+def _cpu_info(key: str) -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "")
+
+
+def _cpu_flags() -> list[str]:
+    return _cpu_info("flags").split()
+
+
+def _cpu_name() -> str:
+    return _cpu_info("model name") or platform.processor() or platform.machine()

@@ -1,0 +1,190 @@
+"""Networks by name, with normalisation inside and the pooled features at hand.
+
+The small networks are ours; DenseNet121, ResNet-18 and the pre-activation ResNet50v2 are timm's.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from softlabels.errors import DataUnavailable, unknown
+
+
+class Classifier(nn.Module):
+    """Images in [0, 1] to logits; everything between, normalisation included, is inside.
+
+    Attributes
+    ----------
+    trunk : nn.Module
+        Images [B, 3, H, W] to a feature map [B, D, h, w].
+    pool : {"avg", "max"}
+        What the classifying layer sees of the map.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, trunk: nn.Module, width: int, n_classes: int, pool: str, dropout: float):
+        super().__init__()
+        self.trunk, self.pool = trunk, pool
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(width, n_classes)
+        self.register_buffer("mean", torch.zeros(1, 3, 1, 1))
+        self.register_buffer("std", torch.ones(1, 3, 1, 1))
+
+    def _logits(self, fmap: Tensor) -> Tensor:
+        pooled = fmap.mean((2, 3)) if self.pool == "avg" else fmap.amax((2, 3))
+        return self.head(self.dropout(pooled))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [B, K] of images [B, 3, H, W] in [0, 1]."""
+        return self._logits(self.trunk((x - self.mean) / self.std))
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [B, K], and the global average of the last feature map [B, D], in one pass.
+
+        The average is taken whatever pooling the classifying layer uses, so that features of all
+        networks mean the same thing (BHL, section 2).
+        """
+        fmap = self.trunk((x - self.mean) / self.std)
+        return self._logits(fmap), fmap.mean((2, 3))
+
+
+class _TimmTrunk(nn.Module):
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net.forward_features(x)  # type: ignore[operator]
+
+
+def _conv(c_in: int, c_out: int, *, pool: bool = False, stride: int = 1) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False), nn.BatchNorm2d(c_out)]
+    return nn.Sequential(*layers, nn.ReLU(inplace=True), *([nn.MaxPool2d(2)] if pool else []))
+
+
+class _Residual(nn.Module):
+    """x + body(x), through a 1 × 1 convolution where the shape changes."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int = 1):
+        super().__init__()
+        self.body = nn.Sequential(
+            _conv(c_in, c_out, stride=stride),
+            nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(c_out),
+        )
+        same = stride == 1 and c_in == c_out
+        project = (nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
+        self.skip = nn.Identity() if same else nn.Sequential(*project)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.body(x) + self.skip(x))
+
+
+def _resnet9(width: int, stem_pool: bool = True) -> tuple[nn.Module, int]:
+    """Nine layers; the pooled stem makes 64 px as cheap as 32 px are without it."""
+    w = width
+    trunk = nn.Sequential(
+        _conv(3, w, pool=stem_pool),
+        _conv(w, 2 * w, pool=True),
+        _Residual(2 * w, 2 * w),
+        _conv(2 * w, 4 * w, pool=True),
+        _conv(4 * w, 8 * w, pool=not stem_pool),
+        _Residual(8 * w, 8 * w),
+    )
+    return trunk, 8 * w
+
+
+def _resnet20() -> tuple[nn.Module, int]:
+    """The CIFAR network of He et al. 2016 (section 4.2), n = 3."""
+    blocks: list[nn.Module] = [_conv(3, 16)]
+    for c_in, c_out, stride in ((16, 16, 1), (16, 32, 2), (32, 64, 2)):
+        blocks += [_Residual(c_in, c_out, stride), _Residual(c_out, c_out), _Residual(c_out, c_out)]
+    return nn.Sequential(*blocks), 64
+
+
+def _from_timm(name: str, pretrained: bool, keep_maxpool: bool = True) -> tuple[nn.Module, int]:
+    net = timm.create_model(name, num_classes=0)
+    if pretrained:
+        net.load_state_dict(_weights(name), strict=False)
+    if not keep_maxpool:
+        net.maxpool = nn.Identity()
+    return _TimmTrunk(net), int(net.num_features)  # type: ignore[arg-type]
+
+
+def _weights(name: str) -> dict[str, Tensor]:
+    """State dict of `name`: a safetensors file in $SOFTLABELS_WEIGHTS, else timm's download."""
+    from safetensors.torch import load_file
+
+    folder = os.environ.get("SOFTLABELS_WEIGHTS")
+    local = Path(folder) / f"{name}.safetensors" if folder else None
+    if local and local.exists():
+        return load_file(local)
+    try:
+        return timm.create_model(name, pretrained=True, num_classes=0).state_dict()
+    except Exception as error:  # the hub's client raises whatever its transport raises
+        raise DataUnavailable(
+            f"pretrained weights of {name} could not be downloaded ({type(error).__name__}: {error}). "
+            f"Put them as {name}.safetensors into a folder named by SOFTLABELS_WEIGHTS, "
+            "or train from scratch with pretrained=False."
+        ) from error
+
+
+# name -> (trunk and its width, pooling before the classifying layer, can be pretrained)
+_NETWORKS: dict[str, tuple[Callable[[bool], tuple[nn.Module, int]], str, bool]] = {
+    "resnet9": (lambda _: _resnet9(16), "max", False),
+    "resnet9-avg": (lambda _: _resnet9(16), "avg", False),
+    "resnet9-tiny": (lambda _: _resnet9(4), "max", False),
+    "resnet9-cifar": (lambda _: _resnet9(16, stem_pool=False), "max", False),
+    "resnet20": (lambda _: _resnet20(), "avg", False),
+    "resnet18": (lambda pretrained: _from_timm("resnet18", pretrained), "avg", True),
+    "resnet18-nomaxpool": (lambda pretrained: _from_timm("resnet18", pretrained, False), "avg", True),
+    "densenet121": (lambda pretrained: _from_timm("densenet121", pretrained), "avg", True),
+    "resnet50v2": (lambda pretrained: _from_timm("resnetv2_50", pretrained), "avg", True),
+}
+NETWORKS = tuple(_NETWORKS)
+
+
+def build(
+    name: str,
+    n_classes: int,
+    mean: Tensor | None = None,
+    std: Tensor | None = None,
+    dropout: float = 0.0,
+    pretrained: bool = False,
+) -> Classifier:
+    """Build a network by name.
+
+    Parameters
+    ----------
+    name : str
+        One of `NETWORKS`. ``resnet9`` has width 16 and takes the global maximum before its
+        classifying layer, ``resnet9-avg`` the average; ``resnet9-cifar`` has no pooling
+        in its stem; ``resnet18-nomaxpool`` keeps the resolution that small images need.
+    mean, std : [3]
+        Channel statistics of the training images, in [0, 1] intensities.
+    pretrained : bool
+        Start from ImageNet weights.
+
+    Raises
+    ------
+    ConfigError
+        If the name is unknown.
+    DataUnavailable
+        If pretrained weights are asked for and cannot be had; nothing else is used instead.
+    """
+    if name not in _NETWORKS:
+        raise unknown("network", name, _NETWORKS)
+    trunk, pool, can_pretrain = _NETWORKS[name]
+    if pretrained and not can_pretrain:
+        raise DataUnavailable(f"there are no pretrained weights of {name}; use pretrained=False")
+    model = Classifier(*trunk(pretrained), n_classes, pool, dropout)
+    if mean is not None and std is not None:
+        model.mean.copy_(mean.reshape(1, 3, 1, 1))
+        model.std.copy_(std.reshape(1, 3, 1, 1))
+    return model

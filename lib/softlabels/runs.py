@@ -1,0 +1,165 @@
+"""A run is the unit of work: `get` returns its record, training it only if nobody has yet."""
+
+import hashlib
+import importlib.metadata
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from safetensors.torch import save
+
+from softlabels import metrics, paths, records, training
+from softlabels.checkpoint import Progress, snapshot, write_atomically
+from softlabels.config import RunConfig
+from softlabels.errors import DataUnavailable
+from softlabels.hardware import Hardware, hardware
+from softlabels.records import Record, find
+from softlabels.tasks import Task, prepare
+
+__all__ = ["Record", "RunConfig", "find", "get", "get_all"]
+
+_VERSIONS = ("softlabels", "torch", "timm", "numpy")
+
+
+def get(config: RunConfig, device: str | None = None, fresh: bool = False) -> Record:
+    """Return the record of a run: committed, else cached, else trained now.
+
+    Parameters
+    ----------
+    device : str, optional
+        "cpu", "cuda" …; by default the GPU if there is one. It is no part of the run's identity.
+    fresh : bool
+        Train again, even if there is a record; committed records are never overwritten.
+
+    Notes
+    -----
+    A second process that asks for the same run waits for the first and reads its record.
+    """
+    if not fresh and (record := find(config)):
+        return record
+    with _lock(config):
+        if not fresh and (record := find(config)):
+            return record
+        return train_in(records.cache_folder(), config, device, fresh)
+
+
+def get_all(
+    configs: Iterable[RunConfig], train: bool = False, device: str | None = None
+) -> dict[str, Record]:
+    """Return the records of several runs by id; those that are missing are trained only if `train`.
+
+    Runs whose data cannot be had here are left out.
+    """
+    found: dict[str, Record] = {}
+    for config in configs:
+        try:
+            record = get(config, device) if train else find(config)
+        except DataUnavailable:
+            continue
+        if record:
+            found[record.id] = record
+    return found
+
+
+def _lock(config: RunConfig) -> FileLock:
+    folder = records.cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{config.id}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"run {config.id} is being trained by another process; waiting for it", flush=True)
+    return lock
+
+
+def train_in(folder: Path, config: RunConfig, device: str | None = None, fresh: bool = True) -> Record:
+    """Train a run, test it once, and leave record, arrays, features and weights in `folder`."""
+    hw = hardware(device)
+    unfinished = folder / f"{config.id}.checkpoint"
+    if fresh:
+        unfinished.unlink(missing_ok=True)
+    task = prepare(config)
+    model, done = training.train(config, task, hw, unfinished)
+    start = time.perf_counter()
+    log_p, features = training.predict(model, task, task.rows["test"], hw)  # the test part's only use
+    arrays = _arrays(task, log_p)
+    kept = records.pack(features=features.astype(np.float16))
+    seconds = sum(row["seconds"] for row in done.history) + time.perf_counter() - start
+    record = _record(config, task, hw, done, log_p, seconds, {"arrays": arrays, "features": kept}, folder)
+    write_atomically(folder / f"{config.id}.safetensors", save(snapshot(model)))
+    records.write(record, arrays, kept)
+    unfinished.unlink(missing_ok=True)
+    return record
+
+
+def _arrays(task: Task, log_p: np.ndarray) -> bytes:
+    rows = task.rows["test"]
+    return records.pack(
+        ids=task.dataset.ids[rows].astype(np.int64),
+        log_probs=log_p.astype(np.float16),
+        targets=task.soft[rows].astype(np.float16),
+    )
+
+
+def _record(
+    config: RunConfig,
+    task: Task,
+    hw: Hardware,
+    done: Progress,
+    log_p: np.ndarray,
+    seconds: float,
+    files: dict[str, bytes],
+    folder: Path,
+) -> Record:
+    best = done.history[done.best_epoch - 1]
+    source = task.dataset.source
+    return Record(
+        config=config,
+        metrics={
+            "test": metrics.evaluate(log_p, task.soft[task.rows["test"]]),
+            "validation": {"loss": best["validation_loss"], "accuracy": best["validation_accuracy"]},
+        },
+        history=done.history,
+        best_epoch=done.best_epoch,
+        labels={"ties": task.n_ties},
+        data={
+            "name": task.dataset.name,
+            "variant": source.variant,
+            "sha256": source.sha256,
+            **{f"n_{part}": len(rows) for part, rows in task.rows.items()},
+        },
+        environment={**hw.describe(), "versions": _versions(), "commit": _commit()},
+        seconds=round(seconds, 3),
+        checksums={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        folder=folder,
+    )
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, Any] = {}
+    for name in _VERSIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # run from a source tree that is not installed
+            found[name] = "unknown"
+    return found
+
+
+def _commit() -> str:
+    """Commit the code stands at, with "+" if tracked files differ from it; "unknown" outside git."""
+    git = ["git", "-C", str(paths.PROJECT)]
+    try:
+        head = subprocess.run(
+            [*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True
+        )
+        clean = (
+            subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "lib"], capture_output=True).returncode
+            == 0
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.stdout.strip() + ("" if clean else "+")

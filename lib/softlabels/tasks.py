@@ -1,0 +1,114 @@
+"""From a configuration to what the training loop needs: images, targets and a split."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from softlabels import datasets, labels
+from softlabels.config import RunConfig
+from softlabels.datasets import Dataset
+from softlabels.errors import ConfigError
+
+FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}  # BHL, section 2
+
+
+@dataclass(frozen=True)
+class Task:
+    """A dataset seen through one configuration.
+
+    Attributes
+    ----------
+    images : uint8 tensor [N, H, W, C]
+        A view of the memory map when the dataset is large.
+    targets : float32 tensor [N, K]
+        What this arm learns from.
+    soft : float32 [N, K]
+        The people's distribution, which every arm is tested against.
+    rows : dict of int64 arrays
+        Image indices of "train", "validation" and "test".
+    mean, std : float32 tensors [3]
+        Channel statistics of the training images, in [0, 1] intensities.
+    n_ties : int
+        Training images whose majority was a draw (hard labels only).
+    """
+
+    dataset: Dataset
+    images: Tensor
+    targets: Tensor
+    soft: np.ndarray
+    rows: dict[str, np.ndarray]
+    mean: Tensor
+    std: Tensor
+    n_ties: int
+
+
+def generator(seed: int, *purpose: int) -> np.random.Generator:
+    """A random stream of its own for each seed and purpose."""
+    return np.random.default_rng([seed, *purpose])
+
+
+def split(n: int, seed: int) -> dict[str, np.ndarray]:
+    """Random 60/20/20 split of `n` images (BHL, section 2); index arrays, sorted."""
+    order = generator(seed, 1).permutation(n)
+    ends = np.round(np.cumsum(list(FRACTIONS.values())) * n).astype(int)
+    parts = np.split(order, ends[:-1])
+    return {name: np.sort(part) for name, part in zip(FRACTIONS, parts, strict=True)}
+
+
+def training_targets(counts: np.ndarray, config: RunConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Targets of an arm, float32 [N, K], and a mask of the images whose majority vote was a draw."""
+    if config.annotations:
+        counts = labels.subsample(counts, config.annotations, generator(config.seed, 2))
+    drawn = (counts == counts.max(1, keepdims=True)).sum(1) > 1
+    rng, k = generator(config.seed, 3), counts.shape[1]
+    if config.label == "hard":
+        target = labels.one_hot(labels.hard_labels(counts, rng)[0], k)
+    elif config.label == "sampled":
+        target = labels.one_hot(labels.sampled_labels(counts, rng), k)
+    else:
+        target = labels.at_temperature(labels.soft_labels(counts), config.temperature)
+    return labels.smoothed(target, config.smoothing), drawn
+
+
+def _load(config: RunConfig) -> Dataset:
+    options = {"image_size": config.image_size}
+    if config.dataset == "synthetic":
+        options |= {"seed": config.data_seed} | ({"n_images": config.limit} if config.limit else {})
+    return datasets.load(config.dataset, **options).first(config.limit)
+
+
+def _statistics(images: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    total, squares, n = np.zeros(images.shape[-1]), np.zeros(images.shape[-1]), 0
+    for part in np.array_split(rows, max(1, len(rows) // 512)):  # bounded memory, whatever the size
+        pixels = images[part].reshape(-1, images.shape[-1]).astype(np.float32) / 255
+        total += pixels.sum(0, dtype=np.float64)
+        squares += np.square(pixels).sum(0, dtype=np.float64)
+        n += len(pixels)
+    mean = total / n
+    std = np.sqrt(np.maximum(squares / n - mean**2, 1e-8))
+    return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
+
+
+def prepare(config: RunConfig) -> Task:
+    """Load the dataset of a run, split it and make its targets.
+
+    Raises
+    ------
+    ConfigError
+        If the split leaves a part without images.
+    """
+    data = _load(config)
+    rows = split(len(data), config.seed)
+    for name, part in rows.items():
+        if len(part) < 2:
+            raise ConfigError(
+                f"{config.dataset}: {len(data)} images leave {len(part)} for {name}; raise limit"
+            )
+    target, drawn = training_targets(data.counts, config)
+    mean, std = _statistics(data.images, rows["train"])
+    images = torch.from_numpy(np.asarray(data.images))
+    n_ties = int(drawn[rows["train"]].sum()) if config.label == "hard" else 0
+    soft = labels.soft_labels(data.counts)
+    return Task(data, images, torch.from_numpy(target), soft, rows, mean, std, n_ties)
