@@ -1,0 +1,148 @@
+"""What all figures share: colours, size, the mark of a smoke run, and the line printed under each."""
+
+import base64
+import html
+import io
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from softlabels.experiments import profile_of
+
+if TYPE_CHECKING:
+    from softlabels.runs import Record
+
+P = ParamSpec("P")
+
+# Okabe and Ito's colours, which people with any common colour blindness tell apart.
+ARMS = {"hard": "#D55E00", "soft": "#0072B2", "people": "#555555"}
+WIDTH = 6.0  # inches; 11 pt at this width stays readable on a phone
+DPI = 120
+STYLE = {
+    **sns.axes_style("whitegrid"),
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.labelsize": 11,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "patch.linewidth": 0,  # a white edge would hide small bars
+    "grid.color": "#e4e4e4",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so every machine draws the same letters
+}
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Run a figure function in the common style, whatever the reader's matplotlib is set to."""
+
+    @wraps(draw)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return inner
+
+
+def canvas(height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
+    """Return a figure of the common width and its axes as an array [rows, columns]; `height` in inches."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def empty(words: str) -> Figure:
+    """Return a figure that says what is missing."""
+    figure, axes = canvas(1.0)
+    axes[0, 0].set_axis_off()
+    axes[0, 0].text(0.5, 0.5, words, ha="center", va="center", color="#555555")
+    return figure
+
+
+def png(figure: Figure, profile: str = "") -> bytes:
+    """Draw a figure as PNG; the same figure gives the same bytes. Profile "smoke" is marked as such."""
+    if profile == "smoke":
+        mark: dict[str, Any] = {"size": 64, "rotation": 25, "color": "#b00000", "alpha": 0.3}
+        figure.text(0.5, 0.5, "SMOKE", ha="center", va="center", **mark)
+    buffer = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def caption_line(records: "Sequence[Record]", profile: str) -> str:
+    """Say where a figure comes from: profile, runs, data, commit, machine and minutes of training.
+
+    The profile is looked up for each run; `profile` is named where there is none.
+    """
+    if not records:
+        return f"profile {profile} · no runs"
+    profiles = _distinct(profile_of(r.config) for r in records)
+    data = [f"{r.data['name']} ({r.data['variant']}, SHA-256 {r.data['sha256'][:8]})" for r in records]
+    commits = [_short_commit(r.environment["commit"]) for r in records]
+    machines = [f"{r.environment['machine']}, {r.environment['device']}" for r in records]
+    minutes = sum(r.seconds for r in records) / 60
+    return " · ".join(
+        [
+            f"profile {profiles}",
+            f"{len(records)} run{'s' if len(records) > 1 else ''}",
+            f"data {_distinct(data)}",
+            f"commit {_distinct(commits)}",
+            f"trained on {_distinct(machines)} in {minutes:.1f} minutes",
+        ]
+    )
+
+
+def _short_commit(commit: str) -> str:
+    # A "+" at the end says that the code differed from the commit.
+    return commit[:7] + ("+" if commit.endswith("+") else "") if commit != "unknown" else commit
+
+
+def _distinct(words: Iterable[str], most: int = 4) -> str:
+    words = list(dict.fromkeys(words))
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
+
+
+def show(
+    figure: Figure,
+    alt: str,
+    caption: str = "",
+    records: "Sequence[Record]" = (),
+    profile: str = "",
+    source: str = "",
+) -> None:
+    """Display a figure in a notebook with its alternative text, a caption and where it comes from.
+
+    Parameters
+    ----------
+    figure : Figure
+    alt : str
+        What the figure shows, for people who do not see it.
+    caption : str
+        One or two sentences under it.
+    records : list of Record
+        The runs it is drawn from; their ids are listed under it.
+    profile : str
+        "smoke" puts a mark across the figure.
+    source : str
+        Replaces the line about runs where the figure is drawn from data only.
+    """
+    from IPython.display import HTML, display
+
+    line = source or caption_line(records, profile)
+    display(HTML(_markup(png(figure, profile), alt, caption, records, line)))
+
+
+def _markup(image: bytes, alt: str, caption: str, records: "Sequence[Record]", line: str) -> str:
+    encoded = base64.b64encode(image).decode("ascii")
+    ids = " ".join(record.id for record in records)
+    listed = f"<details><summary>records</summary><small>{ids}</small></details>" if records else ""
+    data = f"data:image/png;base64,{encoded}"
+    picture = f'<img alt="{html.escape(alt)}" style="max-width:100%;height:auto" src="{data}">'
+    words = f"<p>{html.escape(caption)}</p><p><small>{html.escape(line)}</small></p>{listed}"
+    return f'<figure>{picture}<figcaption style="color:inherit">{words}</figcaption></figure>'

@@ -1,0 +1,115 @@
+"""Figures that show images with label distributions."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from softlabels.figures.base import ARMS, canvas, styled
+from softlabels.labels import entropy
+
+if TYPE_CHECKING:
+    from softlabels.runs import Record
+
+
+@styled
+def predictions(
+    images: np.ndarray, q: np.ndarray, p: Mapping[str, np.ndarray], classes: Sequence[str]
+) -> Figure:
+    """Draw test images beside the people's distribution and what each arm predicts.
+
+    Parameters
+    ----------
+    images : uint8 [n, H, W, 3]
+        A handful.
+    q : [n, K]
+        Soft labels.
+    p : dict of str to [n, K]
+        Predicted probabilities of the arms "hard" and "soft".
+    """
+    figure, axes = canvas(1.25 * len(images) + 0.9, len(images), 2, width_ratios=(1, 4))
+    bars = {"people": q, **p}
+    for row, image in enumerate(images):
+        _picture(axes[row, 0], image)
+        for offset, (arm, values) in enumerate(bars.items()):
+            x = np.arange(len(classes)) + (offset - (len(bars) - 1) / 2) * 0.27
+            axes[row, 1].bar(x, values[row], 0.25, color=ARMS[arm], label=arm if row == 0 else None)
+        _probability_axis(axes[row, 1], classes if row == len(images) - 1 else [""] * len(classes))
+    names = {
+        "people": "true distribution",
+        "hard": "trained on hard labels",
+        "soft": "trained on soft labels",
+    }
+    handles, labels = axes[0, 1].get_legend_handles_labels()
+    figure.legend(handles, [names[a] for a in labels], loc="outside upper center", ncols=2)
+    return figure
+
+
+def _picture(axes: Axes, image: np.ndarray) -> None:
+    axes.imshow(image, interpolation="nearest" if image.shape[0] >= 48 else "bicubic")
+    axes.set_axis_off()
+
+
+def _probability_axis(axes: Axes, classes: Sequence[str]) -> None:
+    axes.set_ylim(0, 1.02)
+    axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
+    axes.set_xticks(range(len(classes)), list(classes))
+    axes.grid(visible=False, axis="x")
+    axes.set_ylabel("probability", fontsize=9)
+
+
+@styled
+def tiles(images: np.ndarray, q: np.ndarray, classes: Sequence[str], columns: int = 4) -> Figure:
+    """Draw images, each with the bars of its label distribution and its one or two strongest classes.
+
+    Parameters
+    ----------
+    images : uint8 [n, H, W, 3]
+        Best a multiple of `columns`.
+    q : [n, K]
+    """
+    rows = -(-len(images) // columns)
+    figure, axes = canvas(2.35 * rows, 2 * rows, columns, height_ratios=[3, 1] * rows)
+    for axis in axes.flat[:]:
+        axis.set_axis_off()
+    for i, (image, row) in enumerate(zip(images, q, strict=True)):
+        above, below = axes[2 * (i // columns), i % columns], axes[2 * (i // columns) + 1, i % columns]
+        _picture(above, image)
+        above.set_title(_strongest(row, classes), fontsize=9, pad=3)
+        below.bar(range(len(row)), row, 0.8, color=ARMS["people"])
+        below.set_ylim(0, 1)
+        below.axhline(0, color="#999999", lw=0.8)
+    return figure
+
+
+def _strongest(row: np.ndarray, classes: Sequence[str]) -> str:
+    order = [k for k in np.argsort(-row, kind="stable")[:2] if row[k] >= 0.005]
+    return "\n".join(f"{classes[k]} {row[k]:.2f}" for k in order) + "\n" * (2 - len(order))
+
+
+def examples(
+    records: "Mapping[str, Record]", n: int = 6
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Choose test images from the most certain to the most ambiguous.
+
+    Parameters
+    ----------
+    records : dict of str to Record
+        One for each arm, of the same split.
+
+    Returns
+    -------
+    ids : int64 [n]
+    q : float32 [n, K]
+        Their soft labels.
+    p : dict of str to float32 [n, K]
+        What each arm predicts.
+    """
+    arrays = {arm: record.arrays() for arm, record in records.items()}
+    first = next(iter(arrays.values()))
+    order = np.argsort(entropy(first["targets"]), kind="stable")
+    rows = order[np.linspace(0, len(order) - 1, n).astype(int)]
+    p = {arm: np.exp(found["log_probs"][rows].astype(np.float32)) for arm, found in arrays.items()}
+    return first["ids"][rows], first["targets"][rows].astype(np.float32), p

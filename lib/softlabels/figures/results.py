@@ -1,0 +1,82 @@
+"""Figures of what the runs gave."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from softlabels.comparisons import HIGHER_IS_BETTER, Comparison
+from softlabels.figures.base import ARMS, canvas, empty, styled
+from softlabels.formatting import NAMES
+
+if TYPE_CHECKING:
+    from softlabels.runs import Record
+
+COLOURS = {"soft": ARMS["soft"], "hard": ARMS["hard"], "open": "#777777"}
+UNITS = {"kl": " [nats]", "cross_entropy": " [nats]"}
+
+
+@styled
+def differences(
+    comparisons: Sequence[Comparison], metrics: Sequence[str] = ("macro_accuracy", "kl")
+) -> Figure:
+    """Draw soft - hard for every setting with its paired 95 % interval; one panel per measure.
+
+    The colour says which label the interval decides for. A setting with one pair has a hollow dot and no
+    interval; one without a pair is left out.
+    """
+    shown = [c for c in comparisons if c.seeds]
+    if not shown:
+        return empty("no pair of runs is here yet")
+    figure, axes = canvas(len(metrics) * (0.34 * max(len(shown), 2) + 1.1) + 0.5, len(metrics))
+    for axis, metric in zip(axes[:, 0], metrics, strict=True):
+        for y, c in enumerate(shown):
+            _interval(axis, y, c, metric)
+        axis.axvline(0, color="black", lw=1)
+        axis.set_yticks(range(len(shown)), [c.setting for c in shown], fontsize=9)
+        axis.set_ylim(len(shown) - 0.5, -0.5)
+        side = "right" if HIGHER_IS_BETTER[metric] else "left"
+        unit = UNITS.get(metric, "")
+        axis.set_xlabel(f"{NAMES[metric]}{unit}: soft − hard\n(soft is better to the {side})")
+        axis.grid(visible=False, axis="y")
+    words = {"soft": "soft is better", "hard": "hard is better", "open": "open"}
+    for winner, word in words.items():
+        axes[0, 0].plot([], [], "o-", color=COLOURS[winner], label=word)
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
+def _interval(axis: Axes, y: int, c: Comparison, metric: str) -> None:
+    found, colour = c.difference(metric), COLOURS.get(c.winner(metric), "#777777")
+    if found is None:
+        return
+    if found.low is not None and found.high is not None:
+        axis.plot([found.low, found.high], [y, y], color=colour, lw=2.5, solid_capstyle="round")
+    face = "white" if found.low is None else colour
+    axis.plot(found.mean, y, "o", color=colour, markerfacecolor=face, ms=7)
+
+
+@styled
+def learning_curves(records: "Sequence[Record]") -> Figure:
+    """Draw training and validation loss by epoch; one line per run, the tested epoch marked.
+
+    The losses are against each arm's own labels: compare the course of the two arms, not their level.
+    """
+    figure, axes = canvas(4.6, 2, sharex=True)
+    for axis, key, title in zip(
+        axes[:, 0], ("train_loss", "validation_loss"), ("training", "validation"), strict=True
+    ):
+        for record in records:
+            epochs = [row["epoch"] for row in record.history]
+            losses = [row[key] for row in record.history]
+            colour = ARMS.get(record.config.label, "#777777")
+            axis.plot(epochs, losses, color=colour, lw=1.6, alpha=0.85)
+            axis.plot(record.best_epoch, losses[record.best_epoch - 1], "o", color=colour, ms=5)
+        axis.set_ylabel(f"{title} loss\n[nats]")
+    axes[-1, 0].set_xlabel("epoch (the dot marks the one that is tested)")
+    axes[-1, 0].xaxis.get_major_locator().set_params(integer=True)
+    for arm in dict.fromkeys(r.config.label for r in records):
+        axes[0, 0].plot([], [], color=ARMS.get(arm, "#777777"), label=f"{arm} labels")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure

@@ -1,0 +1,82 @@
+"""Figures of the feature space: BHL's figure 1 and the numbers beside it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from softlabels.figures.base import ARMS, canvas, empty, styled
+from softlabels.verdicts import MEASURES, Measures
+
+if TYPE_CHECKING:
+    from softlabels.embedding import Embedding
+
+
+@styled
+def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
+    """Draw BHL's figure 1: t-SNE maps of hard and soft features, coloured by hue and by shape.
+
+    Parameters
+    ----------
+    embeddings : dict of str to Embedding
+        One for each arm, of the same split.
+    """
+    if not embeddings:
+        return empty("no maps of both arms are here yet")
+    figure, axes = canvas(3.2 * len(embeddings) + 0.4, len(embeddings), 2)
+    columns = (("colour", "hue", mpl.colormaps["hsv"]), ("shape", "shape_weight", mpl.colormaps["cividis"]))
+    for row, (arm, embedding) in enumerate(embeddings.items()):
+        for column, (title, key, colours) in enumerate(columns):
+            axis = axes[row, column]
+            # HSV's own colours are what the images show, so the hue needs no perceptual map.
+            axis.scatter(
+                *embedding.points.T, c=getattr(embedding, key), cmap=colours, vmin=0, vmax=1, s=5, lw=0
+            )
+            _bare(axis, f"{arm} labels, by {title}")
+    bars = (["red", "green", "blue", "red"], [0, 1 / 3, 2 / 3, 1]), (["circle", "ellipse"], [0, 1])
+    for column, (words, ticks) in enumerate(bars):
+        mappable = ScalarMappable(Normalize(0, 1), columns[column][2])
+        bar = figure.colorbar(
+            mappable, ax=axes[:, column], location="bottom", ticks=ticks, pad=0.02, aspect=30
+        )
+        bar.ax.set_xticklabels(words)
+        bar.outline.set_visible(False)
+    return figure
+
+
+def _bare(axis: Axes, title: str) -> None:
+    axis.set_title(title)
+    axis.set_aspect("equal", adjustable="datalim")
+    axis.grid(visible=False)
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_color("#cccccc")
+
+
+@styled
+def structure(measures: Measures) -> Figure:
+    """Draw the measures of structure: one dot for each run, a bar at the mean of each arm."""
+    if not any(measures.values()):
+        return empty("no measures are here yet")
+    figure, axes = canvas(0.62 * len(MEASURES) + 1.1)
+    axis: Any = axes[0, 0]
+    for y, name in enumerate(MEASURES):
+        for shift, arm in ((-0.14, "hard"), (0.14, "soft")):
+            values = [run[name] for run in measures.get(arm, {}).values()]
+            axis.plot(values, np.full(len(values), y + shift), "o", color=ARMS[arm], alpha=0.7, ms=6)
+            if values:
+                axis.plot(
+                    [np.mean(values)] * 2, [y + shift - 0.12, y + shift + 0.12], color=ARMS[arm], lw=2.5
+                )
+    axis.set_yticks(range(len(MEASURES)), list(MEASURES.values()))
+    axis.set_ylim(len(MEASURES) - 0.5, -0.5)
+    axis.set_xlabel("value (1 is perfectly regular)")
+    axis.grid(visible=False, axis="y")
+    for arm in ("hard", "soft"):
+        axis.plot([], [], "o", color=ARMS[arm], label=f"{arm} labels")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure

@@ -1,0 +1,101 @@
+"""Spread over seeds, paired intervals, and what several comparisons cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean difference over n paired runs with its confidence interval.
+
+    With one pair there is no interval: ``low`` and ``high`` are None and nothing is decided.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+    level: float = 0.95
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 where the interval lies on one side of zero, else 0."""
+        if self.low is None or self.high is None:
+            return 0
+        return int(self.low > 0) - int(self.high < 0)
+
+
+def mean_sd(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """Mean and sample standard deviation (n - 1); the latter is nan for fewer than two values."""
+    array = np.asarray(values, np.float64)
+    mean = float(array.mean()) if len(array) else float("nan")
+    return mean, float(array.std(ddof=1)) if len(array) > 1 else float("nan")
+
+
+def paired_interval(
+    a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray, level: float = 0.95
+) -> Interval:
+    """Student's t interval of the mean of a - b, where a[i] and b[i] come from the same seed.
+
+    Parameters
+    ----------
+    a, b : [n]
+        One value per seed, in the same order.
+    level : float
+        Coverage, 0.95 unless told otherwise.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ or there is no pair.
+    """
+    d = np.asarray(a, np.float64) - np.asarray(b, np.float64) if len(a) == len(b) else np.empty(0)
+    if not len(d):
+        raise ValueError(f"pairs are needed; found {len(a)} and {len(b)} values")
+    mean, sd = mean_sd(d)
+    if len(d) == 1:
+        return Interval(mean, None, None, 1, level)
+    half = _t_quantile((1 + level) / 2, len(d) - 1) * sd / np.sqrt(len(d))
+    return Interval(mean, float(mean - half), float(mean + half), len(d), level)
+
+
+def _t_quantile(p: float, degrees: int) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(p, degrees))
+
+
+def paired_p(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:
+    """Two-sided p value of the paired t test; nan for fewer than two pairs."""
+    from scipy.stats import ttest_rel
+
+    return float(ttest_rel(a, b).pvalue) if len(a) > 1 else float("nan")
+
+
+def effect_size(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:
+    """Paired effect size d_z: the mean of a - b in units of its own standard deviation over seeds.
+
+    nan for fewer than two pairs, or where every difference is the same.
+    """
+    mean, sd = mean_sd(np.asarray(a, np.float64) - np.asarray(b, np.float64))
+    return mean / sd if sd > 1e-15 else float("nan")
+
+
+def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Adjust p values for testing several hypotheses (Holm 1979); reject where the result is <= α.
+
+    The smallest p is multiplied by m, the next one by m - 1, and so on; a running maximum sees to it that
+    nothing is rejected after the first hypothesis that is kept.
+
+    Returns
+    -------
+    float64 [m], in the order of the input
+    """
+    p = np.asarray(p_values, np.float64)
+    order = np.argsort(p, kind="stable")
+    steps = p[order] * np.arange(len(p), 0, -1)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted

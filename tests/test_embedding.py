@@ -1,0 +1,147 @@
+"""Maps and measures of structure: against scikit-learn, at their extremes, and through the store."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.manifold import trustworthiness
+from softlabels import embedding, structure
+from softlabels.datasets import synthetic
+from softlabels.errors import DataUnavailable, RecordError
+
+SMALL = embedding.Settings(n_iter=60, early=30, n_jobs=1, perplexity=10)
+
+
+def features(scene, noise, seed=0):
+    """Return a warped copy of the generator's coordinates in 16 dimensions, with noise."""
+    rng = np.random.default_rng(seed)
+    known = structure.coordinates(scene.hue, scene.shape_weight)
+    return np.tanh(known @ rng.normal(size=(3, 16)) / 3) + noise * rng.normal(size=(len(known), 16))
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOFTLABELS_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("SOFTLABELS_CACHE", str(tmp_path / "cache"))
+
+
+def record(noise=0.05, n=150, seed=0, kept=True, dataset="synthetic"):
+    """Return what `embedding` asks of a run record."""
+    ids = np.arange(40, 40 + n)
+    arrays = {"ids": ids, "log_probs": np.full((n, 6), noise, np.float16)}
+    if kept:
+        arrays["features"] = features(synthetic.scenes(seed, 40 + n)[ids], noise).astype(np.float16)
+    config = SimpleNamespace(dataset=dataset, data_seed=seed)
+    return SimpleNamespace(id="0123456789ab", config=config, arrays=lambda: arrays)
+
+
+def test_without_ties_trustworthiness_is_sklearns():
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(200, 3))
+    mapped = known[:, :2] + 0.3 * rng.normal(size=(200, 2))
+    for k in (1, 5, 30):
+        mine, theirs = (
+            structure.trustworthiness(known, mapped, k),
+            trustworthiness(known, mapped, n_neighbors=k),
+        )
+        assert mine == pytest.approx(theirs)
+
+
+def test_images_with_the_same_coordinates_do_not_cost_trust():
+    known = np.repeat(np.eye(3), 40, axis=0)
+    mapped = known[:, :2] + 1e-3 * np.random.default_rng(0).normal(size=(120, 2))
+    assert structure.trustworthiness(known, mapped, 10) == 1
+    assert trustworthiness(known, mapped, n_neighbors=10) < 1  # breaks ties by position
+
+
+def test_trust_in_noise_is_about_a_half():
+    rng = np.random.default_rng(0)
+    assert structure.trustworthiness(rng.normal(size=(400, 3)), rng.normal(size=(400, 2))) == pytest.approx(
+        0.5, abs=0.03
+    )
+
+
+def test_k_must_fit_the_number_of_images():
+    with pytest.raises(ValueError, match="between 1 and 4"):
+        structure.trustworthiness(np.zeros((10, 2)), np.zeros((10, 2)), 5)
+
+
+def test_hue_is_a_circle_and_shape_is_as_wide_as_a_step_of_colour():
+    red, violet, green, ellipse = structure.coordinates(np.array([0, 0.99, 1 / 3, 0]), np.array([0, 0, 0, 1]))
+    assert np.linalg.norm(red - violet) < 0.1
+    assert np.linalg.norm(red - green) == pytest.approx(np.linalg.norm(red - ellipse))
+
+
+def test_distance_correlation_is_one_for_a_scaled_copy_and_none_for_noise():
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(300, 3))
+    assert structure.distance_correlation(known, 7 * known[:, ::-1] + 1) == pytest.approx(1, abs=1e-6)
+    assert abs(structure.distance_correlation(known, rng.normal(size=(300, 9)))) < 0.05
+
+
+def test_neighbours_tell_what_the_features_hold():
+    rng = np.random.default_rng(0)
+    x = rng.random((500, 2))
+    assert structure.neighbour_r2(x, x[:, 0]) > 0.95
+    assert structure.neighbour_r2(x, rng.random(500)) < 0.05
+
+
+def test_every_measure_falls_when_the_features_get_noisy():
+    scene = synthetic.scenes(0, 400)
+    clean, noisy = (
+        structure.measure(f, f[:, :2], scene.hue, scene.shape_weight)
+        for f in (features(scene, 0.01), features(scene, 1.0))
+    )
+    del clean["trustworthiness_map"]  # two of the columns are no map
+    assert all(value > noisy[name] + 0.05 for name, value in clean.items())
+
+
+def test_a_map_repeats_bit_by_bit():
+    x = features(synthetic.scenes(0, 120), 0.1)
+    a, b = (embedding.tsne(x, n_iter=60, early=30, n_jobs=1, perplexity=10) for _ in range(2))
+    assert a.shape == (120, 2) and a.dtype == np.float32 and np.array_equal(a, b)
+
+
+def test_the_map_keeps_neighbours():
+    scene = synthetic.scenes(0, 300)
+    mapped = embedding.tsne(features(scene, 0.01), n_iter=400, n_jobs=1)
+    assert structure.trustworthiness(structure.coordinates(scene.hue, scene.shape_weight), mapped, 15) > 0.95
+
+
+def test_factors_are_those_of_the_test_images():
+    data = synthetic.load(image_size=16, n_images=60)
+    hue, shape_weight = embedding.factors(record(n=20))
+    assert np.array_equal(hue, data.factors["hue"][40:])
+    assert np.array_equal(shape_weight, data.factors["shape_weight"][40:])
+
+
+def test_a_stored_map_is_read_and_a_new_training_gets_a_new_one(store):
+    made = embedding.get(record(), SMALL)
+    read = embedding.find(record(kept=False), SMALL)
+    assert read is not None and np.array_equal(read.points, made.points) and read.measures == made.measures
+    assert embedding.find(record(noise=0.5), SMALL) is None
+    assert embedding.find(record(), embedding.Settings(n_iter=61)) is None
+
+
+def test_published_maps_come_first_and_repeat_byte_by_byte(store):
+    path = embedding.publish(record(), SMALL)
+    before = path.read_bytes()
+    assert "results" in path.parts
+    assert embedding.publish(record(), SMALL, fresh=True).read_bytes() == before
+
+
+def test_without_map_and_features_the_remedy_is_named(store):
+    with pytest.raises(DataUnavailable, match="fresh=True"):
+        embedding.get(record(kept=False), SMALL)
+
+
+def test_only_generated_images_have_coordinates(store):
+    with pytest.raises(DataUnavailable, match="cifar10h has no generator"):
+        embedding.get(record(dataset="cifar10h"), SMALL)
+
+
+def test_a_damaged_map_is_named(store):
+    path = embedding.publish(record(), SMALL)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(RecordError, match=path.name):
+        embedding.get(record(), SMALL)

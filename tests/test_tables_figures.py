@@ -1,0 +1,382 @@
+"""Tables, verdicts, cards and figures from records whose numbers are known."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from softlabels import (
+    cards,
+    comparisons,
+    experiments,
+    figures,
+    formatting,
+    metrics,
+    published,
+    reconstruction,
+    tables,
+    verdicts,
+)
+from softlabels.config import RunConfig
+from softlabels.embedding import Embedding
+from softlabels.errors import ConfigError, RecordError
+from softlabels.statistics import paired_interval
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def record(config, test, history=3):
+    """Return what tables and figures ask of a run record; `test` gives its metrics."""
+    rows = [
+        {"epoch": e + 1, "train_loss": 1 / (e + 1), "validation_loss": 1.2 / (e + 1)} for e in range(history)
+    ]
+    rng = np.random.default_rng(config.seed)
+    q = rng.dirichlet(np.ones(6), 40)
+    return SimpleNamespace(
+        id=config.id,
+        config=config,
+        metrics={"test": test, "validation": {"loss": 0.5, "accuracy": 0.9}},
+        history=rows,
+        best_epoch=history,
+        data={"name": config.dataset, "variant": "a variant", "sha256": "ab" * 32},
+        environment={"machine": "a machine", "device": "cpu", "commit": "0123456789+"},
+        seconds=90.0,
+        arrays=lambda: {"ids": np.arange(40), "log_probs": np.log(q), "targets": q},
+    )
+
+
+def cell(arm, seed, dataset="synthetic", recipe="tuned", network="resnet9"):
+    config = RunConfig(
+        dataset=dataset, label=arm, seed=seed, network=network, lr=0.1 if recipe == "stated" else 0.05
+    )
+    return experiments.Cell(dataset, network, recipe, arm, seed, config)
+
+
+def setting(soft, hard, **where):
+    """Return the comparison of accuracies by seed; KL is 1 - accuracy."""
+    found = []
+    for arm, values in (("soft", soft), ("hard", hard)):
+        for seed, value in enumerate(values):
+            place = cell(arm, seed, **where)
+            test = None if value is None else {"macro_accuracy": value, "kl": 1 - value}
+            found.append((place, test and record(place.config, test)))
+    [comparison] = comparisons.arrange(found)
+    return comparison
+
+
+@pytest.fixture
+def won():
+    return setting([0.95, 0.96, 0.94], [0.90, 0.92, 0.89])
+
+
+@pytest.fixture
+def lost():
+    return setting([0.90, 0.92, 0.89], [0.95, 0.96, 0.94], recipe="stated")
+
+
+@pytest.fixture
+def gap():
+    return setting([0.9, None], [0.8, 0.7], dataset="cifar10h-9500")
+
+
+def test_pairs_are_those_of_the_same_seed():
+    soft, hard = setting([0.9, None, 0.8], [0.7, 0.5, 0.3]).pairs("macro_accuracy")
+    assert soft.tolist() == [0.9, 0.8] and hard.tolist() == [0.7, 0.3]
+
+
+def test_the_difference_is_the_paired_interval(won):
+    mine, theirs = won.difference("kl"), paired_interval([0.05, 0.04, 0.06], [0.1, 0.08, 0.11])
+    assert (mine.mean, mine.low, mine.high) == pytest.approx((theirs.mean, theirs.low, theirs.high))
+
+
+def test_the_winner_knows_which_side_is_better(won, lost, gap):
+    assert [won.winner(m) for m in ("macro_accuracy", "kl")] == ["soft", "soft"]
+    assert [lost.winner(m) for m in ("macro_accuracy", "kl")] == ["hard", "hard"]
+    assert gap.winner("kl") == "open"  # one pair decides nothing
+    assert setting([None], [0.5]).winner("kl") == "missing"
+
+
+def test_an_undefined_measure_is_left_out(won):
+    assert won.difference("entropy_correlation") is None
+    assert len(won.values("soft", "ece")) == 0
+
+
+def test_what_is_missing_is_named_with_its_command(won, gap):
+    assert comparisons.missing_command([won], "table1", "laptop") is None
+    command = "softlabels train --chapter table1 --profile laptop --seeds 1"
+    assert comparisons.missing_command([won, gap], "table1", "laptop") == command
+    note = tables.missing_note([gap], "table1", "laptop")
+    assert command in note and "soft, seed 1" in note and "MiceBone" in note
+
+
+def test_gather_looks_records_up_and_trains_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOFTLABELS_RESULTS", str(tmp_path))
+    monkeypatch.setenv("SOFTLABELS_CACHE", str(tmp_path / "cache"))
+    found = comparisons.table1("smoke", [0, 1])
+    assert sum(len(c.missing) for c in found) == len(experiments.grid("table1", "smoke", [0, 1]))
+    assert not comparisons.with_runs(found)
+
+
+def test_numbers_have_a_true_minus_and_no_negative_zero():
+    assert formatting.number(-0.12345) == "−0.1235"
+    assert formatting.number(-0.00001) == "0.0000"
+    assert formatting.signed(0.00001) == "0.0000"
+    assert formatting.signed(0.5, 1) == "+0.5"
+    assert formatting.number(float("nan")) == "–"
+    assert formatting.spread(0.5, float("nan"), 2) == "0.50"
+
+
+def test_intervals_are_bold_where_they_exclude_zero():
+    assert formatting.interval(paired_interval([2.0, 2.1], [1.0, 1.1]), 1) == "**+1.0 [1.0, 1.0]**"
+    assert not formatting.interval(paired_interval([2.0, 1.0], [1.0, 2.0])).startswith("**")
+    assert formatting.interval(paired_interval([2.0], [1.0]), 1) == "+1.0 (one pair)"
+
+
+def test_table1_puts_published_numbers_above_ours(won, gap):
+    table = tables.table1([won, gap], "macro_accuracy")
+    assert table.setting.str.contains("published").tolist() == [True, False, True, False, True]
+    assert table.soft.tolist()[:2] == ["0.9096 ± 0.0137", "0.9500 ± 0.0100"]
+    assert table["soft − hard"].tolist()[-1] == "+0.0686"  # MiceBone, published only
+    assert table.n.tolist()[-2] == "2 hard, 1 soft (1 missing)"
+
+
+def test_kl_of_cifar10h_is_not_published(gap):
+    assert tables.table1([gap], "kl").setting.str.contains("published").tolist() == [False, True]
+
+
+def test_extras_are_bold_where_the_interval_decides(won):
+    assert tables.extras([won], ["kl", "ece"]).iloc[0].tolist()[1:] == ["**0.097 → 0.050**", "– → –"]
+
+
+def test_every_row_of_markdown_has_the_columns_of_its_head(won, gap):
+    lines = formatting.markdown(tables.table1([won, gap], "kl")).splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    assert formatting.markdown(tables.tuning([], {})) == "Nothing here yet."
+
+
+def test_tables_are_shown_as_html_and_as_text(won, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    formatting.show(tables.table1([won], "kl"))
+    formatting.show(tables.tuning([], {}))
+    assert "<strong>published</strong>: synthetic" in shown[0]["text/html"]
+    assert "| **published**: synthetic" in shown[0]["text/plain"]
+    assert shown[0]["text/html"].count("<tr>") == 4  # head, synthetic published and ours, micebone
+    assert "Nothing here yet" in shown[1]["text/html"]
+
+
+def test_winners_are_counted(won, lost, gap):
+    table = tables.winners([won, lost, gap])
+    assert table.better.tolist() == ["soft", "hard", "open"]
+    assert "better in 1 of 3 settings, hard labels in 1, and 1 are open" in tables.winners_sentence(
+        [won, lost, gap]
+    )
+    assert table["p (Holm)"].tolist()[2] == "–"
+
+
+def test_p_values_are_corrected_for_the_number_of_settings(won, lost):
+    alone, both = (tables.winners(found)["p (Holm)"][0] for found in ([won], [won, lost]))
+    assert float(both) > float(alone)
+
+
+def test_arms_say_which_is_ahead(won):
+    rows = tables.arms(won).set_index("measure")["ahead"]
+    assert rows["accuracy"] == "soft" and rows["KL"] == "soft" and rows["ECE"] == "–"
+
+
+def test_claim_and_headline_carry_the_numbers(won):
+    assert "macro accuracy 0.9500 ± 0.0100" in tables.claim(won) and "9.0 minutes" in tables.claim(won)
+    assert "0.9500 ± 0.0100" in tables.headline([won]) and "0.9096" in tables.headline([won])
+    assert "no pair of runs" in tables.claim(setting([None], [0.5]))
+
+
+def test_the_chosen_rate_is_bold(won):
+    chosen = {("synthetic", "resnet9", "soft"): 0.05}
+    table = tables.tuning(won.records, chosen).set_index("arm")
+    assert table["lr 0.05"].to_dict() == {"hard": "0.5000", "soft": "**0.5000**"}
+
+
+def test_published_numbers_are_those_of_the_paper():
+    assert published.bhl("synthetic", "soft", "kl") == (0.0394, 0.0009)
+    assert published.bhl_difference("micebone", "macro_accuracy") == pytest.approx(0.0686)
+    with pytest.raises(ConfigError, match="did you mean 'soft'"):
+        published.get("bhl", "synthetic", "sofft")
+
+
+def test_every_published_block_names_its_source():
+    assert all(block["source"] for block in published.numbers().values())
+
+
+@pytest.mark.parametrize(
+    ("signs", "verdict"),
+    [
+        ([1, 1], "reproduced"),
+        ([1, 0], "partly"),
+        ([1, -1], "partly"),
+        ([0, -1], "not reproduced"),
+        ([], "not tested"),
+    ],
+)
+def test_the_rule(signs, verdict):
+    assert verdicts.judge(signs)[0] == verdict
+
+
+def test_verdicts_of_the_paper(won, lost):
+    def found(*given):
+        return {v.claim.split(" on ")[0]: v.verdict for v in verdicts.bhl(given)[:1]}
+
+    claim = "Soft labels give the higher macro accuracy"
+    assert found(won)[claim] == "reproduced"
+    assert found(won, lost)[claim] == "partly"
+    assert found(lost)[claim] == "not reproduced"
+
+
+def test_a_single_pair_is_not_counted():
+    assert verdicts.bhl([setting([0.9], [0.1])])[0].verdict == "not tested"
+
+
+def test_reaching_the_published_row_needs_both_numbers():
+    assert verdicts.reached([setting([0.97], [0.9])]).verdict == "reproduced"
+    assert verdicts.reached([setting([0.93], [0.9])]).verdict == "partly"  # its KL is .07
+    assert verdicts.reached([]).verdict == "not tested"
+
+
+def structures(gain):
+    base = {
+        arm: {s: dict.fromkeys(verdicts.MEASURES, 0.5 + 0.01 * s) for s in range(3)}
+        for arm in ("soft", "hard")
+    }
+    noise = iter(np.linspace(-0.01, 0.01, 15))
+    base["soft"] = {s: {m: v + gain + next(noise) for m, v in run.items()} for s, run in base["soft"].items()}
+    return base
+
+
+def test_the_structure_claim_can_fail():
+    assert verdicts.more_regular(structures(0.2)).verdict == "reproduced"
+    assert verdicts.more_regular(structures(-0.2)).verdict == "not reproduced"
+    assert verdicts.more_regular({}).verdict == "not tested"
+
+
+def test_the_structure_table_shows_both_arms():
+    table = verdicts.structure_table(structures(0.2))
+    assert len(table) == len(verdicts.MEASURES) and (table["hard"] == "0.510").all()
+
+
+@pytest.fixture
+def card():
+    return cards.describe("synthetic", image_size=16, n_images=600)
+
+
+def test_a_card_says_what_the_dataset_is(card):
+    facts = card.facts
+    assert facts["n_images"] == 600 and facts["annotations_per_image"] is None
+    assert facts["unanimous"] == pytest.approx(0.4, abs=1e-6)
+    assert sum(facts["class_counts"]) == 600 and sum(facts["class_mass"]) == pytest.approx(1, abs=1e-5)
+    assert facts["mean_entropy"] == pytest.approx(card.entropies.mean(), abs=1e-5)
+    assert card.examples.shape == (24, 16, 16, 3)
+    entropies = -(card.distributions * np.log(np.maximum(card.distributions, 1e-12))).sum(1)
+    assert (np.diff(entropies) > -1e-5).all()
+
+
+def test_a_published_card_is_read_and_repeats_byte_by_byte(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOFTLABELS_RESULTS", str(tmp_path))
+    options = {"image_size": 16, "n_images": 60}
+    assert cards.find("synthetic", **options) is None
+    path = cards.publish("synthetic", **options)
+    before = path.read_bytes(), path.with_suffix(".npz").read_bytes()
+    found = cards.find("synthetic", **options)
+    assert found is not None and found.facts == json.loads(path.read_text())
+    cards.publish("synthetic", **options)
+    assert (path.read_bytes(), path.with_suffix(".npz").read_bytes()) == before
+    path.with_suffix(".npz").write_bytes(b"damaged")
+    with pytest.raises(RecordError, match="renews it"):
+        cards.find("synthetic", **options)
+
+
+def test_an_unknown_card_is_named(capsys):
+    assert cards.main(["synthetik"]) == 2
+    assert "did you mean 'synthetic'" in capsys.readouterr().err
+
+
+def test_the_reconstruction_compares_like_with_like(card):
+    rows = {name: (theirs, ours) for name, theirs, ours in reconstruction.statistics(card)}
+    # 12/13 follows from 40 % pure and 60 % uniform hues
+    assert rows["E[x²] / E[x], mean of channels"][0] == pytest.approx(12 / 13, abs=0.005)
+    shares = [pair for name, pair in rows.items() if name.startswith("share")]
+    assert np.sum(shares, axis=0) == pytest.approx([1, 1])
+    assert len(reconstruction.table(reconstruction.statistics(card))) == len(rows)
+
+
+def embedding():
+    rng = np.random.default_rng(0)
+    return Embedding(np.arange(50), rng.normal(size=(50, 2)), rng.random(50), rng.random(50), {})
+
+
+def drawings(card, won, gap):
+    q = card.distributions
+    return {
+        "tiles": lambda: figures.tiles(card.examples[:8], q[:8], card.facts["classes"]),
+        "predictions": lambda: figures.predictions(
+            card.examples[:3], q[:3], {"hard": q[3:6], "soft": q[:3]}, card.facts["classes"]
+        ),
+        "entropies": lambda: figures.entropy_histograms({"a": card.entropies}, {"a": 0.5}),
+        "reconstruction": lambda: figures.reconstruction(reconstruction.statistics(card)),
+        "differences": lambda: figures.differences([won, gap]),
+        "curves": lambda: figures.learning_curves(won.records),
+        "figure1": lambda: figures.figure1({"hard": embedding(), "soft": embedding()}),
+        "structure": lambda: figures.structure(structures(0.1)),
+        "nothing": lambda: figures.differences([]),
+        "no maps": lambda: figures.figure1({}),
+        "no measures": lambda: figures.structure({}),
+    }
+
+
+def test_every_figure_repeats_byte_by_byte_and_shows_a_smoke_run(card, won, gap):
+    for name, draw in drawings(card, won, gap).items():
+        image = figures.png(draw())
+        assert image.startswith(PNG) and image == figures.png(draw()), name
+        assert figures.png(draw(), "smoke") != image, name
+
+
+def test_no_text_leaves_the_figure(card, won, gap):
+    for name, draw in drawings(card, won, gap).items():
+        figure = draw()
+        figures.png(figure)
+        box = figure.get_tightbbox()
+        width, height = figure.get_size_inches()
+        assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02, name
+
+
+def test_the_line_under_a_figure_says_where_it_comes_from(won):
+    line = figures.caption_line(won.records, "laptop")
+    for words in (
+        "6 runs",
+        "synthetic (a variant, SHA-256 abababab)",
+        "0123456+",
+        "a machine, cpu",
+        "9.0 minutes",
+    ):
+        assert words in line
+    assert "no runs" in figures.caption_line([], "laptop")
+
+
+def test_the_line_names_the_profile_of_each_run():
+    place = experiments.grid("table1", "laptop", [5])[0]
+    assert "profile laptop" in figures.caption_line([record(place.config, {})], "smoke")
+
+
+def test_shown_figures_have_alternative_text_and_records(won, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    figures.show(figures.differences([won]), alt='Dots & "bars"', caption="A caption.", records=won.records)
+    html = shown[0].data
+    assert 'alt="Dots &amp; &quot;bars&quot;"' in html and "A caption." in html
+    assert all(r.id in html for r in won.records)
+
+
+def test_examples_run_from_certain_to_ambiguous():
+    place = cell("soft", 0)
+    ids, q, p = figures.examples({"soft": record(place.config, {})}, 5)
+    entropies = -(q * np.log(q)).sum(1)
+    assert (np.diff(entropies) > 0).all() and len(set(ids)) == 5
+    assert metrics.kl_divergence(q, p["soft"]) == pytest.approx(0, abs=1e-5)
