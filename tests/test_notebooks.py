@@ -1,0 +1,108 @@
+"""The chapters as sources: short cells, claims first, no outputs; and executed, with profile smoke."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from softlabels import book, paths
+from softlabels.errors import ConfigError
+
+NOTEBOOKS = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
+SHARED = {"profile", "seeds", "device", "fresh"}
+TRAINING = {"03_table1", "04_figure1"}  # these train only when they are told to
+
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def cells(path, kind):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def test_all_four_chapters_are_here():
+    names = ["01_quickstart", "02_label_distributions", "03_table1", "04_figure1"]
+    assert [path.stem for path in NOTEBOOKS] == names
+
+
+@each
+def test_sources_hold_no_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    for cell in cells(path, "code"):
+        assert cell.outputs == [] and cell.execution_count is None
+
+
+@each
+def test_cells_are_short(path):
+    for cell in cells(path, "code"):
+        lines = cell.source.splitlines()
+        assert 1 <= len(lines) <= 8, cell.source
+        assert max(map(len, lines)) <= 110, cell.source
+
+
+@each
+def test_the_first_cell_states_the_claim(path):
+    first = nbformat.read(path, as_version=4).cells[0]
+    assert first.cell_type == "markdown" and first.source.startswith("# ")
+    assert "**Claim" in first.source
+
+
+@each
+def test_one_cell_holds_the_parameters(path):
+    tagged = [c for c in cells(path, "code") if "parameters" in c.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    assert set(papermill.inspect_notebook(str(path))) >= SHARED
+
+
+@each
+def test_an_unknown_parameter_is_an_error(path, tmp_path):
+    with pytest.raises(ConfigError, match="did you mean 'profile'"):
+        book.execute(path, tmp_path / "out.ipynb", {"profil": "smoke"})
+    assert not (tmp_path / "out.ipynb").exists()
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory) -> Iterator[Callable[[Path, str], Path]]:
+    """Execute a chapter with profile smoke; all of them share one store, so that a run is trained once."""
+    folder = tmp_path_factory.mktemp("chapters")
+
+    def execute(path, name):
+        out = folder / name / path.name
+        if not out.exists():
+            train = {"train": True} if path.stem in TRAINING else {}
+            book.execute(path, out, {"profile": "smoke", "seeds": [0, 1]} | train)
+        return out
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTLABELS_CACHE", str(folder / "cache"))
+        patch.setenv("SOFTLABELS_RESULTS", str(folder / "results"))
+        yield execute
+
+
+@each
+def test_the_chapter_runs_with_profile_smoke(path, run):
+    out = run(path, "first")
+    outputs = [output for cell in cells(out, "code") for output in cell.outputs]
+    assert not [o for o in outputs if o.output_type in ("error", "stream")]
+    pictures = [o.data["text/html"] for o in outputs if "<figure>" in o.get("data", {}).get("text/html", "")]
+    assert pictures and all('<img alt="' in html and 'alt=""' not in html for html in pictures)
+    assert tables(out) >= 1
+    assert out.stat().st_size < 1.2e6
+
+
+def tables(path):
+    """Count the outputs that are tables."""
+    outputs = [output for cell in cells(path, "code") for output in cell.outputs]
+    return sum("<table" in output.get("data", {}).get("text/html", "") for output in outputs)
+
+
+def test_from_the_same_records_a_chapter_repeats_byte_by_byte(run):
+    path = paths.PROJECT / "notebooks" / "04_figure1.ipynb"
+    assert run(path, "first").read_bytes() == run(path, "second").read_bytes()
+
+
+def test_without_records_a_chapter_says_what_is_missing(store):
+    out = store / "03_table1.ipynb"
+    book.execute(paths.PROJECT / "notebooks" / "03_table1.ipynb", out, {"profile": "smoke"})
+    assert "softlabels train --chapter table1 --profile smoke --seeds 0 1 2" in out.read_text()
