@@ -24,13 +24,12 @@ def export(path: Path, ids: Collection[str] | None = None, features: bool = Fals
     chosen = [r for r in records.everything() if ids is None or r.id in ids]
     if not chosen:
         raise RecordError("none of the chosen runs has a record here; train them first (softlabels train)")
-    suffixes = _SUFFIXES if features else _SUFFIXES[:2]
     part = path.with_name(path.name + ".partial")
     with zipfile.ZipFile(part, "w") as archive:
         for record in chosen:
-            for suffix in suffixes:
-                file = record.folder / f"{record.id}{suffix}"
-                if file.exists():
+            files = [record.folder / f"{record.id}{suffix}" for suffix in _SUFFIXES[:2]]
+            for file in [*files, record.features_file() if features else None]:
+                if file:
                     archive.write(file, file.name)
     part.replace(path)
     return len(chosen)
@@ -38,6 +37,8 @@ def export(path: Path, ids: Collection[str] | None = None, features: bool = Fals
 
 def load(path: Path) -> tuple[int, int]:
     """Check every record of an archive, then add the new ones to the committed records.
+
+    Features that a committed record came without are added to it.
 
     Returns
     -------
@@ -58,8 +59,9 @@ def load(path: Path) -> tuple[int, int]:
         for record in found:
             record.arrays()
         fresh = [record for record in found if not _known(record)]
-        for record in fresh:
-            records.publish(record, features=True)
+        for record in found:
+            if record in fresh or _brings_features(record):
+                records.publish(record, features=True)
     return len(fresh), len(found) - len(fresh)
 
 
@@ -85,3 +87,8 @@ def _known(record: records.Record) -> bool:
             "keep one: delete the other and import again"
         )
     return True
+
+
+def _brings_features(record: records.Record) -> bool:
+    name = f"{record.id}.features.npz"
+    return (record.folder / name).exists() and not (records.published_folder() / name).exists()

@@ -42,8 +42,8 @@ _TUNED_BY_DATASET = {
 TUNED_RATES = {
     ("synthetic", "resnet9", "hard"): 0.02,
     ("synthetic", "resnet9", "soft"): 0.02,
-    ("cifar10h-9500", "resnet9-cifar", "hard"): 0.05,
-    ("cifar10h-9500", "resnet9-cifar", "soft"): 0.05,
+    ("cifar10h-9500", "resnet9-cifar", "hard"): 0.02,
+    ("cifar10h-9500", "resnet9-cifar", "soft"): 0.02,
 }
 DEFAULT_RATE = 0.05  # where nothing was tuned
 

@@ -72,8 +72,13 @@ class Record:
             If a file is damaged or does not belong to the record.
         """
         found = _read_arrays(self.folder / f"{self.id}.npz", self.checksums["arrays"])
-        features = self.folder / f"{self.id}.features.npz"
-        return found | (_read_arrays(features, self.checksums["features"]) if features.exists() else {})
+        features = self.features_file()
+        return found | (_read_arrays(features, self.checksums["features"]) if features else {})
+
+    def features_file(self) -> Path | None:
+        """File of the features: beside the record, else in the cache of the machine that trained it."""
+        name = f"{self.id}.features.npz"
+        return next((f / name for f in (self.folder, cache_folder()) if (f / name).exists()), None)
 
     def to_json(self) -> str:
         """Canonical text of the record."""
@@ -168,8 +173,8 @@ def publish(record: Record, features: bool = False) -> Record:
     """Copy a record into the committed ones; its features only if asked for (they are large)."""
     target = published_folder()
     if record.folder != target:
-        source = record.folder / f"{record.id}.features.npz"
-        kept = source.read_bytes() if features and source.exists() else None
+        source = record.features_file() if features else None
+        kept = source.read_bytes() if source else None
         moved = Record(**{**record.__dict__, "folder": target})
         write(moved, (record.folder / f"{record.id}.npz").read_bytes(), kept)
         return moved
