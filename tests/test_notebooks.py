@@ -11,7 +11,6 @@ from softlabels.errors import ConfigError
 
 NOTEBOOKS = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
 SHARED = {"profile", "seeds", "device", "fresh"}
-TRAINING = {"03_table1", "04_figure1"}  # these train only when they are told to
 
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -70,8 +69,7 @@ def run(tmp_path_factory) -> Iterator[Callable[[Path, str], Path]]:
     def execute(path, name):
         out = folder / name / path.name
         if not out.exists():
-            train = {"train": True} if path.stem in TRAINING else {}
-            book.execute(path, out, {"profile": "smoke", "seeds": [0, 1]} | train)
+            book.execute(path, out, {"profile": "smoke", "seeds": [0, 1]})
         return out
 
     with pytest.MonkeyPatch.context() as patch:
@@ -104,5 +102,5 @@ def test_from_the_same_records_a_chapter_repeats_byte_by_byte(run):
 
 def test_without_records_a_chapter_says_what_is_missing(store):
     out = store / "03_table1.ipynb"
-    book.execute(paths.PROJECT / "notebooks" / "03_table1.ipynb", out, {"profile": "smoke"})
+    book.execute(paths.PROJECT / "notebooks" / "03_table1.ipynb", out, {"profile": "smoke", "train": False})
     assert "softlabels train --chapter table1 --profile smoke --seeds 0 1 2" in out.read_text()

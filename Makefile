@@ -1,0 +1,70 @@
+# Every target sets up .venv by itself. `make help` lists them.
+PROFILE ?= laptop
+SEEDS   ?= 0 1 2
+N       ?= 3
+CORES   ?= all
+PORT    ?= 8000
+
+BIN  := .venv/bin
+SITE := build/book/_build/html
+FLOW := $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --rerun-incomplete --nolock --quiet reason host
+# A data folder beside the project is used where there is one; see book/data.md.
+ifneq ($(wildcard ../shared/data),)
+export SOFTLABELS_DATA ?= $(abspath ../shared/data)
+endif
+export PATH := $(abspath $(BIN)):$(PATH)
+export JUPYTER_PREFER_ENV_PATH := 1
+export PYTHONUNBUFFERED := 1
+# Reports how long the rest of the recipe took, and keeps its status.
+TIMED = @begin=$$(date +%s); report() { printf 'make $@: %s minutes\n' "$$(awk "BEGIN { printf \"%.1f\", ($$(date +%s) - $$begin) / 60 }")"; };
+
+.PHONY: help book test reproduce publish audit serve lock clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+# The book is drawn from committed records alone: a cache of its own hides runs trained here since.
+book publish: export SOFTLABELS_CACHE := $(abspath build/cache)
+book: .venv/.stamp  ## execute every notebook from the committed records and build the site
+	$(TIMED) $(FLOW) && echo "The book: $(abspath $(SITE))/index.html" && report
+
+reproduce: .venv/.stamp  ## train what is missing, then the book: PROFILE=laptop SEEDS="0 1 2"
+	$(TIMED) $(FLOW) --config train=true profile=$(PROFILE) seeds="$(SEEDS)" \
+	  && echo "The book: $(abspath $(SITE))/index.html" && report
+
+test: .venv/.stamp  ## lint, types and all tests
+	$(TIMED) ruff check . && ruff format --check . && mypy && python -m pytest && report
+
+publish: book  ## refresh the committed chapters and generated tables from such a build
+	@python -m softlabels.book publish build/book
+
+audit: .venv/.stamp  ## train N=3 committed runs again on this machine and compare
+	@softlabels audit $(N)
+
+serve: .venv/.stamp  ## show the built site on this machine: PORT=8000
+	@test -f $(SITE)/index.html || { echo "No site yet: run 'make book' first." >&2; exit 1; }
+	@python -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
+
+# pip checks every hash; the package itself has none, so it is installed in a second step.
+.venv/.stamp: requirements.lock pyproject.toml
+	@python=$$(for p in python3.11 python3.12 python3.13 python3; do \
+	    $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 \
+	      && { echo $$p; break; }; done); \
+	  test -x $(BIN)/python || { \
+	    test -n "$$python" || { echo "No Python 3.11, 3.12 or 3.13 found; install one of them." >&2; exit 1; }; \
+	    echo "Setting up .venv with $$python: this downloads about 3 GB and takes some minutes, once."; \
+	    $$python -m venv .venv; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: .cache/uv/bin/uv  ## renew requirements.lock from pyproject.toml and constraints.txt
+	@.cache/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-header -c constraints.txt pyproject.toml -o requirements.lock $(LOCK_OPTIONS)
+
+.cache/uv/bin/uv: .venv/.stamp
+	@python -m venv .cache/uv && .cache/uv/bin/pip install --quiet --disable-pip-version-check uv
+
+clean:  ## remove what was built; records, the local cache and .venv stay
+	@rm -rf build book/_build .snakemake

@@ -1,0 +1,50 @@
+"""Fixtures that several test modules share."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+# A data folder beside the project is used where there is one; without it, tests of real data skip.
+BESIDE = PROJECT.parent / "shared" / "data"
+if BESIDE.is_dir():
+    os.environ.setdefault("SOFTLABELS_DATA", str(BESIDE))
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty place for records and cache, so that a test neither sees nor leaves anything."""
+    for variable, name in [("SOFTLABELS_RESULTS", "results"), ("SOFTLABELS_CACHE", "cache")]:
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv(variable, str(tmp_path / name))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of the committed book, built once, warnings as errors: the folder of its pages."""
+    from softlabels import book
+
+    root = tmp_path_factory.mktemp("site") / "book"
+    book.assemble(root)
+    shutil.copytree(PROJECT / "book" / "chapters", root / "chapters")
+    return book.build(root).parent
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """A headless browser of this machine, driven by Playwright."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip(f"no browser here: none of {', '.join(names)} is on the PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield running
+        running.close()

@@ -1,0 +1,259 @@
+"""The book: execution of chapters, generated parts, the built site, a page in a browser."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+from site_pages import Site
+from softlabels import book, paths
+from softlabels.errors import ConfigError, SoftlabelsError
+from softlabels.offline import mathml
+
+CHAPTERS = paths.PROJECT / "book" / "chapters"
+PUBLISHED = sorted(CHAPTERS.glob("*.ipynb"))
+DRAWN = [path for path in PUBLISHED if path.stem.split("_", 1)[1] not in book.LIVE]
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    path = tmp_path / "05_toy.ipynb"
+    cells = [
+        new_markdown_cell("# Toy"),
+        new_code_cell("seeds = [0, 1]\nprofile = 'laptop'", metadata={"tags": ["parameters"]}),
+        new_code_cell("print(profile, seeds)"),
+    ]
+    nbformat.write(new_notebook(cells=cells, metadata=book.KERNEL), path)
+    return path
+
+
+def printed(path: Path) -> str:
+    cells = nbformat.read(path, as_version=4).cells
+    return "".join(output.text for cell in cells for output in cell.get("outputs", []))
+
+
+def test_executing_twice_gives_the_same_bytes(notebook: Path, tmp_path: Path) -> None:
+    outs = [tmp_path / name / "05_toy.ipynb" for name in ("one", "two")]
+    for out in outs:
+        book.execute(notebook, out)
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    assert printed(outs[0]) == "laptop [0, 1]\n"
+    assert [path.name for path in outs[0].parent.iterdir()] == ["05_toy.ipynb"]
+
+
+def test_a_parameter_is_passed_and_a_default_is_not_injected(notebook: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out" / "05_toy.ipynb"
+    book.execute(notebook, out, {"profile": "laptop", "seeds": [7]})
+    assert printed(out) == "laptop [7]\n"
+    injected = [c for c in nbformat.read(out, 4).cells if "injected-parameters" in c.metadata.get("tags", [])]
+    assert len(injected) == 1 and "seeds" in injected[0].source and "profile" not in injected[0].source
+
+
+def test_an_unknown_parameter_raises_and_names_the_nearest(notebook: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"05_toy.*'seed'; did you mean 'seeds'"):
+        book.execute(notebook, tmp_path / "out.ipynb", {"seed": [1]})
+    assert not (tmp_path / "out.ipynb").exists()
+
+
+def test_normalising_removes_progress_and_widgets_and_keeps_warnings() -> None:
+    outputs = [
+        new_output("stream", name="stderr", text="\r 10%|█ | 1/10 [00:01<00:09, 1.0it/s]"),
+        new_output("stream", name="stderr", text="UserWarning: look\n"),
+        new_output("display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "0%"}),
+        new_output("stream", name="stdout", text="kept\n"),
+    ]
+    cell = new_code_cell("1", outputs=outputs, metadata={"papermill": {"duration": 1.2}, "tags": ["x"]})
+    before = new_notebook(cells=[cell], metadata={"papermill": {"start_time": "now"}, "widgets": {}})
+    after = book.normalised(before)
+    assert [o.text for o in after.cells[0].outputs] == ["UserWarning: look\n", "kept\n"]
+    assert after.cells[0].metadata == {"tags": ["x"]}
+    assert set(after.metadata) == {"kernelspec", "language_info"}
+
+
+def test_publishing_replaces_and_removes(tmp_path: Path) -> None:
+    executed, chapters = tmp_path / "executed", tmp_path / "chapters"
+    for folder, names in [(executed, ["01_a", "02_b"]), (chapters, ["01_a", "09_gone"])]:
+        folder.mkdir()
+        for name in names:
+            (folder / f"{name}.ipynb").write_text(folder.name)
+    book.publish(executed, chapters)
+    found = {path.name: path.read_text() for path in chapters.iterdir()}
+    assert found == {"01_a.ipynb": "executed", "02_b.ipynb": "executed"}
+
+
+def test_publishing_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "01_a.ipynb").write_text("precious")
+    with pytest.raises(SoftlabelsError, match="make book"):
+        book.publish(tmp_path / "nothing", tmp_path)
+    assert (tmp_path / "01_a.ipynb").read_text() == "precious"
+
+
+def test_filling_replaces_only_between_its_marks() -> None:
+    text = "a\n<!-- t -->\nold\n<!-- /t -->\nb\n"
+    once = book.filled(text, {"t": lambda: r"new \1"})
+    assert once == "a\n<!-- t -->\nnew \\1\n<!-- /t -->\nb\n"
+    assert book.filled(once, {"t": lambda: r"new \1"}) == once
+    with pytest.raises(ConfigError, match="/t"):
+        book.filled("<!-- t --> no end", {"t": str})
+
+
+def test_generated_parts_are_in_step_with_the_records() -> None:
+    if not list((paths.results() / "runs").glob("*.json")):
+        pytest.skip("no committed records yet")
+    pages = list(book.pages_with_parts())
+    assert paths.PROJECT / "README.md" in pages
+    for page in pages:
+        assert book.filled(page.read_text()) == page.read_text(), f"{page.name}: run `make publish`"
+
+
+def test_published_chapters_are_the_notebooks() -> None:
+    sources = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
+    assert [path.name for path in PUBLISHED] == [path.name for path in sources]
+    for published, source in zip(PUBLISHED, sources, strict=True):
+        texts = [[c.source for c in nbformat.read(path, 4).cells] for path in (published, source)]
+        assert texts[0] == texts[1], f"{published.name}: run `make publish`"
+
+
+def test_published_chapters_hold_nothing_volatile() -> None:
+    for path in PUBLISHED:
+        text = path.read_text()
+        assert str(paths.PROJECT) not in text, f"{path.name} names a path of the machine it was made on"
+        again = book.normalised(nbformat.reads(text, 4))
+        assert nbformat.writes(again) + "\n" == text or nbformat.writes(again) == text, path.name
+
+
+def test_published_tables_are_what_the_code_gives() -> None:
+    """nbval executes the chapters again and compares the cells tagged nbval-check-output."""
+    if not DRAWN:
+        pytest.skip("no published chapters yet")
+    tagged = [c for p in DRAWN for c in nbformat.read(p, 4).cells if "nbval-check-output" in str(c.metadata)]
+    assert tagged, "no cell is tagged nbval-check-output: nothing would be compared"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--nbval-lax",
+        "--nbval-current-env",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run([*command, *map(str, DRAWN)], cwd=paths.PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+@pytest.mark.parametrize(
+    ("latex", "expected"),
+    [
+        (r"l_s(x)", "<msub><mi>l</mi><mi>s</mi></msub>"),
+        (r"\frac{1}{N}", "<mfrac><mn>1</mn><mi>N</mi></mfrac>"),
+        (r"\mathbb{R}", "ℝ"),
+    ],
+)
+def test_formulas_become_mathml(latex: str, expected: str) -> None:
+    assert expected in mathml(latex)
+
+
+def test_an_unknown_formula_stops_the_build(tmp_path: Path) -> None:
+    shutil.copy(paths.PROJECT / "_config.yml", tmp_path)
+    shutil.copy(paths.PROJECT / "book" / "references.bib", tmp_path)
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: intro\n")
+    (tmp_path / "intro.md").write_text("# Page\n\n$x^2$\n")
+    assert "<math" in book.build(tmp_path).with_name("intro.html").read_text()
+    (tmp_path / "intro.md").write_text("# Page\n\n$\\nosuchcommand{x}$\n")
+    with pytest.raises(SoftlabelsError, match="warnings"):
+        book.build(tmp_path)
+
+
+def test_site_has_every_page_it_links_to(site: Path) -> None:
+    pages = Site(site)
+    assert len(pages.pages) > len(PUBLISHED) + 4
+    assert list(pages.broken_links()) == []
+
+
+def test_site_has_every_file_it_loads_and_none_from_elsewhere(site: Path) -> None:
+    pages = Site(site)
+    assert sum(len(page.loads) for page in pages.pages.values()) > 10
+    assert list(pages.missing_files()) == []
+    assert list(pages.other_hosts()) == []
+
+
+def test_every_image_has_a_text_and_every_formula_is_mathml(site: Path) -> None:
+    pages = Site(site).pages
+    assert [image for page in pages.values() for image in page.without_alt] == []
+    assert pages[site.resolve() / "intro.html"].n_formulas >= 5
+    assert all("\\(" not in page.path.read_text() for page in pages.values() if page.n_formulas)
+
+
+def test_checker_finds_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text('<a href="no.html"></a><a href="b.html#x"></a><img src="no.png">')
+    (tmp_path / "b.html").write_text('<script src="https://example.org/x.js"></script><p id="y">')
+    found = Site(tmp_path)
+    assert len(list(found.broken_links())) == 2
+    assert len(list(found.missing_files())) == 1
+    assert len(list(found.other_hosts())) == 1
+    assert len(found.pages[tmp_path / "a.html"].without_alt) == 1
+
+
+@pytest.fixture
+def offline(browser, request: pytest.FixtureRequest):
+    """A page of the browser that reaches files only, and the list of what it was refused."""
+    page = browser.new_page(viewport={"width": request.param, "height": 900})
+    refused: list[str] = []
+
+    def gate(route) -> None:
+        if route.request.url.startswith(("file:", "data:")):
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.abort()
+
+    page.route("**/*", gate)
+    page.on("requestfailed", lambda wish: refused.append(wish.url))
+    yield page, refused
+    page.close()
+
+
+def spread(screenshot: bytes) -> float:
+    return float(np.asarray(Image.open(io.BytesIO(screenshot)).convert("L"), np.float32).std())
+
+
+NAMES = ["intro.html", *(f"chapters/{path.stem}.html" for path in PUBLISHED)]
+
+
+@pytest.mark.parametrize("offline", [1280, 390], indirect=True, ids=["desk", "phone"])
+@pytest.mark.parametrize("name", NAMES)
+def test_page_without_network(site: Path, offline, name: str) -> None:
+    page, refused = offline
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((site / name).as_uri())
+    assert refused == []
+    assert errors == []
+    assert spread(page.screenshot()) > 5, "the screenshot is blank"
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"the page scrolls sideways by {wide} pixels"
+
+
+def test_formula_has_a_size_in_the_browser(site: Path, browser) -> None:
+    page = browser.new_page()
+    page.goto((site / "intro.html").as_uri())
+    box = page.locator(".formula math").first.bounding_box()
+    page.close()
+    assert box["height"] > 25 and box["width"] > 150  # drawn as a formula, not as a line of letters
+
+
+def test_command_line_reports_a_mistake_in_one_line(notebook: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "softlabels.book", "execute", str(notebook), str(tmp_path / "o.ipynb")]
+    done = subprocess.run(
+        [*command, "--set", "sedes=[1]"], capture_output=True, text=True, env=dict(os.environ)
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "did you mean 'seeds'" in done.stderr
