@@ -86,7 +86,7 @@ class Profile:
     quickstart: dict[str, Any]
 
 
-_QUICKSTART = {"image_size": 64, "limit": 4000, "epochs": 6}
+_QUICKSTART = {"image_size": 64, "limit": 5000, "epochs": 8, "batch_size": 64, "lr": 0.02}
 
 PROFILES: dict[str, Profile] = {
     "smoke": Profile(

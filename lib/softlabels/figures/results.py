@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from softlabels.comparisons import HIGHER_IS_BETTER, Comparison
 from softlabels.figures.base import ARMS, canvas, empty, styled
@@ -73,6 +74,10 @@ def learning_curves(records: "Sequence[Record]") -> Figure:
             colour = ARMS.get(record.config.label, "#777777")
             axis.plot(epochs, losses, color=colour, lw=1.6, alpha=0.85)
             axis.plot(record.best_epoch, losses[record.best_epoch - 1], "o", color=colour, ms=5)
+        axis.set_yscale("log")  # the first epoch may lose ten times what the last one does
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.yaxis.set_minor_formatter(NullFormatter())
         axis.set_ylabel(f"{title} loss\n[nats]")
     axes[-1, 0].set_xlabel("epoch (the dot marks the one that is tested)")
     axes[-1, 0].xaxis.get_major_locator().set_params(integer=True)
