@@ -60,8 +60,9 @@ def load(path: Path) -> tuple[int, int]:
             record.arrays()
         fresh = [record for record in found if not _known(record)]
         for record in found:
-            if record in fresh or _brings_features(record):
-                records.publish(record, features=True)
+            brings = _brings_features(record)
+            if record in fresh or brings:
+                records.publish(record, features=brings)
     return len(fresh), len(found) - len(fresh)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import timm
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from softlabels.errors import DataUnavailable, unknown
@@ -111,20 +113,30 @@ def _resnet20() -> tuple[nn.Module, int]:
 def _from_timm(name: str, pretrained: bool, keep_maxpool: bool = True) -> tuple[nn.Module, int]:
     net = timm.create_model(name, num_classes=0)
     if pretrained:
-        net.load_state_dict(_weights(name), strict=False)
+        _fill(net, name)
     if not keep_maxpool:
         net.maxpool = nn.Identity()
     return _TimmTrunk(net), int(net.num_features)  # type: ignore[arg-type]
 
 
-def _weights(name: str) -> dict[str, Tensor]:
-    """State dict of `name`: a safetensors file in $SOFTLABELS_WEIGHTS, else timm's download."""
-    from safetensors.torch import load_file
-
+def _fill(net: nn.Module, name: str) -> None:
+    """Load pretrained weights into `net`; a classifying layer among them is not needed."""
     folder = os.environ.get("SOFTLABELS_WEIGHTS")
     local = Path(folder) / f"{name}.safetensors" if folder else None
-    if local and local.exists():
-        return load_file(local)
+    if local is None or not local.exists():
+        net.load_state_dict(_download(name))
+        return
+    try:
+        missing = net.load_state_dict(load_file(local), strict=False).missing_keys
+    except (SafetensorError, RuntimeError) as error:
+        raise DataUnavailable(f"{local}: not weights of {name} ({error})") from error
+    if missing:
+        raise DataUnavailable(
+            f"{local}: not weights of {name}; it lacks {missing[0]} and {len(missing) - 1} more"
+        )
+
+
+def _download(name: str) -> dict[str, Tensor]:
     try:
         return timm.create_model(name, pretrained=True, num_classes=0).state_dict()
     except Exception as error:  # the hub's client raises whatever its transport raises

@@ -1,9 +1,9 @@
 """Run records: one small JSON and its arrays per run, written once, checked when read."""
 
-import hashlib
 import io
 import json
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,12 @@ class Record:
         return found | (_read_arrays(features, self.checksums["features"]) if features else {})
 
     def features_file(self) -> Path | None:
-        """File of the features: beside the record, else in the cache of the machine that trained it."""
-        name = f"{self.id}.features.npz"
-        return next((f / name for f in (self.folder, cache_folder()) if (f / name).exists()), None)
+        """File of the features: beside the record, else in the cache if this very training left it."""
+        beside, cached = (f / f"{self.id}.features.npz" for f in (self.folder, cache_folder()))
+        if beside.exists():
+            return beside
+        same = cached.exists() and sha256(cached.read_bytes()).hexdigest() == self.checksums["features"]
+        return cached if same else None
 
     def to_json(self) -> str:
         """Canonical text of the record."""
@@ -98,14 +101,14 @@ class Record:
         return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
-def _read_arrays(path: Path, sha256: str) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path, stated: str) -> dict[str, np.ndarray]:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise RecordError(f"{path}: arrays of the record cannot be read ({error.strerror})") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise RecordError(f"{path}: SHA-256 is {found}, its record says {sha256}; delete both to train again")
+    found = sha256(content).hexdigest()
+    if found != stated:
+        raise RecordError(f"{path}: SHA-256 is {found}, its record says {stated}; delete both to train again")
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         return dict(archive)
 
