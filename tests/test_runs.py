@@ -628,3 +628,16 @@ def test_an_interruption_says_how_to_go_on(store, monkeypatch, capsys):
     monkeypatch.setattr(runs, "get", interrupt)
     assert cli.main(["train", "--profile", "smoke", "--only", smoke_id()]) == 130
     assert "goes on from the last finished epoch" in capsys.readouterr().err
+
+
+def test_a_negative_zero_is_a_zero():
+    assert RunConfig(weight_decay=-0.0).id == RunConfig(weight_decay=0.0).id
+
+
+def test_a_record_without_checksums_is_refused(record):
+    path = record.folder / f"{record.id}.json"
+    body = json.loads(path.read_text())
+    body["checksums"] = {}
+    path.write_text(json.dumps(body))
+    with pytest.raises(RecordError, match=f"{record.id}.json: not a run record"):
+        records.read(path)

@@ -102,8 +102,8 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 def _typed(name: str, kind: Any, value: Any) -> Any:
     """Return `value` as its declared type, so that 1 and 1.0 give one id; reject what does not fit."""
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if kind is float and type(value) in (int, float):
+        return float(value) + 0.0  # -0.0 becomes 0.0
     if type(value) is not kind:
         raise ConfigError(f"{name} must be {kind.__name__}, not {value!r}")
     return value

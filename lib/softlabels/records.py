@@ -134,6 +134,7 @@ def read(path: Path) -> Record:
             raise RecordError(f"{path}: written by another version (schema is not {SCHEMA})")
         stated, config = body.pop("id"), RunConfig.from_dict(body.pop("config"))
         record = Record(config=config, folder=path.parent, **body)
+        _ = record.checksums["arrays"], record.checksums["features"], record.metrics["test"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(f"{path}: not a run record ({type(error).__name__}: {error})") from error
     except SoftlabelsError as error:

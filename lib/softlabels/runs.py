@@ -80,6 +80,8 @@ def train_in(folder: Path, config: RunConfig, device: str | None = None, fresh: 
     """Train a run, test it once, and leave record, arrays, features and weights in `folder`."""
     hw = hardware(device)
     unfinished = folder / f"{config.id}.checkpoint"
+    for left in folder.glob(f".{config.id}.*.partial"):  # by a process that was killed while it wrote
+        left.unlink()
     if fresh:
         unfinished.unlink(missing_ok=True)
     task = prepare(config)

@@ -33,7 +33,7 @@ def learning_rate_factor(schedule: str, t: float) -> float:
         if t < 0:
             return max(1 + 5 * t * 0.8, 0.01)
     if schedule == "warm-restarts":
-        start, period = next((s, p) for s, p in ((0.6, 0.8), (0.2, 0.4), (0.0, 0.2)) if t >= s)
+        start, period = next((s, p) for s, p in ((0.6, 0.4), (0.2, 0.4), (0.0, 0.2)) if t >= s)
         t = (t - start) / period
     return 0.5 * (1 + math.cos(math.pi * t))
 
@@ -163,6 +163,11 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
 
 
 def _finish_epoch(config: RunConfig, model: nn.Module, done: Progress, row: dict[str, float]) -> None:
+    if not math.isfinite(row["validation_loss"]):
+        raise TrainingError(
+            f"the validation loss became {row['validation_loss']} in epoch {row['epoch']}; "
+            f"lower the learning rate. Run {config.id}: {config.to_dict()}"
+        )
     earlier = [r["validation_loss"] for r in done.history]
     done.history.append(row)
     if config.select == "last" or row["validation_loss"] < min(earlier, default=math.inf):
