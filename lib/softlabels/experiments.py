@@ -42,7 +42,7 @@ _TUNED_BY_DATASET = {
 TUNED_RATES = {
     ("synthetic", "resnet9", "hard"): 0.02,
     ("synthetic", "resnet9", "soft"): 0.02,
-    ("cifar10h-9500", "resnet9-cifar", "hard"): 0.02,
+    ("cifar10h-9500", "resnet9-cifar", "hard"): 0.01,
     ("cifar10h-9500", "resnet9-cifar", "soft"): 0.02,
 }
 TUNED_LIKE = {"resnet9-avg": "resnet9"}  # networks that take the rate of a near relative
