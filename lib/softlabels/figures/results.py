@@ -75,7 +75,7 @@ def learning_curves(records: "Sequence[Record]") -> Figure:
             axis.plot(epochs, losses, color=colour, lw=1.6, alpha=0.85)
             axis.plot(record.best_epoch, losses[record.best_epoch - 1], "o", color=colour, ms=5)
         axis.set_yscale("log")  # the first epoch may lose ten times what the last one does
-        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
         axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axis.yaxis.set_minor_formatter(NullFormatter())
         axis.set_ylabel(f"{title} loss\n[nats]")
