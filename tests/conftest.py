@@ -48,3 +48,14 @@ def browser() -> Iterator:
         running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield running
         running.close()
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Run on one thread: two on a busy machine wait for each other longer than they compute."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

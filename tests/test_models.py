@@ -20,13 +20,7 @@ WIDTH = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Two threads on a busy machine wait for each other longer than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -24,12 +24,7 @@ from softlabels.hardware import hardware
 TINY = {"network": "resnet9-tiny", "limit": 300, "image_size": 32, "batch_size": 32, "epochs": 6}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module", autouse=True)

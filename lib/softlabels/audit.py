@@ -11,7 +11,8 @@ from softlabels.errors import RecordError
 from softlabels.records import Record
 from softlabels.tasks import generator
 
-# Largest difference of a test metric that other hardware, threads or versions may cause.
+# Accepted difference of a test metric on other hardware, threads or versions. A bound set in advance:
+# how far such differences really go has not been measured yet.
 TOLERANCE = {"macro_accuracy": 0.02, "kl": 0.05}
 
 
@@ -69,7 +70,8 @@ def _again(record: Record, device: str | None) -> Comparison:
 
 
 def report(comparisons: list[Comparison]) -> bool:
-    """Print one line per comparison; returns whether all agree."""
+    """Print the tolerance and one line per comparison; returns whether all agree."""
+    print(f"identical in the same setting; elsewhere within {TOLERANCE}")
     for c in comparisons:
         how = "identical" if c.committed.metrics == c.ours.metrics else f"differences {c.differences}"
         setting = "same setting" if c.same_setting else "other setting"
