@@ -11,6 +11,7 @@ LABELS = ("hard", "soft", "sampled")
 SCHEDULES = ("constant", "cosine", "one-cycle", "warm-restarts")
 AUGMENTATIONS = ("none", "flips-turns", "flips-turns-colour-zoom", "crop-flip")
 SELECTIONS = ("loss", "last")
+SPLITS = ("random", "folds", "official")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class RunConfig:
     augmentation: str = "flips-turns"
     select: str = "loss"  # test the epoch with the least validation loss, or the last one
     seed: int = 0  # draws the 60/20/20 split, the initial weights, order, augmentation, ties
+    split: str = "random"  # 60/20/20; or fold `fold` of `n_folds` for testing; or the dataset's own
+    n_folds: int = 10
+    fold: int = 0  # counted from 0
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -48,7 +52,7 @@ class RunConfig:
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
-        for name, (low, high) in _RANGES.items():
+        for name, (low, high) in (_RANGES | {"fold": (0, self.n_folds - 1)}).items():
             if not low <= getattr(self, name) <= high:
                 raise ConfigError(f"{name} must lie in [{low}, {high}], not {getattr(self, name)}")
 
@@ -82,7 +86,13 @@ class RunConfig:
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
-_CHOICES = {"label": LABELS, "schedule": SCHEDULES, "augmentation": AUGMENTATIONS, "select": SELECTIONS}
+_CHOICES = {
+    "label": LABELS,
+    "schedule": SCHEDULES,
+    "augmentation": AUGMENTATIONS,
+    "select": SELECTIONS,
+    "split": SPLITS,
+}
 _RANGES: dict[str, tuple[float, float]] = {
     "image_size": (8, 4096),
     "limit": (0, 10**9),
@@ -95,6 +105,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "lr": (1e-12, 1e3),
     "momentum": (0, 0.9999),
     "weight_decay": (0, 10),
+    "n_folds": (2, 10**4),
     "seed": (0, 2**31),
     "data_seed": (0, 2**31),
 }

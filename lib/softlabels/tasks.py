@@ -57,6 +57,38 @@ def split(n: int, seed: int) -> dict[str, np.ndarray]:
     return {name: np.sort(part) for name, part in zip(FRACTIONS, parts, strict=True)}
 
 
+def fold_split(n: int, n_folds: int, fold: int, seed: int) -> dict[str, np.ndarray]:
+    """Test on one of `n_folds` fixed random parts of `n` images; index arrays, sorted.
+
+    The parts are the same for every seed, so that all folds together test each image once. A part as
+    large as a fold is drawn from the rest by the seed, for validation: no choice looks at the test fold.
+    """
+    parts = np.array_split(generator(n_folds, 6).permutation(n), n_folds)
+    test = parts.pop(fold)
+    rest = generator(seed, 7, fold).permutation(np.concatenate(parts))
+    cut = min(len(test), len(rest) // 2)
+    found = {"train": rest[cut:], "validation": rest[:cut], "test": test}
+    return {name: np.sort(part) for name, part in found.items()}
+
+
+def rows(data: Dataset, config: RunConfig) -> dict[str, np.ndarray]:
+    """Image indices of "train", "validation" and "test", as `config.split` says.
+
+    Raises
+    ------
+    ConfigError
+        If an official split is asked for that the dataset does not have.
+    """
+    if config.split == "random":
+        return split(len(data), config.seed)
+    if config.split == "folds":
+        return fold_split(len(data), config.n_folds, config.fold, config.seed)
+    absent = [name for name in FRACTIONS if name not in data.splits]
+    if absent:
+        raise ConfigError(f"{config.dataset} has no official {' or '.join(absent)} part; use split='random'")
+    return {name: data.splits[name] for name in FRACTIONS}
+
+
 def training_targets(counts: np.ndarray, config: RunConfig) -> tuple[np.ndarray, np.ndarray]:
     """Targets of an arm, float32 [N, K], and a mask of the images whose majority vote was a draw."""
     if config.annotations:
@@ -100,15 +132,15 @@ def prepare(config: RunConfig) -> Task:
         If the split leaves a part without images.
     """
     data = _load(config)
-    rows = split(len(data), config.seed)
-    for name, part in rows.items():
+    parts = rows(data, config)
+    for name, part in parts.items():
         if len(part) < 2:
             raise ConfigError(
                 f"{config.dataset}: {len(data)} images leave {len(part)} for {name}; raise limit"
             )
     target, drawn = training_targets(data.counts, config)
-    mean, std = _statistics(data.images, rows["train"])
+    mean, std = _statistics(data.images, parts["train"])
     images = torch.from_numpy(np.asarray(data.images))
-    n_ties = int(drawn[rows["train"]].sum()) if config.label == "hard" else 0
+    n_ties = int(drawn[parts["train"]].sum()) if config.label == "hard" else 0
     soft = labels.soft_labels(data.counts)
-    return Task(data, images, torch.from_numpy(target), soft, rows, mean, std, n_ties)
+    return Task(data, images, torch.from_numpy(target), soft, parts, mean, std, n_ties)
