@@ -532,6 +532,17 @@ def test_an_audit_in_the_same_setting_finds_every_bit(committed, store, capsys):
     assert not list((store / "cache").rglob(f"{CONFIG.id}*"))  # it trains in a folder of its own
 
 
+def test_an_audit_trains_in_the_precision_of_the_record(committed):
+    other = "fp32" if committed.environment["precision"] == "bf16" else "bf16"
+    path = committed.folder / f"{CONFIG.id}.json"
+    body = json.loads(path.read_text())
+    body["environment"]["precision"] = other
+    path.write_text(json.dumps(body))
+    (comparison,) = audit.audit(1, device="cpu")
+    assert comparison.ours.environment["precision"] == other
+    assert not comparison.agrees  # the record's numbers were made in the first precision
+
+
 def test_an_audit_finds_altered_metrics(committed, capsys):
     bend(committed.folder / f"{CONFIG.id}.json")
     assert cli.main(["audit", "1", "--device", "cpu"]) == 1
@@ -619,6 +630,15 @@ def test_a_damaged_record_stops_the_command_line_without_a_traceback(committed, 
     path.write_text("{")
     assert cli.main(["status", "--profile", "smoke", "--seeds", "0"]) == 1
     assert f"softlabels: {path}" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback(store):
+    read, write = os.pipe()
+    os.close(read)
+    program = "import sys; from softlabels.cli import main; sys.exit(main(['status', '--profile', 'smoke']))"
+    done = subprocess.run([sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_interruption_says_how_to_go_on(store, monkeypatch, capsys):

@@ -539,3 +539,10 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(monkeypatch, tm
         checkpoint.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("flags", "precision"), [("avx512_bf16", "fp32"), ("avx512_bf16 amx_bf16", "bf16")])
+def test_a_processor_computes_in_bf16_only_where_that_is_faster(flags, precision, monkeypatch):
+    monkeypatch.setattr("softlabels.hardware._cpu_flags", flags.split)
+    assert hardware("cpu").precision == precision
+    assert hardware("cpu", "bf16").precision == "bf16"

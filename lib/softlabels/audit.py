@@ -63,7 +63,9 @@ def _again(record: Record, device: str | None) -> Comparison:
     with tempfile.TemporaryDirectory() as scratch:
         torch.set_num_threads(int(record.environment["threads"]))
         try:
-            ours = runs.train_in(Path(scratch), record.config, device)
+            ours = runs.train_in(
+                Path(scratch), record.config, device, precision=record.environment["precision"]
+            )
         finally:
             torch.set_num_threads(before)
     return Comparison(record, ours)

@@ -76,9 +76,15 @@ def _lock(config: RunConfig) -> FileLock:
     return lock
 
 
-def train_in(folder: Path, config: RunConfig, device: str | None = None, fresh: bool = True) -> Record:
+def train_in(
+    folder: Path,
+    config: RunConfig,
+    device: str | None = None,
+    fresh: bool = True,
+    precision: str | None = None,
+) -> Record:
     """Train a run, test it once, and leave record, arrays, features and weights in `folder`."""
-    hw = hardware(device)
+    hw = hardware(device, precision)
     unfinished = folder / f"{config.id}.checkpoint"
     for left in folder.glob(f".{config.id}.*.partial"):  # by a process that was killed while it wrote
         left.unlink()
