@@ -5,7 +5,7 @@ run really took stands in its record.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from softlabels.config import RunConfig
@@ -48,6 +48,10 @@ TUNED_RATES = {
 TUNED_LIKE = {"resnet9-avg": "resnet9"}  # networks that take the rate of a near relative
 DEFAULT_RATE = 0.05  # where nothing was tuned
 
+# Annotations per image of the chapter on theory; 0: the exact distribution.
+ANNOTATIONS = (1, 3, 10, 100, 0)
+DISTRIBUTIONS_RATE = 0.02  # what both arms of the wider ResNet-9 chose
+
 RECIPES = ("stated", "stated-pretrained", "public-code", "tuned")
 
 
@@ -75,6 +79,8 @@ class Profile:
     table1 : tuple of Row
     figure1 : tuple of (Row, recipe)
         The network whose features Figure 1 shows; its classifying layer reads their average.
+    distributions : Row
+        The network that is trained on 1, 3, 10, 100 annotations per image and on the exact distribution.
     quickstart : dict
         Settings of the two live runs.
     """
@@ -83,6 +89,7 @@ class Profile:
     limit: int
     table1: tuple[Row, ...]
     figure1: tuple[Row, str]
+    distributions: Row
     quickstart: dict[str, Any]
 
 
@@ -97,6 +104,7 @@ PROFILES: dict[str, Profile] = {
             Row("cifar10h-9500", "resnet9-tiny", 1, ("stated", "tuned")),
         ),
         figure1=(Row("synthetic", "resnet9-tiny", 1), "tuned"),
+        distributions=Row("synthetic", "resnet9-tiny", 1),
         quickstart={"image_size": 32, "limit": 240, "epochs": 1, "network": "resnet9-tiny"},
     ),
     "laptop": Profile(
@@ -110,6 +118,7 @@ PROFILES: dict[str, Profile] = {
             Row("cifar10h-9500", "resnet9-cifar", 12),
         ),
         figure1=(Row("synthetic", "resnet9-avg", 10), "tuned"),
+        distributions=Row("synthetic", "resnet9-tiny", 8),
         quickstart=_QUICKSTART,
     ),
     "paper": Profile(
@@ -120,6 +129,7 @@ PROFILES: dict[str, Profile] = {
             Row("cifar10h-9500", "resnet18-nomaxpool", 60),
         ),
         figure1=(Row("synthetic", "densenet121", 60), "stated"),
+        distributions=Row("synthetic", "resnet9", 15),
         quickstart=_QUICKSTART,
     ),
 }
@@ -204,6 +214,20 @@ def _tuning(profile: str, seeds: Sequence[int]) -> list[Cell]:
     ]
 
 
+def _distributions(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """Both arms from the same annotations; one rate for all, so that the number alone differs."""
+    row = _profile(profile).distributions
+    return [
+        replace(
+            cell(profile, row, "tuned", arm, seed, lr=DISTRIBUTIONS_RATE, annotations=n),
+            recipe=f"{n or 'all'} annotation{'' if n == 1 else 's'}",
+        )
+        for seed in seeds
+        for n in ANNOTATIONS
+        for arm in ARMS
+    ]
+
+
 def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
     configs = [
         RunConfig.from_dict({**_profile(profile).quickstart, "label": arm, "seed": seed})
@@ -213,7 +237,13 @@ def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
     return [Cell(c.dataset, c.network, "quickstart", c.label, c.seed, c) for c in configs]
 
 
-CHAPTERS = {"quickstart": _quickstart, "table1": _table1, "figure1": _figure1, "tuning": _tuning}
+CHAPTERS = {
+    "quickstart": _quickstart,
+    "table1": _table1,
+    "figure1": _figure1,
+    "tuning": _tuning,
+    "why_distributions_help": _distributions,
+}
 
 
 def grid(chapter: str, profile: str = "laptop", seeds: Sequence[int] = SEEDS) -> list[Cell]:

@@ -185,6 +185,19 @@ def winners_sentence(comparisons: Sequence[Comparison], metric: str = "macro_acc
     )
 
 
+def softenings(scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """Scores of targets that soften a hard label, from `theory.score`."""
+    return pd.DataFrame(
+        {
+            "trained on": name,
+            "accuracy": number(score["accuracy"], 3),
+            "KL [nats]": number(score["kl"], 3),
+            "entropy corr.": number(score["entropy_correlation"], 3),
+        }
+        for name, score in scores.items()
+    )
+
+
 def headline(comparisons: Sequence[Comparison] | None = None) -> str:
     """Markdown: BHL's published row, and for each dataset all recipes of the network with the most runs.
 

@@ -1,0 +1,126 @@
+"""Figures of the small worlds of `softlabels.theory`, and of runs by number of annotations."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from softlabels.comparisons import Comparison
+from softlabels.figures.base import ARMS, canvas, empty, styled
+from softlabels.formatting import NAMES
+from softlabels.statistics import paired_interval
+
+COLOURS = {**ARMS, "sampled": "#009E73"}
+MARKERS = {"hard": "s", "soft": "o", "sampled": "^"}
+
+
+@styled
+def gradient_noise(
+    ns: Sequence[int], measured: Mapping[str, Sequence[tuple[float, float]]], q: np.ndarray
+) -> Figure:
+    """Draw squared bias and variance of the gradient by n, with the formula for the mean as a line.
+
+    Parameters
+    ----------
+    measured : dict of arm to (squared bias, variance) for each n
+    q : [K]
+        The image's distribution, for the formula (1 - Σ_k q_k²) / n.
+    """
+    figure, axes = canvas(2.9, 1, 2, sharex=True)
+    for axis, column, title in zip(axes[0], (0, 1), ("squared bias", "variance"), strict=True):
+        for arm, pairs in measured.items():
+            values = [pair[column] for pair in pairs]
+            axis.plot(ns, values, MARKERS[arm], color=COLOURS[arm], label=_labels(arm))
+        axis.set(xscale="log", title=title, xlabel="annotations n of the image", ylim=(0, None))
+    line = [(1 - (q**2).sum()) / n for n in ns]
+    axes[0, 1].plot(ns, line, color=COLOURS["soft"], lw=1.2, label="formula")
+    axes[0, 0].legend()
+    axes[0, 1].legend()
+    return figure
+
+
+def _labels(arm: str) -> str:
+    return {"hard": "majority of n", "soft": "mean of n", "sampled": "one annotation"}[arm]
+
+
+@styled
+def descents(kls: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw the KL divergence on unseen images after each step of gradient descent."""
+    figure, axes = canvas(2.8)
+    axis = axes[0, 0]
+    for arm, values in kls.items():
+        steps = np.arange(1, len(values) + 1)
+        axis.plot(steps, values, color=COLOURS[arm], lw=1.8, ls="-" if arm == "soft" else "--")
+        axis.annotate(f"{arm} labels", (steps[-1], values[-1]), ha="right", va="bottom", color=COLOURS[arm])
+    axis.set(xscale="log", xlabel="step of gradient descent", ylabel="KL on unseen images [nats]")
+    return figure
+
+
+@styled
+def errors_by_images(sizes: Sequence[int], errors: Mapping[str, np.ndarray]) -> Figure:
+    """Draw the mean error rate over the number of images, both axes logarithmic; zeros are left out."""
+    figure, axes = canvas(3.2)
+    for arm, values in errors.items():
+        means = values.mean(1)
+        if means.any():
+            axes[0, 0].plot(sizes, means, f"{MARKERS[arm]}-", color=COLOURS[arm], label=_targets(arm))
+        else:
+            axes[0, 0].plot(
+                [], [], f"{MARKERS[arm]}-", color=COLOURS[arm], label=f"{_targets(arm)}: no error"
+            )
+    axes[0, 0].set(xscale="log", yscale="log", xlabel="images", ylabel="error rate")
+    axes[0, 0].legend()
+    return figure
+
+
+def _targets(arm: str) -> str:
+    return {"hard": "argmax of q", "soft": "q itself", "sampled": "one annotation each"}[arm]
+
+
+@styled
+def order_of_accuracies(ns: Sequence[int], differences: Mapping[str, np.ndarray]) -> Figure:
+    """Draw soft - hard accuracy by annotations per image with 95 % intervals, a panel for each world.
+
+    Parameters
+    ----------
+    differences : dict of world to [len(ns), repeats]
+    """
+    figure, axes = canvas(2.9, 1, len(differences))
+    for axis, (name, values) in zip(axes[0], differences.items(), strict=True):
+        intervals = [paired_interval(row, np.zeros_like(row)) for row in values]
+        _points(axis, ns, [(i.mean, i.low, i.high) for i in intervals])
+        axis.set_title(f'world "{name}"')
+    axes[0, 0].set_ylabel("accuracy: soft − hard")
+    return figure
+
+
+def _points(axis: Axes, ns: Sequence[int], found: Sequence[tuple[float, float | None, float | None]]) -> None:
+    for x, (mean, low, high) in enumerate(found):
+        decided = 0 if low is None or high is None else int(low > 0) - int(high < 0)
+        colour = {1: ARMS["soft"], -1: ARMS["hard"], 0: "#777777"}[decided]
+        if low is not None and high is not None:
+            axis.plot([x, x], [low, high], color=colour, lw=2.5)
+        axis.plot(x, mean, "o", color=colour, ms=6, markerfacecolor="white" if low is None else colour)
+    axis.axhline(0, color="black", lw=1)
+    axis.set_xticks(range(len(ns)), [str(n) if n else "all" for n in ns])
+    axis.set_xlabel("annotations per image")
+    axis.grid(visible=False, axis="x")
+
+
+@styled
+def by_annotations(
+    comparisons: Sequence[Comparison], metrics: Sequence[str] = ("macro_accuracy", "kl")
+) -> Figure:
+    """Draw soft - hard of trained networks by annotations per image, a panel for each measure."""
+    shown = [c for c in comparisons if c.seeds]
+    if not shown:
+        return empty("no pair of runs is here yet")
+    figure, axes = canvas(2.9, 1, len(metrics))
+    for axis, metric in zip(axes[0], metrics, strict=True):
+        differences = [c.difference(metric) for c in shown]
+        _points(
+            axis, [c.config.annotations for c in shown], [(d.mean, d.low, d.high) for d in differences if d]
+        )
+        axis.set_title(f"{NAMES[metric]}: soft − hard")
+    return figure

@@ -1,0 +1,109 @@
+"""The formulas of the chapter on theory, against slow or independent ways to the same number."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from sklearn.linear_model import LogisticRegression
+from softlabels import experiments, labels, theory
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+def test_the_gradient_is_that_of_autograd(rng):
+    z, t = rng.normal(size=(40, 4)), rng.dirichlet(np.ones(4), 40)
+    logits = torch.tensor(z, requires_grad=True)
+    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(t), reduction="sum")
+    loss.backward()
+    assert np.allclose(theory.gradient(z, t), logits.grad.numpy(), atol=1e-12)
+    assert np.isclose(theory.loss(z, t).sum(), loss.item())
+
+
+def test_finite_differences_do_not_use_the_formula(rng, monkeypatch):
+    z, t = rng.normal(size=5), rng.dirichlet(np.ones(5))
+    expected = theory.gradient(z, t)
+    monkeypatch.setattr(theory, "gradient", None)
+    assert np.allclose(theory.finite_difference(z, t), expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("n", [1, 4, 25])
+def test_the_mean_of_annotations_is_unbiased_with_the_stated_variance(n, rng):
+    q = np.array([0.5, 0.3, 0.2])
+    bias, variance = theory.bias_and_variance(theory.drawn_targets(q, n, 40_000, rng), q)
+    assert bias < 1e-4
+    assert variance == pytest.approx((1 - (q**2).sum()) / n, rel=0.03)
+
+
+def test_a_majority_is_biased_by_the_chance_to_win(rng):
+    q, n = np.array([0.7, 0.3]), 5
+    wins = stats.binom.sf(2, n, q[0])  # three or more of five votes
+    bias, variance = theory.bias_and_variance(theory.drawn_targets(q, n, 40_000, rng, majority=True), q)
+    assert bias == pytest.approx(2 * (wins - q[0]) ** 2, rel=0.05)
+    assert variance == pytest.approx(2 * wins * (1 - wins), rel=0.05)
+
+
+def test_the_fit_is_that_of_scikit_learn_on_hard_labels(rng):
+    world = theory.world("logistic", 400, rng)
+    y = (rng.random(400) < world.q[:, 1]).astype(int)
+    p = theory.predict(theory.fit(world.x, labels.one_hot(y, 2)), world.x)
+    peer = LogisticRegression(C=np.inf, tol=1e-10, max_iter=2000).fit(world.x, y)
+    assert np.allclose(p, peer.predict_proba(world.x), atol=1e-4)
+
+
+def test_a_model_that_can_represent_the_distribution_finds_it(rng):
+    train, unseen = theory.world("logistic", 50, rng), theory.world("logistic", 5000, rng)
+    found = theory.score(theory.fit(train.x, train.q), unseen)
+    assert found["accuracy"] == 1.0
+    assert found["kl"] < 1e-6
+
+
+def test_in_the_ramp_world_soft_labels_move_the_boundary(rng):
+    found = theory.by_annotations("ramp", (0,), repeats=3, n_test=5000)
+    assert (found["hard"] - found["soft"]).min() > 0.05
+
+
+def test_both_arms_are_the_same_for_one_annotation():
+    found = theory.by_annotations("logistic", (1,), n_images=100, repeats=3, n_test=2000)
+    assert np.array_equal(found["hard"], found["soft"])
+
+
+def test_hard_labels_leave_the_distribution_behind_and_soft_labels_do_not(rng):
+    train, unseen = theory.world("logistic", 200, rng), theory.world("logistic", 2000, rng)
+    targets = theory.annotated(train.q, 0, rng)
+    kl = {
+        arm: [theory.score(w, unseen)["kl"] for w in theory.descent(train.x, t, 300)[::30]]
+        for arm, t in targets.items()
+    }
+    assert kl["hard"][-1] > 5 * min(kl["hard"])
+    assert kl["soft"][-1] < 1e-3
+
+
+def test_the_exponent_of_a_power_law_is_found():
+    sizes = (10, 100, 1000)
+    noise = np.random.default_rng(0).uniform(0.9, 1.1, size=(3, 30))
+    found = theory.exponent(sizes, np.array(sizes)[:, None] ** -0.5 * noise)
+    assert found.low < -0.5 < found.high
+    assert found.high - found.low < 0.1
+
+
+def test_smoothing_takes_its_strength_from_the_entropy():
+    one_hot = np.eye(4, dtype=np.float32)[:1]
+    epsilon = theory.smoothing_of(0.6, 4)
+    assert labels.entropy(labels.smoothed(one_hot, epsilon))[0] == pytest.approx(0.6, abs=1e-5)
+
+
+def test_shuffling_keeps_the_class_and_the_distributions(rng):
+    world = theory.world("logistic", 200, rng)
+    _, shuffled = theory.softenings(world, rng)["shuffled within the class"]
+    assert np.array_equal(shuffled.argmax(1), world.q.argmax(1))
+    assert np.allclose(np.sort(shuffled[:, 0]), np.sort(world.q[:, 0]))
+    assert not np.allclose(shuffled, world.q)
+
+
+def test_pairs_of_the_image_experiment_share_their_annotations():
+    cells = experiments.grid("why_distributions_help", "laptop", [0])
+    assert [c.config.annotations for c in cells[::2]] == list(experiments.ANNOTATIONS)
+    assert {c.config.lr for c in cells} == {experiments.DISTRIBUTIONS_RATE}
