@@ -36,9 +36,9 @@ def load(image_size: int | None = None) -> Dataset:
     and all but the leading classes. That is not done here: a soft label is the share of *all* annotations
     (BHL, section 2), and 7.5 % of the votes are single ones.
 
-    The images are grey, ``[N, 48, 48, 1]``. They stand in a fixed shuffled order, so that the first n of
-    them are a sample of all three official parts ("train", "validation", "test" in ``splits``). Some 300 of
-    the 3,505 test images have a copy, equal pixel for pixel, in another part, with votes of its own.
+    The images are grey, ``[N, 48, 48, 1]``. They stand in a fixed mixed order, so that the first n of them
+    are an even sample of all three official parts ("train", "validation", "test" in ``splits``). Some 300
+    of the 3,505 test images have a copy, equal pixel for pixel, in another part, with votes of its own.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def votes(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     usage : str [N]
         One of `PARTS`.
     ids : int64 [N]
-        Numbers in the names of the images that are kept, in the fixed shuffled order.
+        Numbers in the names of the images that are kept, in the fixed mixed order.
     counts : float32 [N, 8]
         Votes for the emotions.
 
@@ -91,12 +91,12 @@ def votes(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     usage, ids, every = (np.array(column) for column in zip(*rows, strict=True))
     named = np.flatnonzero((ids >= 0) & keeps(every))
     first = named[np.unique(ids[named], return_index=True)[1]]
-    order = first[np.argsort(_shuffled(ids[first]), kind="stable")]
+    order = first[np.argsort(_mixed(ids[first]), kind="stable")]
     return usage[order], ids[order], every[order, : len(CLASSES)].astype(np.float32)
 
 
-def _shuffled(ids: np.ndarray) -> np.ndarray:
-    """Keys that sort numbers into an order without a pattern, the same with every version of numpy."""
+def _mixed(ids: np.ndarray) -> np.ndarray:
+    """Keys that sort numbers so that the first n are spread evenly, the same with every version of numpy."""
     return ids.astype(np.uint64) * np.uint64(2654435761) % np.uint64(2**32)  # Knuth's multiplicative hash
 
 
