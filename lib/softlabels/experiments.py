@@ -16,6 +16,8 @@ SEEDS = (0, 1, 2)  # BHL report three splits
 
 # What BHL state (section 2), and nothing they do not: no augmentation, no class weights.
 STATED: dict[str, Any] = {"lr": 0.1, "schedule": "cosine", "weight_decay": 5e-4, "augmentation": "none"}
+_MICEBONE: dict[str, Any] = {"schedule": "warm-restarts", "weight_decay": 1e-3}
+_STATED_BY_DATASET = {"micebone": _MICEBONE, "micebone-standin": _MICEBONE}
 
 # What the public DCIC code does. Its schedule is evaluated once, at step 0, and multiplied by the base
 # rate and the decay: constants 0.1 · 0.1 and 0.1 · 5e-4. It tests the last epoch.
@@ -29,6 +31,9 @@ PUBLIC_CODE: dict[str, Any] = {
 _PUBLIC_CODE_BY_DATASET: dict[str, dict[str, Any]] = {
     "synthetic": {"dropout": 0.5, "augmentation": "flips-turns-colour-zoom"},
     "cifar10h-9500": {"dropout": 0.0, "augmentation": "none"},
+    # The weight decay there is 1e-3, so a constant 0.1 · 1e-3.
+    "micebone": {"weight_decay": 1e-4, "augmentation": "flips-turns-colour-zoom"},
+    "micebone-standin": {"weight_decay": 1e-4, "augmentation": "flips-turns-colour-zoom"},
 }
 
 # One recipe tuned for each arm on the validation part of split 0, by the arm's own validation loss.
@@ -53,6 +58,7 @@ DEFAULT_RATE = 0.05  # where nothing was tuned
 TRANSFERRED: dict[str, Any] = {**TUNED, "lr": 0.02}
 _TRANSFERRED_BY_DATASET = {
     "ferplus": {"augmentation": "crop-flip"},  # a face upside down is another task
+    "micebone-standin": {"augmentation": "flips-turns"},
 }
 
 RECIPES = ("stated", "stated-pretrained", "public-code", "tuned", "transferred")
@@ -61,6 +67,8 @@ RECIPES = ("stated", "stated-pretrained", "public-code", "tuned", "transferred")
 _DATA: dict[str, dict[str, Any]] = {
     "cifar10h-9500": {"image_size": 32},
     "ferplus": {"image_size": 48, "split": "official"},  # the seed draws all but the split
+    "micebone": {"image_size": 224},
+    "micebone-standin": {"image_size": 64},
 }
 
 
@@ -108,6 +116,7 @@ PROFILES: dict[str, Profile] = {
         table1=(
             Row("synthetic", "resnet9-tiny", 1),
             Row("cifar10h-9500", "resnet9-tiny", 1, ("stated", "tuned")),
+            Row("micebone-standin", "resnet9-tiny", 1, ("transferred",)),
         ),
         figure1=(Row("synthetic", "resnet9-tiny", 1), "tuned"),
         quickstart={"image_size": 32, "limit": 240, "epochs": 1, "network": "resnet9-tiny"},
@@ -122,6 +131,7 @@ PROFILES: dict[str, Profile] = {
             Row("synthetic", "densenet121", 4, ("stated", "public-code"), max_seeds=1),
             Row("cifar10h-9500", "resnet9-cifar", 12),
             Row("ferplus", "resnet9", 4, ("stated", "transferred")),
+            Row("micebone-standin", "resnet9", 12, ("stated", "public-code", "transferred")),
         ),
         figure1=(Row("synthetic", "resnet9-avg", 10), "tuned"),
         quickstart=_QUICKSTART,
@@ -133,6 +143,8 @@ PROFILES: dict[str, Profile] = {
             Row("synthetic", "densenet121", 60, ("stated", "stated-pretrained", "public-code", "tuned")),
             Row("cifar10h-9500", "resnet18-nomaxpool", 60),
             Row("ferplus", "resnet18", 60, ("stated", "transferred")),
+            Row("micebone-standin", "resnet50v2", 60, ("stated",)),
+            Row("micebone", "resnet50v2", 60, ("stated-pretrained", "stated", "public-code")),
         ),
         figure1=(Row("synthetic", "densenet121", 60), "stated"),
         quickstart=_QUICKSTART,
@@ -153,10 +165,9 @@ class Cell:
 
 
 def _settings(recipe: str, dataset: str, network: str, arm: str) -> dict[str, Any]:
-    if recipe == "stated":
-        return STATED
-    if recipe == "stated-pretrained":
-        return {**STATED, "pretrained": True}
+    if recipe in ("stated", "stated-pretrained"):
+        pretrained = {"pretrained": True} if recipe == "stated-pretrained" else {}
+        return STATED | _STATED_BY_DATASET.get(dataset, {}) | pretrained
     if recipe == "public-code":
         return PUBLIC_CODE | _PUBLIC_CODE_BY_DATASET[dataset]
     if recipe == "tuned":

@@ -105,9 +105,11 @@ def training_targets(counts: np.ndarray, config: RunConfig) -> tuple[np.ndarray,
 
 
 def _load(config: RunConfig) -> Dataset:
-    options = {"image_size": config.image_size}
-    if config.dataset == "synthetic":
+    options, known = {"image_size": config.image_size}, datasets.options_of(config.dataset)
+    if "n_images" in known:  # generated: the first n images of a larger set are the set of n
         options |= {"seed": config.data_seed} | ({"n_images": config.limit} if config.limit else {})
+    if config.split == "official" and "slice" in known:
+        options["slice"] = config.fold + 1
     return datasets.load(config.dataset, **options).first(config.limit)
 
 

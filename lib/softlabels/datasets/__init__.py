@@ -2,10 +2,11 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from softlabels import errors
-from softlabels.datasets import cifar10, ferplus, synthetic
+from softlabels.datasets import cifar10, dcic, ferplus, standin, synthetic
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 
 __all__ = ["LOADERS", "Annotations", "Dataset", "Source", "checksum", "load"]
@@ -16,7 +17,11 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "cifar10h-9500": cifar10.load_10h_9500,
     "cifar10-jpeg": cifar10.load_jpeg,
     "ferplus": ferplus.load,
+    "micebone": partial(dcic.load, "MiceBone"),
+    "micebone-standin": standin.load,
 }
+# A name may go on behind the colon: "dcic:Turkey".
+PREFIXES: dict[str, Callable[..., Dataset]] = {"dcic": dcic.load}
 
 
 def load(name: str, **options: Any) -> Dataset:
@@ -25,10 +30,10 @@ def load(name: str, **options: Any) -> Dataset:
     Parameters
     ----------
     name : str
-        One of `LOADERS`.
+        One of `LOADERS`, or one of `PREFIXES` with a colon and what it loads: "dcic:Turkey".
     **options
         ``image_size`` (pixels; None for the dataset's own) is taken by every dataset, the rest by some:
-        ``seed`` and ``n_images`` by "synthetic".
+        ``seed`` and ``n_images`` by generated ones, ``slice`` by those in the DCIC format.
 
     Raises
     ------
@@ -42,11 +47,23 @@ def load(name: str, **options: Any) -> Dataset:
     >>> load("synthetic", image_size=64, n_images=300).images.shape
     (300, 64, 64, 3)
     """
-    if name not in LOADERS:
-        raise errors.unknown("dataset", name, LOADERS)
-    loader = LOADERS[name]
-    known = inspect.signature(loader).parameters
+    loader, known = loader_of(name), options_of(name)
     for option in options:
         if option not in known:
             raise errors.unknown(f"option of dataset {name}:", option, known)
     return loader(**options)
+
+
+def loader_of(name: str) -> Callable[..., Dataset]:
+    """Return the function that loads a dataset, still to be given its options."""
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix in PREFIXES:
+        return partial(PREFIXES[prefix], rest)
+    if name not in LOADERS:
+        raise errors.unknown("dataset", name, [*LOADERS, *(f"{prefix}:…" for prefix in PREFIXES)])
+    return LOADERS[name]
+
+
+def options_of(name: str) -> tuple[str, ...]:
+    """Names of the options that a dataset takes."""
+    return tuple(inspect.signature(loader_of(name)).parameters)

@@ -1,0 +1,211 @@
+"""A folder of images with what people said about them, as it lies on the disk and before it is decoded.
+
+Readers gather every problem instead of stopping at the first, so that one pass shows all of them.
+"""
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from softlabels.datasets.base import Annotations
+from softlabels.errors import DataError
+from softlabels.labels import counts as count
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+MIN_IMAGES = 10  # 60/20/20 must leave two images for each part
+MAX_CLASSES = 1000
+SHOWN = 5  # problems that an error lists
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that has to be put right: where it is, what was expected and found, and the remedy."""
+
+    kind: str
+    file: str
+    found: str
+    remedy: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = printable(self.file) + (f", line {self.line}" if self.line else "")
+        return f"{place}: {self.found}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What a reader found below `root`.
+
+    Attributes
+    ----------
+    files : tuple of N str
+        Paths of the images, relative to `root`, with "/"; in the order of their ids.
+    ids : tuple of N str
+    classes : tuple of K str
+    counts : float32 [N, K]
+    annotations : Annotations or None
+        None where no annotator is named.
+    annotators : tuple of str
+    folds : int64 [N]
+        Number of the fold that an image lies in, 0 for none.
+    sources : tuple of str
+        Files that hold the annotations, relative to `root`.
+    problems : tuple of Problem
+    unreadable : bool
+        Nothing could be read: there are no images, or no annotations, to speak of.
+    """
+
+    name: str
+    root: Path
+    files: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    counts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    annotations: Annotations | None = None
+    annotators: tuple[str, ...] = ()
+    folds: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    sources: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    unreadable: bool = False
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+@dataclass
+class Votes:
+    """Single annotations while they are read: image, annotator and label as text, one entry each."""
+
+    image: list[int] = field(default_factory=list)
+    annotator: list[str] = field(default_factory=list)
+    label: list[str] = field(default_factory=list)
+
+    def add(self, image: int, annotator: str, label: str) -> None:
+        """Add one annotation; `image` indexes the files."""
+        self.image.append(image)
+        self.annotator.append(annotator)
+        self.label.append(label)
+
+    def arrays(
+        self, n_images: int, named: bool
+    ) -> tuple[tuple[str, ...], np.ndarray, Annotations | None, tuple[str, ...]]:
+        """Classes (sorted), counts [N, K], annotations where annotators are `named`, and their names."""
+        classes, label = _indexed(self.label)
+        image = np.array(self.image, np.int64)
+        table = count(image, label, n_images, max(1, len(classes)))[:, : len(classes)]
+        if not named:
+            return classes, table, None, ()
+        annotators, annotator = _indexed(self.annotator)
+        return classes, table, Annotations(image, annotator, label), annotators
+
+
+def _indexed(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    known = sorted(set(names))
+    index = {name: i for i, name in enumerate(known)}
+    return tuple(known), np.array([index[name] for name in names], np.int64)
+
+
+def printable(text: str, longest: int = 120) -> str:
+    """Text that a terminal shows as it is: control and direction characters as escapes, cut where long."""
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+    return safe if len(safe) <= longest else safe[: longest - 1] + "…"
+
+
+def quoted(text: str) -> str:
+    """Text of the user in quotation marks, printable."""
+    return f"'{printable(text, 60)}'"
+
+
+def normal(text: str) -> str:
+    """Text without spaces around it and with composed accents: file systems differ in both."""
+    return unicodedata.normalize("NFC", text.strip())
+
+
+def image_files(root: Path) -> list[str]:
+    """Paths of all images below `root`, relative and sorted; hidden folders are left out."""
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        inside = Path(folder).relative_to(root)
+        found += [
+            (inside / name).as_posix()
+            for name in names
+            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+        ]
+    return sorted(found)
+
+
+def common_problems(
+    files: Sequence[str], classes: Sequence[str], counts: np.ndarray, source: str
+) -> list[Problem]:
+    """Problems of any collection: images nobody annotated, too few images, one class, look-alikes."""
+    # An image without annotation has no label to learn; leaving it out in silence would change the data.
+    blank = counts.sum(1) == 0 if counts.size else np.ones(len(files), bool)
+    found = [
+        Problem(
+            "image without annotation",
+            files[i],
+            f"no annotation in {source}",
+            "annotate it or move it elsewhere",
+        )
+        for i in np.flatnonzero(blank).tolist()
+    ]
+    if len(files) < MIN_IMAGES:
+        remedy = f"at least {MIN_IMAGES} are needed to train, to choose and to test"
+        found.append(Problem("too few images", source, f"{len(files)} images", remedy))
+    if not 2 <= len(classes) <= MAX_CLASSES:
+        shown = f" ({quoted(classes[0])})" if len(classes) == 1 else ""
+        remedy = f"2 to {MAX_CLASSES} are needed; is the right column taken for the label?"
+        found.append(Problem("number of classes", source, f"{len(classes)} classes{shown}", remedy))
+    return found + _lookalikes(classes, source)
+
+
+def _lookalikes(classes: Sequence[str], source: str) -> list[Problem]:
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        groups.setdefault(" ".join(name.split()).casefold(), []).append(name)
+    return [
+        Problem(
+            "classes that look alike",
+            source,
+            f"classes {' and '.join(map(quoted, names))} differ only in case or spaces",
+            "write them alike",
+        )
+        for names in groups.values()
+        if len(names) > 1
+    ]
+
+
+def demand(collection: Collection) -> Collection:
+    """Return a collection without problems.
+
+    Raises
+    ------
+    DataError
+        Naming the first few problems and how to see all of them.
+    """
+    problems = collection.problems
+    if not problems:
+        return collection
+    listed = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
+    more = f"\n  and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    number = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    raise DataError(
+        f"{collection.root}: {number} in {collection.name}:\n{listed}{more}\n"
+        f"All of them: softlabels check {collection.root}"
+    )
+
+
+def content_sha256(root: Path, files: Iterable[str]) -> str:
+    """SHA-256 over names and bytes of files below `root`: the same wherever the folder lies."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        with (root / name).open("rb") as file:
+            inner = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{unicodedata.normalize('NFC', name)}\0{inner}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

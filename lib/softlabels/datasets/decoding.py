@@ -1,0 +1,268 @@
+"""Image files of any size and kind as one memory-mapped array, decoded once, in bounded memory.
+
+What is done to an image: its EXIF orientation is applied; grey becomes three equal channels; what is
+transparent lies on white; 16 bits are scaled by the smallest depth (8, 10, 12, 14 or 16 bits) that holds all
+values of the dataset, so that brightness stays comparable between its images; another size is resized with
+antialiasing to a square, the whole image and nothing cut away, which changes the aspect of an oblong one.
+"""
+
+import hashlib
+import io
+import os
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm.auto import tqdm
+
+from softlabels import errors
+from softlabels.datasets.cache import cached, read_array, read_checksum, write_checksum
+from softlabels.datasets.collection import Problem
+
+MAX_PIXELS = 1 << 26  # of one image, before it is decoded: a small file can claim to be a huge picture
+SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+DEPTHS = (8, 10, 12, 14, 16)
+REMEDY = "replace the file"
+LARGEST = 4096  # pixels, of the edge
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image says of itself: (width, height), Pillow's mode, and the largest of its 16-bit values."""
+
+    size: tuple[int, int]
+    mode: str
+    largest: int = 0
+
+
+class Unreadable(Exception):
+    """An image that cannot be decoded, and what was found."""
+
+
+def examine(path: Path) -> Header:
+    """Decode one image to see that it is whole.
+
+    Raises
+    ------
+    Unreadable
+        With what was found, in a few words.
+    """
+    with _opened(path) as image:
+        largest = 0
+        if image.mode in SIXTEEN_BIT:
+            values = np.asarray(image)
+            largest = int(values.max())
+            if largest > 0xFFFF or values.min() < 0:
+                raise Unreadable(f"values of {values.min()} to {largest}, outside of 16 bits")
+        return Header(image.size, image.mode, largest)
+
+
+def decode(path: Path, size: int, depth: int = 16) -> np.ndarray:
+    """Return one image as uint8 ``[size, size, 3]``; `depth` is that of the dataset's 16-bit images."""
+    with _opened(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        picture = _rgb(upright, depth)
+        if picture.size != (size, size):
+            picture = picture.resize((size, size), Image.Resampling.BICUBIC)
+        return np.asarray(picture, dtype=np.uint8)
+
+
+class _opened:
+    """An image, loaded; whatever goes wrong in decoding it becomes `Unreadable`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Image.Image:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow warns of bombs and odd metadata; we decide
+                self.image = Image.open(io.BytesIO(self.path.read_bytes()))
+                width, height = self.image.size
+                if width * height > MAX_PIXELS:
+                    raise Unreadable(f"{width} x {height} pixels, more than {MAX_PIXELS:,} in all")
+                if self.image.mode == "F":
+                    raise Unreadable("floating-point intensities; save it with 8 or 16 bits")
+                self.image.load()
+        except Unreadable:
+            raise
+        except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them
+            raise Unreadable(_reason(error)) from error
+        return self.image
+
+    def __exit__(self, *_: object) -> None:
+        self.image.close()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "no image that can be read"
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return str(error) or type(error).__name__
+
+
+def _rgb(image: Image.Image, depth: int) -> Image.Image:
+    if image.mode in SIXTEEN_BIT:
+        scale = 255 / (2**depth - 1)
+        grey = np.minimum(np.asarray(image).astype(np.float32) * scale + 0.5, 255).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def headers(root: Path, files: Sequence[str], title: str) -> tuple[list[Header | None], list[Problem]]:
+    """Decode all images once to learn their kinds and which of them cannot be read."""
+    found: list[Header | None] = []
+    problems = []
+    for name, result in zip(files, _in_order(lambda n: _tried(root / n), files, title), strict=True):
+        if isinstance(result, str):
+            problems.append(Problem("unreadable image", name, result, REMEDY))
+        found.append(None if isinstance(result, str) else result)
+    return found, problems
+
+
+def _tried(path: Path) -> Header | str:
+    try:
+        return examine(path)
+    except Unreadable as error:
+        return str(error)
+
+
+def depth_of(largest: int) -> int:
+    """Smallest depth of a camera that holds the value, in bits."""
+    return next(depth for depth in DEPTHS if largest < 2**depth)
+
+
+def median_size(sizes: Sequence[tuple[int, int]]) -> int:
+    """Median over images of the geometric mean of their sides, in pixels; at least 8."""
+    edges = np.sqrt(np.prod(np.array(sizes, np.float64), axis=1))
+    return int(np.clip(round(float(np.median(edges))), 8, LARGEST))
+
+
+def array(
+    root: Path, files: Sequence[str], name: str, content: str, size: int | None
+) -> tuple[np.ndarray, str]:
+    """Return images as uint8 ``[N, size, size, 3]``, memory-mapped from the cache, and their SHA-256.
+
+    Parameters
+    ----------
+    content : str
+        Checksum of the files: other content is decoded anew, under another name.
+    size : int or None
+        Pixels; None is the median size of the images.
+
+    Raises
+    ------
+    DataError
+        An image cannot be read.
+    """
+    if size is not None and (not isinstance(size, int | np.integer) or not 8 <= size <= LARGEST):
+        raise errors.ConfigError(f"{name}: image_size must lie in [8, {LARGEST}], not {size!r}")
+    label = "own" if size is None else str(size)
+    return cached(
+        f"{name}-{content[:16]}-{label}px",
+        read=lambda path: _read(path, root, files, size),
+        write=lambda path: _write(path, root, files, size),
+    )
+
+
+def _read(path: Path, root: Path, files: Sequence[str], size: int | None) -> tuple[np.ndarray, str] | None:
+    """Return images and checksum, or None unless shape and a sample are what the files say."""
+    sha256, images = read_checksum(path), read_array(path)
+    if sha256 is None or images is None or images.dtype != np.uint8 or images.ndim != 4:
+        return None
+    if images.shape[0] != len(files) or (size is not None and images.shape[1:] != (size, size, 3)):
+        return None
+    depth = _read_depth(path)
+    for i in np.unique(np.linspace(0, len(files) - 1, 8).astype(int)):
+        try:
+            same = np.array_equal(images[i], decode(root / files[i], images.shape[1], depth))
+        except Unreadable:
+            same = False
+        if not same:
+            return None
+    return images, sha256
+
+
+def _read_depth(path: Path) -> int:
+    try:
+        return int(path.with_suffix(".depth").read_text())
+    except (OSError, ValueError):
+        return 16
+
+
+def _write(path: Path, root: Path, files: Sequence[str], size: int | None) -> None:
+    """Decode into `path` one image after another: no more than a few are in memory at a time."""
+    size, depth = _size_and_depth(root, files, size)
+    shape = (len(files), size, size, 3)
+    digest = hashlib.sha256(f"{shape}{np.dtype(np.uint8).str}".encode())  # that of `checksum(images)`
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            header = {"descr": np.dtype(np.uint8).str, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for image in _decoded(root, files, size, depth):
+                file.write(image.data)
+                digest.update(image.data)
+            file.flush()
+            os.fsync(file.fileno())
+        path.with_suffix(".depth").write_text(str(depth))
+        write_checksum(path, digest.hexdigest())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _size_and_depth(root: Path, files: Sequence[str], size: int | None) -> tuple[int, int]:
+    """Size and depth of the dataset; files are decoded beforehand only where something hangs on it."""
+    if size is not None and not any(_may_be_deep(root / name) for name in files):
+        return size, 16
+    found, problems = headers(root, files, "examining")
+    if problems:
+        raise errors.DataError(f"{root / problems[0].file}: {problems[0].found}; {problems[0].remedy}")
+    whole = [header for header in found if header is not None]
+    deep = [header.largest for header in whole if header.mode in SIXTEEN_BIT]
+    return size or median_size([header.size for header in whole]), depth_of(max(deep, default=0xFFFF))
+
+
+def _may_be_deep(path: Path) -> bool:
+    """Whether the header speaks of more than 8 bits; a file that cannot be read is dealt with later."""
+    try:
+        with Image.open(path) as image:
+            return image.mode in SIXTEEN_BIT
+    except Exception:
+        return False
+
+
+def _decoded(root: Path, files: Sequence[str], size: int, depth: int) -> Iterator[np.ndarray]:
+    def one(name: str) -> np.ndarray:
+        try:
+            return np.ascontiguousarray(decode(root / name, size, depth))
+        except Unreadable as error:
+            raise errors.DataError(f"{root / name}: {error}; {REMEDY}") from error
+
+    return _in_order(one, files, "decoding")
+
+
+def _in_order(work, files: Sequence[str], title: str) -> Iterator:  # type: ignore[no-untyped-def]
+    """Apply `work` to every file on a few threads, in order, with a bounded number under way."""
+    threads = min(4, os.cpu_count() or 1)
+    bar = tqdm(total=len(files), desc=title, unit="image", leave=False, disable=len(files) < 500)
+    with bar, ThreadPoolExecutor(threads) as pool:
+        waiting = deque[Future]()
+        for name in files:
+            waiting.append(pool.submit(work, name))
+            if len(waiting) > 4 * threads:
+                yield waiting.popleft().result()
+                bar.update()
+        while waiting:
+            yield waiting.popleft().result()
+            bar.update()
