@@ -10,64 +10,17 @@ from typing import Any
 
 from softlabels.config import RunConfig
 from softlabels.errors import unknown
+from softlabels.recipes import TUNED_LIKE, TUNING_RATES, settings
+from softlabels.recipes import TUNED_RATES as TUNED_RATES
 
 ARMS = ("hard", "soft")
 SEEDS = (0, 1, 2)  # BHL report three splits
-
-# What BHL state (section 2), and nothing they do not: no augmentation, no class weights.
-STATED: dict[str, Any] = {"lr": 0.1, "schedule": "cosine", "weight_decay": 5e-4, "augmentation": "none"}
-_MICEBONE: dict[str, Any] = {"schedule": "warm-restarts", "weight_decay": 1e-3}
-_STATED_BY_DATASET = {"micebone": _MICEBONE, "micebone-standin": _MICEBONE}
-
-# What the public DCIC code does. Its schedule is evaluated once, at step 0, and multiplied by the base
-# rate and the decay: constants 0.1 · 0.1 and 0.1 · 5e-4. It tests the last epoch.
-PUBLIC_CODE: dict[str, Any] = {
-    "lr": 0.01,
-    "schedule": "constant",
-    "weight_decay": 5e-5,
-    "balanced": True,
-    "select": "last",
-}
-_PUBLIC_CODE_BY_DATASET: dict[str, dict[str, Any]] = {
-    "synthetic": {"dropout": 0.5, "augmentation": "flips-turns-colour-zoom"},
-    "cifar10h-9500": {"dropout": 0.0, "augmentation": "none"},
-    # The weight decay there is 1e-3, so a constant 0.1 · 1e-3.
-    "micebone": {"weight_decay": 1e-4, "augmentation": "flips-turns-colour-zoom"},
-    "micebone-standin": {"weight_decay": 1e-4, "augmentation": "flips-turns-colour-zoom"},
-}
-
-# One recipe tuned for each arm on the validation part of split 0, by the arm's own validation loss.
-TUNING_RATES = (0.01, 0.02, 0.05, 0.1)
-TUNED: dict[str, Any] = {"schedule": "one-cycle", "weight_decay": 5e-4}
-_TUNED_BY_DATASET = {
-    "synthetic": {"augmentation": "flips-turns"},
-    "cifar10h-9500": {"augmentation": "crop-flip"},
-}
-# (dataset, network, arm) -> the rate with the least validation loss in the committed tuning records.
-TUNED_RATES = {
-    ("synthetic", "resnet9", "hard"): 0.02,
-    ("synthetic", "resnet9", "soft"): 0.02,
-    ("cifar10h-9500", "resnet9-cifar", "hard"): 0.01,
-    ("cifar10h-9500", "resnet9-cifar", "soft"): 0.02,
-}
-TUNED_LIKE = {"resnet9-avg": "resnet9"}  # networks that take the rate of a near relative
-DEFAULT_RATE = 0.05  # where nothing was tuned
-
-# The recipe tuned on the synthetic images, taken over as it is: both arms had the same rate there. No choice
-# looks at the dataset it is used on, which saves the compute of tuning there and favours neither arm.
-TRANSFERRED: dict[str, Any] = {**TUNED, "lr": 0.02}
-_TRANSFERRED_BY_DATASET = {
-    "ferplus": {"augmentation": "crop-flip"},  # a face upside down is another task
-    "micebone-standin": {"augmentation": "flips-turns"},
-}
-
-RECIPES = ("stated", "stated-pretrained", "public-code", "tuned", "transferred")
 
 # What a dataset says about its images and split, where that is not the profile's to choose.
 _DATA: dict[str, dict[str, Any]] = {
     "cifar10h-9500": {"image_size": 32},
     "ferplus": {"image_size": 48, "split": "official"},  # the seed draws all but the split
-    "micebone": {"image_size": 224},
+    "micebone": {"image_size": 224},  # its size where it is published
     "micebone-standin": {"image_size": 64},
 }
 
@@ -98,6 +51,8 @@ class Profile:
         The network whose features Figure 1 shows; its classifying layer reads their average.
     quickstart : dict
         Settings of the two live runs.
+    figure2 : tuple of (Row, recipe)
+        Networks on annotated images whose features Figure 2 shows; their runs are among Table 1's.
     """
 
     image_size: int
@@ -105,6 +60,7 @@ class Profile:
     table1: tuple[Row, ...]
     figure1: tuple[Row, str]
     quickstart: dict[str, Any]
+    figure2: tuple[tuple[Row, str], ...]
 
 
 _QUICKSTART = {"image_size": 64, "limit": 5000, "epochs": 8, "batch_size": 64, "lr": 0.02}
@@ -120,6 +76,7 @@ PROFILES: dict[str, Profile] = {
         ),
         figure1=(Row("synthetic", "resnet9-tiny", 1), "tuned"),
         quickstart={"image_size": 32, "limit": 240, "epochs": 1, "network": "resnet9-tiny"},
+        figure2=((Row("micebone-standin", "resnet9-tiny", 1), "transferred"),),
     ),
     "laptop": Profile(
         image_size=64,
@@ -130,11 +87,16 @@ PROFILES: dict[str, Profile] = {
             Row("synthetic", "resnet18-nomaxpool", 4, ("stated", "public-code")),
             Row("synthetic", "densenet121", 4, ("stated", "public-code"), max_seeds=1),
             Row("cifar10h-9500", "resnet9-cifar", 12),
-            Row("ferplus", "resnet9", 4, ("stated", "transferred")),
-            Row("micebone-standin", "resnet9", 12, ("stated", "public-code", "transferred")),
+            # The classifying layer of these two reads the average that Figure 2 maps.
+            Row("ferplus", "resnet9-avg", 4, ("stated", "transferred")),
+            Row("micebone-standin", "resnet9-avg", 12, ("stated", "public-code", "transferred")),
         ),
         figure1=(Row("synthetic", "resnet9-avg", 10), "tuned"),
         quickstart=_QUICKSTART,
+        figure2=(
+            (Row("ferplus", "resnet9-avg", 4), "transferred"),
+            (Row("micebone-standin", "resnet9-avg", 12), "transferred"),
+        ),
     ),
     "paper": Profile(
         image_size=224,
@@ -148,6 +110,11 @@ PROFILES: dict[str, Profile] = {
         ),
         figure1=(Row("synthetic", "densenet121", 60), "stated"),
         quickstart=_QUICKSTART,
+        figure2=(
+            (Row("micebone", "resnet50v2", 60), "stated-pretrained"),
+            (Row("ferplus", "resnet18", 60), "transferred"),
+            (Row("micebone-standin", "resnet50v2", 60), "stated"),
+        ),
     ),
 }
 
@@ -164,20 +131,6 @@ class Cell:
     config: RunConfig
 
 
-def _settings(recipe: str, dataset: str, network: str, arm: str) -> dict[str, Any]:
-    if recipe in ("stated", "stated-pretrained"):
-        pretrained = {"pretrained": True} if recipe == "stated-pretrained" else {}
-        return STATED | _STATED_BY_DATASET.get(dataset, {}) | pretrained
-    if recipe == "public-code":
-        return PUBLIC_CODE | _PUBLIC_CODE_BY_DATASET[dataset]
-    if recipe == "tuned":
-        rate = TUNED_RATES.get((dataset, TUNED_LIKE.get(network, network), arm), DEFAULT_RATE)
-        return {**TUNED, **_TUNED_BY_DATASET[dataset], "lr": rate}
-    if recipe == "transferred":
-        return TRANSFERRED | _TRANSFERRED_BY_DATASET[dataset]
-    raise unknown("recipe", recipe, RECIPES)
-
-
 def cell(profile: str, row: Row, recipe: str, arm: str, seed: int, **changes: Any) -> Cell:
     """Configure one run of a profile; `changes` override the recipe."""
     numbers = _profile(profile)
@@ -191,7 +144,7 @@ def cell(profile: str, row: Row, recipe: str, arm: str, seed: int, **changes: An
             "label": arm,
             "seed": seed,
             **_DATA.get(row.dataset, {}),
-            **_settings(recipe, row.dataset, row.network, arm),
+            **settings(recipe, row.dataset, row.network, arm),
             **changes,
         }
     )
@@ -222,6 +175,16 @@ def _figure1(profile: str, seeds: Sequence[int]) -> list[Cell]:
     return _cells(profile, row, [recipe], seeds)
 
 
+def _figure2(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    return [c for row, recipe in _profile(profile).figure2 for c in _cells(profile, row, [recipe], seeds)]
+
+
+def _hyperparameters(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    from softlabels import search  # which needs this module
+
+    return search.cells(profile, seeds)
+
+
 def _tuning(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """Every rate on the first seed only, judged on its validation part; no test part is looked at."""
     rows = [r for r in _profile(profile).table1 if "tuned" in r.recipes and r.network not in TUNED_LIKE]
@@ -242,7 +205,14 @@ def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
     return [Cell(c.dataset, c.network, "quickstart", c.label, c.seed, c) for c in configs]
 
 
-CHAPTERS = {"quickstart": _quickstart, "table1": _table1, "figure1": _figure1, "tuning": _tuning}
+CHAPTERS = {
+    "quickstart": _quickstart,
+    "table1": _table1,
+    "figure1": _figure1,
+    "figure2": _figure2,
+    "tuning": _tuning,
+    "hyperparameters": _hyperparameters,
+}
 
 
 def grid(chapter: str, profile: str = "laptop", seeds: Sequence[int] = SEEDS) -> list[Cell]:
