@@ -1,7 +1,7 @@
 """The grids: arms differ in nothing but their labels, and the tuned rates are what the records say."""
 
 import pytest
-from softlabels import experiments, records
+from softlabels import experiments, recipes, records
 from softlabels.errors import ConfigError
 
 CHAPTERS_AND_PROFILES = [(c, p) for c in experiments.CHAPTERS for p in experiments.PROFILES]
@@ -65,7 +65,7 @@ def test_a_profile_is_found_from_a_run_of_any_seed():
     [
         (lambda: experiments.grid("tabel1"), "table1"),
         (lambda: experiments.grid("table1", "labtop"), "laptop"),
-        (lambda: experiments._settings("statd", "synthetic", "resnet9", "hard"), "stated"),
+        (lambda: recipes.settings("statd", "synthetic", "resnet9", "hard"), "stated"),
     ],
 )
 def test_a_misspelt_name_is_answered_with_the_nearest(call, nearest):

@@ -41,8 +41,8 @@ class Card:
     ----------
     facts : dict
         Numbers and words, as they stand in the JSON file.
-    examples : uint8 [24, H, W, 3]
-        Images from the least to the most ambiguous.
+    examples : uint8 [24, H, W, C]
+        Images from the least to the most ambiguous; none where they must not be shown.
     distributions : float32 [24, K]
         Their soft labels.
     entropies : float32 [N]
@@ -78,7 +78,8 @@ def describe(name: str, **options: Any) -> Card:
         **_label_facts(data, q, entropies),
         **_pixel_facts(data.images),
     }
-    return Card(facts, np.asarray(data.images[chosen]), q[chosen], entropies.astype(np.float32))
+    shown = data.pictures(chosen) if data.source.show else np.empty((0, *data.images.shape[1:]), np.uint8)
+    return Card(facts, shown, q[chosen], entropies.astype(np.float32))
 
 
 def _label_facts(data: Dataset, q: np.ndarray, entropies: np.ndarray) -> dict[str, Any]:

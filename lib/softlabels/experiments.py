@@ -10,49 +10,23 @@ from typing import Any
 
 from softlabels.config import RunConfig
 from softlabels.errors import unknown
+from softlabels.recipes import TUNED_LIKE, TUNING_RATES, settings
+from softlabels.recipes import TUNED_RATES as TUNED_RATES
 
 ARMS = ("hard", "soft")
 SEEDS = (0, 1, 2)  # BHL report three splits
 
-# What BHL state (section 2), and nothing they do not: no augmentation, no class weights.
-STATED: dict[str, Any] = {"lr": 0.1, "schedule": "cosine", "weight_decay": 5e-4, "augmentation": "none"}
-
-# What the public DCIC code does. Its schedule is evaluated once, at step 0, and multiplied by the base
-# rate and the decay: constants 0.1 · 0.1 and 0.1 · 5e-4. It tests the last epoch.
-PUBLIC_CODE: dict[str, Any] = {
-    "lr": 0.01,
-    "schedule": "constant",
-    "weight_decay": 5e-5,
-    "balanced": True,
-    "select": "last",
+# What a dataset says about its images and split, where that is not the profile's to choose.
+_DATA: dict[str, dict[str, Any]] = {
+    "cifar10h-9500": {"image_size": 32},
+    "ferplus": {"image_size": 48, "split": "official"},  # the seed draws all but the split
+    "micebone": {"image_size": 224},  # its size where it is published
+    "micebone-standin": {"image_size": 64},
 }
-_PUBLIC_CODE_BY_DATASET: dict[str, dict[str, Any]] = {
-    "synthetic": {"dropout": 0.5, "augmentation": "flips-turns-colour-zoom"},
-    "cifar10h-9500": {"dropout": 0.0, "augmentation": "none"},
-}
-
-# One recipe tuned for each arm on the validation part of split 0, by the arm's own validation loss.
-TUNING_RATES = (0.01, 0.02, 0.05, 0.1)
-TUNED: dict[str, Any] = {"schedule": "one-cycle", "weight_decay": 5e-4}
-_TUNED_BY_DATASET = {
-    "synthetic": {"augmentation": "flips-turns"},
-    "cifar10h-9500": {"augmentation": "crop-flip"},
-}
-# (dataset, network, arm) -> the rate with the least validation loss in the committed tuning records.
-TUNED_RATES = {
-    ("synthetic", "resnet9", "hard"): 0.02,
-    ("synthetic", "resnet9", "soft"): 0.02,
-    ("cifar10h-9500", "resnet9-cifar", "hard"): 0.01,
-    ("cifar10h-9500", "resnet9-cifar", "soft"): 0.02,
-}
-TUNED_LIKE = {"resnet9-avg": "resnet9"}  # networks that take the rate of a near relative
-DEFAULT_RATE = 0.05  # where nothing was tuned
 
 # Annotations per image of the chapter on theory; 0: the exact distribution.
 ANNOTATIONS = (1, 3, 10, 100, 0)
 DISTRIBUTIONS_RATE = 0.02  # what both arms of the wider ResNet-9 chose
-
-RECIPES = ("stated", "stated-pretrained", "public-code", "tuned")
 
 
 @dataclass(frozen=True)
@@ -83,6 +57,8 @@ class Profile:
         The network that is trained on 1, 3, 10, 100 annotations per image and on the exact distribution.
     quickstart : dict
         Settings of the two live runs.
+    figure2 : tuple of (Row, recipe)
+        Networks on annotated images whose features Figure 2 shows; their runs are among Table 1's.
     """
 
     image_size: int
@@ -91,6 +67,7 @@ class Profile:
     figure1: tuple[Row, str]
     distributions: Row
     quickstart: dict[str, Any]
+    figure2: tuple[tuple[Row, str], ...]
 
 
 _QUICKSTART = {"image_size": 64, "limit": 5000, "epochs": 8, "batch_size": 64, "lr": 0.02}
@@ -102,10 +79,12 @@ PROFILES: dict[str, Profile] = {
         table1=(
             Row("synthetic", "resnet9-tiny", 1),
             Row("cifar10h-9500", "resnet9-tiny", 1, ("stated", "tuned")),
+            Row("micebone-standin", "resnet9-tiny", 1, ("transferred",)),
         ),
         figure1=(Row("synthetic", "resnet9-tiny", 1), "tuned"),
         distributions=Row("synthetic", "resnet9-tiny", 1),
         quickstart={"image_size": 32, "limit": 240, "epochs": 1, "network": "resnet9-tiny"},
+        figure2=((Row("micebone-standin", "resnet9-tiny", 1), "transferred"),),
     ),
     "laptop": Profile(
         image_size=64,
@@ -116,10 +95,17 @@ PROFILES: dict[str, Profile] = {
             Row("synthetic", "resnet18-nomaxpool", 4, ("stated", "public-code")),
             Row("synthetic", "densenet121", 4, ("stated", "public-code"), max_seeds=1),
             Row("cifar10h-9500", "resnet9-cifar", 12),
+            # The classifying layer of these two reads the average that Figure 2 maps.
+            Row("ferplus", "resnet9-avg", 4, ("stated", "transferred")),
+            Row("micebone-standin", "resnet9-avg", 12, ("stated", "public-code", "transferred")),
         ),
         figure1=(Row("synthetic", "resnet9-avg", 10), "tuned"),
         distributions=Row("synthetic", "resnet9-tiny", 8),
         quickstart=_QUICKSTART,
+        figure2=(
+            (Row("ferplus", "resnet9-avg", 4), "transferred"),
+            (Row("micebone-standin", "resnet9-avg", 12), "transferred"),
+        ),
     ),
     "paper": Profile(
         image_size=224,
@@ -127,10 +113,18 @@ PROFILES: dict[str, Profile] = {
         table1=(
             Row("synthetic", "densenet121", 60, ("stated", "stated-pretrained", "public-code", "tuned")),
             Row("cifar10h-9500", "resnet18-nomaxpool", 60),
+            Row("ferplus", "resnet18", 60, ("stated", "transferred")),
+            Row("micebone-standin", "resnet50v2", 60, ("stated",)),
+            Row("micebone", "resnet50v2", 60, ("stated-pretrained", "stated", "public-code")),
         ),
         figure1=(Row("synthetic", "densenet121", 60), "stated"),
         distributions=Row("synthetic", "resnet9", 15),
         quickstart=_QUICKSTART,
+        figure2=(
+            (Row("micebone", "resnet50v2", 60), "stated-pretrained"),
+            (Row("ferplus", "resnet18", 60), "transferred"),
+            (Row("micebone-standin", "resnet50v2", 60), "stated"),
+        ),
     ),
 }
 
@@ -147,19 +141,6 @@ class Cell:
     config: RunConfig
 
 
-def _settings(recipe: str, dataset: str, network: str, arm: str) -> dict[str, Any]:
-    if recipe == "stated":
-        return STATED
-    if recipe == "stated-pretrained":
-        return {**STATED, "pretrained": True}
-    if recipe == "public-code":
-        return PUBLIC_CODE | _PUBLIC_CODE_BY_DATASET[dataset]
-    if recipe == "tuned":
-        rate = TUNED_RATES.get((dataset, TUNED_LIKE.get(network, network), arm), DEFAULT_RATE)
-        return {**TUNED, **_TUNED_BY_DATASET[dataset], "lr": rate}
-    raise unknown("recipe", recipe, RECIPES)
-
-
 def cell(profile: str, row: Row, recipe: str, arm: str, seed: int, **changes: Any) -> Cell:
     """Configure one run of a profile; `changes` override the recipe."""
     numbers = _profile(profile)
@@ -168,11 +149,12 @@ def cell(profile: str, row: Row, recipe: str, arm: str, seed: int, **changes: An
             "dataset": row.dataset,
             "network": row.network,
             "epochs": row.epochs,
-            "image_size": numbers.image_size if row.dataset == "synthetic" else 32,
+            "image_size": numbers.image_size,
             "limit": numbers.limit,
             "label": arm,
             "seed": seed,
-            **_settings(recipe, row.dataset, row.network, arm),
+            **_DATA.get(row.dataset, {}),
+            **settings(recipe, row.dataset, row.network, arm),
             **changes,
         }
     )
@@ -201,6 +183,16 @@ def _table1(profile: str, seeds: Sequence[int]) -> list[Cell]:
 def _figure1(profile: str, seeds: Sequence[int]) -> list[Cell]:
     row, recipe = _profile(profile).figure1
     return _cells(profile, row, [recipe], seeds)
+
+
+def _figure2(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    return [c for row, recipe in _profile(profile).figure2 for c in _cells(profile, row, [recipe], seeds)]
+
+
+def _hyperparameters(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    from softlabels import search  # which needs this module
+
+    return search.cells(profile, seeds)
 
 
 def _tuning(profile: str, seeds: Sequence[int]) -> list[Cell]:
@@ -241,7 +233,9 @@ CHAPTERS = {
     "quickstart": _quickstart,
     "table1": _table1,
     "figure1": _figure1,
+    "figure2": _figure2,
     "tuning": _tuning,
+    "hyperparameters": _hyperparameters,
     "why_distributions_help": _distributions,
 }
 

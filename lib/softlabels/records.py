@@ -26,7 +26,8 @@ class Record:
     config : RunConfig
     metrics : dict
         "test": every measure of `metrics.evaluate`, for the chosen epoch; "validation": its loss
-        (nats, against the arm's own labels) and accuracy.
+        (nats, against the arm's own labels) and accuracy, and, in records that are not among the
+        oldest, KL and macro accuracy against the people's labels.
     history : list of dict
         One row per epoch: losses (nats), accuracy, seconds.
     labels : dict

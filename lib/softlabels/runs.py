@@ -129,7 +129,9 @@ def _record(
         config=config,
         metrics={
             "test": metrics.evaluate(log_p, task.soft[task.rows["test"]]),
-            "validation": {"loss": best["validation_loss"], "accuracy": best["validation_accuracy"]},
+            "validation": {
+                name: best[key] for key in best if (name := key.removeprefix("validation_")) != key
+            },
         },
         history=done.history,
         best_epoch=done.best_epoch,

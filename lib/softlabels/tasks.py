@@ -122,6 +122,7 @@ def _statistics(images: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         n += len(pixels)
     mean = total / n
     std = np.sqrt(np.maximum(squares / n - mean**2, 1e-8))
+    mean, std = (np.broadcast_to(values, 3) for values in (mean, std))  # grey: the same three times
     return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
 
 
@@ -142,7 +143,8 @@ def prepare(config: RunConfig) -> Task:
             )
     target, drawn = training_targets(data.counts, config)
     mean, std = _statistics(data.images, parts["train"])
-    images = torch.from_numpy(np.asarray(data.images))
+    # Networks take three channels; a grey image is seen three times without being stored three times.
+    images = torch.from_numpy(np.asarray(data.images)).expand(-1, -1, -1, 3)
     n_ties = int(drawn[parts["train"]].sum()) if config.label == "hard" else 0
     soft = labels.soft_labels(data.counts)
     return Task(data, images, torch.from_numpy(target), soft, parts, mean, std, n_ties)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from softlabels import checkpoint, models
+from softlabels import checkpoint, metrics, models
 from softlabels.augmentation import augment
 from softlabels.checkpoint import Progress
 from softlabels.config import RunConfig
@@ -122,13 +122,19 @@ def predict(
 
 
 def _validate(model: nn.Module, task: Task, hw: Hardware) -> dict[str, float]:
-    """Loss against the arm's own labels, and accuracy against their most likely class."""
+    """Loss and accuracy against the arm's own labels; KL and macro accuracy against the people's."""
     rows = task.rows["validation"]
     log_p, _ = predict(model, task, rows, hw)
     target = task.targets[rows].numpy()
     loss = -(target * log_p).sum(1).mean(dtype=np.float64)
     accuracy = (log_p.argmax(1) == target.argmax(1)).mean()
-    return {"validation_loss": float(loss), "validation_accuracy": float(accuracy)}
+    p, q = np.exp(log_p), task.soft[rows]
+    return {
+        "validation_loss": float(loss),
+        "validation_accuracy": float(accuracy),
+        "validation_kl": metrics.kl_divergence(q, p),
+        "validation_macro_accuracy": metrics.macro_accuracy(p, q),
+    }
 
 
 def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.Module, Progress]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from softlabels import errors
-from softlabels.datasets import cifar10, dcic, standin, synthetic
+from softlabels.datasets import cifar10, dcic, ferplus, standin, synthetic
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 
 __all__ = ["LOADERS", "Annotations", "Dataset", "Source", "checksum", "load"]
@@ -16,6 +16,7 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "cifar10h": cifar10.load_10h,
     "cifar10h-9500": cifar10.load_10h_9500,
     "cifar10-jpeg": cifar10.load_jpeg,
+    "ferplus": ferplus.load,
     "micebone": partial(dcic.load, "MiceBone"),
     "micebone-standin": standin.load,
 }

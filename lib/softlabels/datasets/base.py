@@ -22,13 +22,17 @@ class Annotations:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a dataset comes from: name, licence, variant, and the SHA-256 of its decoded content."""
+    """Where a dataset comes from: name, licence, variant, and the SHA-256 of its decoded content.
+
+    ``show`` is False where the images must not be shown, such as faces of people who were not asked.
+    """
 
     name: str
     licence: str
     variant: str
     sha256: str
     url: str = ""
+    show: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,18 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def pictures(self, rows: np.ndarray | slice) -> np.ndarray:
+        """Return images to look at, uint8 ``[n, H, W, C]``; training takes ``images``.
+
+        Raises
+        ------
+        DataError
+            The images of this dataset must not be shown.
+        """
+        if not self.source.show:
+            raise DataError(f"{self.name}: its images must not be shown; show distributions or embeddings")
+        return np.asarray(self.images[rows])
 
     def first(self, n: int) -> "Dataset":
         """Return the first `n` images as a dataset of its own (annotations and splits cut to match)."""

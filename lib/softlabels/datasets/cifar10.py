@@ -5,23 +5,21 @@ PNGs give the same pixels, and a checksum holds both to it.
 """
 
 import hashlib
-import io
 import tarfile
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from tqdm.auto import tqdm
 
 from softlabels import errors
 from softlabels.datasets import fetch
 from softlabels.datasets.base import Dataset, Source, checksum
 from softlabels.datasets.cache import cached, read_array, read_checksum, write_array, write_checksum
+from softlabels.datasets.zipped import read_images
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIZE = 32
+SHAPE = (SIZE, SIZE, 3)
 N_TRAIN, N_TEST, N_LOSSLESS = 50_000, 10_000, 9_500
 LICENCE = "images: CIFAR-10 terms; votes: CC BY-NC-SA 4.0"
 URL = "https://github.com/jcpeterson/cifar-10h"
@@ -202,7 +200,7 @@ def _batches(path: Path, *names: str) -> np.ndarray:
 
 def _from_pngs() -> Decoded:
     names = [f"{i:05d}.png" for i in range(N_LOSSLESS)]
-    images = _unzip(fetch.fetch(PNGS), names)
+    images = read_images(fetch.fetch(PNGS), names, SHAPE)
     return images, _array(TEST_LABELS, (N_TEST,))[:N_LOSSLESS].astype(np.int64)
 
 
@@ -211,7 +209,7 @@ def _from_jpegs() -> Decoded:
     path = fetch.fetch(JPEGS)
     labels = _labels()
     names = [*_jpeg_names("train", labels[:N_TRAIN]), *_jpeg_names("test", labels[N_TRAIN:])]
-    return _unzip(path, names), labels
+    return read_images(path, names, SHAPE), labels
 
 
 def _jpeg_names(split: str, labels: np.ndarray) -> Iterator[str]:
@@ -230,30 +228,3 @@ def _labels() -> np.ndarray:
     with np.load(path, allow_pickle=False) as arrays:
         train = arrays["clean"]
     return np.concatenate([train, _array(TEST_LABELS, (N_TEST,))]).astype(np.int64)
-
-
-def _unzip(path: Path, names: list[str]) -> np.ndarray:
-    """Decode exactly these images of an archive, in this order and in memory, uint8 ``[N, 32, 32, 3]``."""
-    images = np.empty((len(names), SIZE, SIZE, 3), np.uint8)
-    with zipfile.ZipFile(path) as archive:
-        kinds = (".png", ".jpg")
-        differ = {name for name in archive.namelist() if name.endswith(kinds)} ^ set(names)
-        if differ:
-            raise errors.DataError(
-                f"{path}: expected {len(names)} known image names, found {len(differ)} missing or unknown, "
-                f"the first {min(differ)}; replace the file"
-            )
-        for i, name in enumerate(tqdm(names, desc=f"decoding {path.name}", unit="image", leave=False)):
-            images[i] = _decode(archive.read(name), f"{path}: {name}")
-    return images
-
-
-def _decode(content: bytes, where: str) -> np.ndarray:
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            if image.mode == "RGB" and image.size == (SIZE, SIZE):
-                return np.asarray(image)
-            found = f"{image.mode} {image.size}"
-    except OSError as error:
-        found = str(error)
-    raise errors.DataError(f"{where}: expected an RGB image of {SIZE} x {SIZE} pixels, found {found}")

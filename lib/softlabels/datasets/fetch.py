@@ -46,6 +46,12 @@ FILES: dict[str, File] = {
         "data/cifar10h-counts.npy",
     ),
     "cifar10n/cifar10n-labels.npz": File("73790ec9ff3f3d0420b68617c214501ec2244651ae46e757cace15f4a6c40c25"),
+    "ferplus/fer2013new.csv": File(
+        "9206e20d62f56475939f516847d61753e4860caeac9718b560129541b776fc2c",
+        "https://raw.githubusercontent.com/microsoft/FERPlus/8ad5426c7b69e86e78afccb42c5f516850f52a28/"
+        "fer2013new.csv",
+    ),
+    "ferplus/ferplus-images.zip": File("a96cbc0a7098676bfdbb40342b895e01288c0e2e237dd05c59b243efbb8eb642"),
 }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from softlabels.figures.base import ARMS, canvas, styled
+from softlabels.figures.base import ARMS, canvas, empty, styled
 from softlabels.labels import entropy
 
 if TYPE_CHECKING:
@@ -67,9 +67,11 @@ def tiles(images: np.ndarray, q: np.ndarray, classes: Sequence[str], columns: in
     Parameters
     ----------
     images : uint8 [n, H, W, 3]
-        Best a multiple of `columns`.
+        Best a multiple of `columns`; none where a card holds none because they must not be shown.
     q : [n, K]
     """
+    if not len(images):
+        return empty("the images of this dataset are not to be shown")
     rows = -(-len(images) // columns)
     figure, axes = canvas(2.35 * rows, 2 * rows, columns, height_ratios=[3, 1] * rows)
     for axis in axes.flat[:]:

@@ -1,0 +1,171 @@
+"""FER+: 48 px faces, each judged by ten people (Barsoum et al. 2016, arXiv 1608.01041).
+
+The images are of people who were not asked. They are for training only: the dataset's source says so, and
+no card and no figure shows one.
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from softlabels import errors
+from softlabels.datasets import fetch
+from softlabels.datasets.base import Dataset, Source, checksum
+from softlabels.datasets.cache import cached, read_array, read_checksum, write_array, write_checksum
+from softlabels.datasets.zipped import read_images
+
+CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+NO_CLASS = ("unknown", "NF")  # "not a face"
+SIZE = 48
+IMAGES = "ferplus/ferplus-images.zip"
+VOTES = "ferplus/fer2013new.csv"
+# What the column "Usage" calls a part, and where the archive keeps its images.
+PARTS = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+FOLDERS = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTest": "FER2013Test"}
+COLUMNS = ["Usage", "Image name", *CLASSES, *NO_CLASS]
+
+
+def load(image_size: int | None = None) -> Dataset:
+    """Return FER+: 34,963 faces with the votes of ten annotators each; ids are the numbers in file names.
+
+    Which images are kept is what the authors' public code keeps for training on distributions (`keeps`):
+    of 35,887 rows, 173 name no image, 4 name one that an earlier row has named, and 747 more show
+    nothing that people agree on, or no face. From the kept ones the votes for "unknown" and "NF" are taken
+    away, as there; 6 to 10 votes for the eight emotions remain. The authors then also take away single votes
+    and all but the leading classes. That is not done here: a soft label is the share of *all* annotations
+    (BHL, section 2), and 7.5 % of the votes are single ones.
+
+    The images are grey, ``[N, 48, 48, 1]``. They stand in a fixed mixed order, so that the first n of them
+    are an even sample of all three official parts ("train", "validation", "test" in ``splits``). Some 300
+    of the 3,505 test images have a copy, equal pixel for pixel, in another part, with votes of its own.
+
+    Raises
+    ------
+    ConfigError
+        An image size other than 48.
+    DataError, DataUnavailable
+        As for `fetch`; or the table of votes is damaged, with the line.
+    """
+    if image_size not in (None, SIZE):
+        raise errors.ConfigError(f"ferplus: image_size: expected {SIZE} (or None), found {image_size!r}")
+    arrays, sha256 = cached("ferplus", read=_read, write=_write)
+    source = Source(
+        name="ferplus",
+        licence="images: research use, shown nowhere; votes: MIT",
+        variant="FER+ votes on the 48 px images of FER2013; unknown and NF left out",
+        sha256=sha256,
+        url="https://github.com/microsoft/FERPlus",
+        show=False,
+    )
+    splits = {name: np.flatnonzero(arrays["part"] == part) for part, name in enumerate(PARTS.values())}
+    return Dataset(
+        "ferplus", arrays["images"], arrays["counts"], CLASSES, source, arrays["ids"], splits=splits
+    )
+
+
+def votes(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Read the table of votes.
+
+    Returns
+    -------
+    usage : str [N]
+        One of `PARTS`.
+    ids : int64 [N]
+        Numbers in the names of the images that are kept, in the fixed mixed order.
+    counts : float32 [N, 8]
+        Votes for the emotions.
+
+    Raises
+    ------
+    DataError
+        A line that is not as the header says.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = csv.reader(file)
+        if (head := next(lines, [])) != COLUMNS:
+            raise errors.DataError(f"{path}:1: expected the columns {COLUMNS}, found {head}")
+        rows = [_row(line, f"{path}:{lines.line_num}") for line in lines]
+    if not rows:
+        raise errors.DataError(f"{path}: expected 35,887 lines of votes, found no line of votes; replace it")
+    usage, ids, every = (np.array(column) for column in zip(*rows, strict=True))
+    named = np.flatnonzero((ids >= 0) & keeps(every))
+    first = named[np.unique(ids[named], return_index=True)[1]]
+    order = first[np.argsort(_mixed(ids[first]), kind="stable")]
+    return usage[order], ids[order], every[order, : len(CLASSES)].astype(np.float32)
+
+
+def _mixed(ids: np.ndarray) -> np.ndarray:
+    """Keys that sort numbers so that the first n are spread evenly, the same with every version of numpy."""
+    return ids.astype(np.uint64) * np.uint64(2654435761) % np.uint64(2**32)  # Knuth's multiplicative hash
+
+
+def _row(line: list[str], where: str) -> tuple[str, int, list[int]]:
+    try:
+        usage, name, *numbers = line
+        found = [int(number) for number in numbers]
+        number = int(name.removeprefix("fer").removesuffix(".png")) if name else -1
+    except ValueError as error:
+        raise errors.DataError(f"{where}: expected usage, image name and votes, found {line}") from error
+    if usage not in PARTS or len(found) != len(CLASSES + NO_CLASS) or min(found) < 0:
+        expected = f"one of {', '.join(PARTS)}, a name and ten numbers of votes"
+        raise errors.DataError(f"{where}: expected {expected}, found {line}")
+    return usage, number, found
+
+
+def keeps(votes: np.ndarray) -> np.ndarray:
+    """Tell which images the authors keep (microsoft/FERPlus, ``src/ferplus.py``, mode "crossentropy").
+
+    Single votes are left out. Classes are taken from the most frequent one on, all of a tie together, until
+    they hold three quarters of the rest, or are three, or "unknown" or "NF" is one of them; that one counts
+    only where it comes first. An image is kept if what was taken is more than half of the votes, in at most
+    three classes, and an emotion leads.
+
+    Parameters
+    ----------
+    votes : int [N, 10]
+        Votes for the eight emotions, "unknown" and "NF".
+
+    Returns
+    -------
+    bool [N]
+    """
+    rows, back = np.unique(votes, axis=0, return_inverse=True)
+    return np.array([_keeps(row) for row in rows])[back.ravel()]
+
+
+def _keeps(votes: np.ndarray) -> bool:
+    left = np.where(votes > 1, votes, 0)
+    total, taken = left.sum(), np.zeros(len(left), int)
+    n, emotions_only = 0, True
+    while taken.sum() < 0.75 * total and n < 3 and emotions_only:
+        for k in np.flatnonzero(left == (top := left.max())):
+            taken[k], left[k], n = top, 0, n + 1
+            if k >= len(CLASSES):
+                emotions_only = False
+                if taken.sum() > top:
+                    taken[k], n = 0, n - 1
+                break
+    return bool(taken.sum() > 0.5 * total and n <= 3 and taken.argmax() < len(CLASSES))
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], str] | None:
+    """Return the arrays and their checksum from the cache, or None unless they are whole."""
+    images, stated = read_array(path), read_checksum(path)
+    others = [read_array(path.with_suffix(f".{name}.npy")) for name in ("counts", "ids", "part")]
+    if images is None or any(array is None for array in others):
+        return None
+    counts, ids, part = (np.array(array) for array in others)
+    arrays = {"images": images, "counts": counts, "ids": ids, "part": part}
+    return (arrays, stated) if stated == checksum(*arrays.values()) else None
+
+
+def _write(path: Path) -> None:
+    usage, ids, counts = votes(fetch.fetch(VOTES))
+    names = [f"FERPlus/data/{FOLDERS[u]}/fer{i:07d}.png" for u, i in zip(usage, ids, strict=True)]
+    images = read_images(fetch.fetch(IMAGES), names, (SIZE, SIZE, 1), others=True)
+    part = np.array([list(PARTS).index(u) for u in usage])
+    write_array(path, images)
+    for name, array in (("counts", counts), ("ids", ids), ("part", part)):
+        write_array(path.with_suffix(f".{name}.npy"), array)
+    write_checksum(path, checksum(images, counts, ids, part))
