@@ -25,8 +25,9 @@ class Record:
     ----------
     config : RunConfig
     metrics : dict
-        "test": every measure of `metrics.evaluate`, for the chosen epoch; "validation": its loss
-        (nats, against the arm's own labels) and accuracy.
+        "test": every measure of `metrics.evaluate`, for the chosen epoch; "truth": the same against the
+        dataset's own label, where it has one; "validation": its loss (nats, against the arm's own labels)
+        and accuracy.
     history : list of dict
         One row per epoch: losses (nats), accuracy, seconds.
     labels : dict
@@ -64,7 +65,8 @@ class Record:
         -------
         dict
             "ids" int64 [n], "log_probs" float16 [n, K], "targets" float16 [n, K] (the people's
-            distribution) and, where they were kept, "features" float16 [n, D].
+            distribution), "truth" int64 [n] where the dataset has its own label, and, where they were kept,
+            "features" float16 [n, D].
 
         Raises
         ------
