@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from softlabels import errors
-from softlabels.datasets import cifar10, synthetic
+from softlabels.datasets import cifar10, cifar10_1, synthetic
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 
 __all__ = ["LOADERS", "Annotations", "Dataset", "Source", "checksum", "load"]
@@ -15,6 +15,8 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "cifar10h": cifar10.load_10h,
     "cifar10h-9500": cifar10.load_10h_9500,
     "cifar10-jpeg": cifar10.load_jpeg,
+    "cifar10.1-v4": cifar10_1.load_v4,
+    "cifar10.1-v6": cifar10_1.load_v6,
 }
 
 
