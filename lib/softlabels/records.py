@@ -73,9 +73,9 @@ class Record:
         RecordError
             If a file is damaged or does not belong to the record.
         """
-        found = _read_arrays(self.folder / f"{self.id}.npz", self.checksums["arrays"])
+        found = read_arrays(self.folder / f"{self.id}.npz", self.checksums["arrays"])
         features = self.features_file()
-        return found | (_read_arrays(features, self.checksums["features"]) if features else {})
+        return found | (read_arrays(features, self.checksums["features"]) if features else {})
 
     def features_file(self) -> Path | None:
         """File of the features: beside the record, else in the cache if this very training left it."""
@@ -103,7 +103,8 @@ class Record:
         return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
-def _read_arrays(path: Path, stated: str) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, stated: str) -> dict[str, np.ndarray]:
+    """Arrays of an npz file whose SHA-256 is `stated`; anything else raises `RecordError`."""
     try:
         content = path.read_bytes()
     except OSError as error:

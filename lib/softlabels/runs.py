@@ -178,7 +178,7 @@ def _record(
             "sha256": source.sha256,
             **{f"n_{part}": len(rows) for part, rows in task.rows.items()},
         },
-        environment={**hw.describe(), "versions": _versions(), "commit": _commit()},
+        environment=environment(hw),
         seconds=round(seconds, 3),
         checksums={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         folder=folder,
@@ -192,6 +192,11 @@ def _metrics(task: Task, log_p: np.ndarray) -> dict[str, dict[str, float]]:
     if truth is not None:
         found["truth"] = metrics.evaluate(log_p, labels.one_hot(truth[rows], task.soft.shape[1]))
     return found
+
+
+def environment(hw: Hardware) -> dict[str, Any]:
+    """Where and with what something was made: device, machine, versions, commit."""
+    return {**hw.describe(), "versions": _versions(), "commit": _commit()}
 
 
 def _versions() -> dict[str, str]:
