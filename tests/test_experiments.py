@@ -1,13 +1,15 @@
 """The grids: arms differ in nothing but their labels, and the tuned rates are what the records say."""
 
 import pytest
-from softlabels import experiments, recipes, records
+from softlabels import experiments, experiments_human, recipes, records
 from softlabels.errors import ConfigError
 
 CHAPTERS_AND_PROFILES = [(c, p) for c in experiments.CHAPTERS for p in experiments.PROFILES]
 
 
-@pytest.mark.parametrize(("chapter", "profile"), CHAPTERS_AND_PROFILES)
+@pytest.mark.parametrize(
+    ("chapter", "profile"), [(c, p) for c, p in CHAPTERS_AND_PROFILES if c not in experiments_human.GRIDS]
+)
 def test_arms_differ_in_nothing_but_label_and_tuned_rate(chapter, profile):
     cells = experiments.grid(chapter, profile, [0, 1])
     hard = [c.config for c in cells if c.arm == "hard"]
@@ -17,6 +19,40 @@ def test_arms_differ_in_nothing_but_label_and_tuned_rate(chapter, profile):
         assert (a.label, b.label) == ("hard", "soft")
         assert a.replace(label="soft", lr=b.lr) == b
         assert a.seed == b.seed
+
+
+@pytest.mark.parametrize("profile", experiments.PROFILES)
+@pytest.mark.parametrize("chapter", ["human", "human-rates", "budget"])
+def test_arms_of_human_uncertainty_differ_in_nothing_but_what_they_learn_from(chapter, profile):
+    learnt_from = {"label": "soft", "temperature": 1.0, "mixup": 0.0, "annotations": 0}
+    groups = {}
+    for cell in experiments.grid(chapter, profile, [0, 1]):
+        place = (cell.network, cell.config.lr, cell.seed, cell.config.fold)
+        groups.setdefault(place, {})[cell.arm] = cell.config
+    assert len({frozenset(arms) for arms in groups.values()}) == 1, "every pair has every arm"
+    for arms in groups.values():
+        assert len({config.replace(**learnt_from) for config in arms.values()}) == 1
+
+
+@pytest.mark.parametrize("profile", experiments.PROFILES)
+def test_fixed_totals_have_equal_annotations_and_steps(profile):
+    numbers = experiments_human.numbers(profile)
+    whole = (numbers.limit or 9500) * 8 // 10
+    for cell in experiments.grid("budget-total", profile, [0]):
+        images, each = (int(n) for n in cell.arm.split(" × "))
+        assert images * each in {total for total, _ in numbers.totals}
+        assert cell.config.train_images == (images if images < whole else 0)
+        steps = [
+            epochs * max(1, n // 128) for epochs, n in [(cell.config.epochs, images), (numbers.epochs, whole)]
+        ]
+        assert steps[0] == pytest.approx(steps[1], rel=0.02)
+
+
+def test_laptop_tests_three_folds_with_a_seed_each_and_paper_all_ten():
+    laptop = {(c.seed, c.config.fold) for c in experiments.grid("human", "laptop")}
+    assert laptop == {(0, 0), (1, 1), (2, 2)}
+    paper = {(c.seed, c.config.fold) for c in experiments.grid("human", "paper")}
+    assert paper == {(0, fold) for fold in range(10)}
 
 
 @pytest.mark.parametrize(("chapter", "profile"), CHAPTERS_AND_PROFILES)

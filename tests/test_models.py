@@ -15,6 +15,8 @@ WIDTH = {
     "resnet20": 64,
     "resnet18": 512,
     "resnet18-nomaxpool": 512,
+    "wrn28-10": 640,
+    "densenet121-cifar": 1024,
     "densenet121": 1024,
     "resnet50v2": 2048,
 }

@@ -89,12 +89,6 @@ def test_the_exponent_of_a_power_law_is_found():
     assert found.high - found.low < 0.1
 
 
-def test_smoothing_takes_its_strength_from_the_entropy():
-    one_hot = np.eye(4, dtype=np.float32)[:1]
-    epsilon = theory.smoothing_of(0.6, 4)
-    assert labels.entropy(labels.smoothed(one_hot, epsilon))[0] == pytest.approx(0.6, abs=1e-5)
-
-
 def test_shuffling_keeps_the_class_and_the_distributions(rng):
     world = theory.world("logistic", 200, rng)
     _, shuffled = theory.softenings(world, rng)["shuffled within the class"]

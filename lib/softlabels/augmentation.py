@@ -4,6 +4,7 @@ Images are float [B, C, H, W] in [0, 1]; every random number comes from the gene
 drawn on the CPU so that a seed means the same on every device.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
@@ -79,3 +80,19 @@ def augment(name: str, x: Tensor, rng: Generator) -> Tensor:
         return flip(crop(x, rng), rng)
     x = turn(flip(x, rng), rng)
     return zoom(colour(x, rng), rng) if name == "flips-turns-colour-zoom" else x
+
+
+def mixup(x: Tensor, target: Tensor, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Mix each image and its target with those of a random partner (Zhang et al. 2018, eq. 1).
+
+    x̃ = λx + (1 - λ)x_π, l̃ = λl + (1 - λ)l_π, with λ ~ Beta(α, α) drawn for each image.
+
+    Parameters
+    ----------
+    x : float [B, C, H, W]
+    target : float [B, K]
+    """
+    partner = torch.from_numpy(rng.permutation(len(x))).to(x.device)
+    share = torch.from_numpy(rng.beta(alpha, alpha, len(x)).astype(np.float32)).to(x.device)  # λ [B]
+    image, label = share.view(-1, 1, 1, 1), share[:, None]
+    return image * x + (1 - image) * x[partner], label * target + (1 - label) * target[partner]

@@ -43,6 +43,30 @@ def _train(options: argparse.Namespace) -> None:
         raise DataUnavailable(f"{len(left_out)} of {len(cells)} runs left out:\n" + "\n".join(left_out))
 
 
+def _evaluate(options: argparse.Namespace) -> None:
+    from softlabels import evaluations, suites
+    from softlabels.errors import DataUnavailable
+
+    jobs = [
+        (c, plan.suite)
+        for c in _cells(options)
+        for kind, plan in suites.PLANS[options.profile].items()
+        if kind in options.kinds and c.arm in plan.arms
+    ]
+    left_out = []
+    for number, (c, suite) in enumerate(jobs, 1):
+        print(f"[{number}/{len(jobs)}] {c.config.id} {c.arm} seed {c.seed} fold {c.config.fold} {suite.id}")
+        try:
+            found = evaluations.get(c.config, suite, options.device)
+        except DataUnavailable as error:
+            left_out.append(f"{c.config.id}: {error}")
+            continue
+        if options.publish:
+            evaluations.publish(found)
+    if left_out:
+        raise DataUnavailable(f"{len(left_out)} of {len(jobs)} evaluations left out:\n" + "\n".join(left_out))
+
+
 def _status(options: argparse.Namespace) -> None:
     from softlabels import experiments, records
 
@@ -75,7 +99,7 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
-    parser.add_argument("--chapter", default=chapter, help="table1, figure1, tuning, quickstart")
+    parser.add_argument("--chapter", default=chapter, help="table1, figure1, tuning, quickstart, human …")
     parser.add_argument("--profile", default="laptop", help="smoke, laptop (default), paper")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", metavar="ID", help="these runs of the chapter only")
@@ -91,6 +115,14 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--device", help="cpu, cuda, cuda:1 …; default: the GPU if there is one")
     train.add_argument("--publish", action="store_true", help="copy the records to the committed ones")
     train.set_defaults(action=_train)
+
+    evaluate = commands.add_parser("evaluate", help="attack, shift, corrupt and blur what trained runs see")
+    _grid_options(evaluate, "human")
+    kinds = ("attacks", "shift", "corruptions", "blur")
+    evaluate.add_argument("--kinds", nargs="+", choices=kinds, default=kinds)
+    evaluate.add_argument("--device", help="as for train")
+    evaluate.add_argument("--publish", action="store_true", help="copy the evaluations to the committed ones")
+    evaluate.set_defaults(action=_evaluate)
 
     status = commands.add_parser("status", help="count the runs that are there and that are missing")
     _grid_options(status, None)

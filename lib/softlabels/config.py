@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from softlabels.errors import ConfigError, unknown
 
-LABELS = ("hard", "soft", "sampled")
+LABELS = ("hard", "soft", "sampled", "truth", "class-mean", "permuted", "smoothed", "distilled")
 SCHEDULES = ("constant", "cosine", "one-cycle", "warm-restarts")
 AUGMENTATIONS = ("none", "flips-turns", "flips-turns-colour-zoom", "crop-flip")
 SELECTIONS = ("loss", "last")
@@ -25,7 +25,7 @@ class RunConfig:
     image_size: int = 64  # pixels
     limit: int = 0  # use the first so many images only; 0: all
     data_seed: int = 0  # of a generated dataset
-    label: str = "soft"  # hard: majority vote; soft: distribution; sampled: one annotation an image
+    label: str = "soft"  # hard: majority vote; soft: distribution; … as `tasks.training_targets` says
     annotations: int = 0  # annotations kept per training image; 0: all
     smoothing: float = 0.0  # label smoothing ε
     temperature: float = 1.0  # of the training labels
@@ -45,6 +45,8 @@ class RunConfig:
     split: str = "random"  # 60/20/20; or fold `fold` of `n_folds` for testing; or the dataset's own
     n_folds: int = 10
     fold: int = 0  # counted from 0
+    train_images: int = 0  # keep so many random images of the training part; 0: all
+    mixup: float = 0.0  # α of the Beta distribution that mixes pairs of images; 0: no mixing
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -108,6 +110,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "n_folds": (2, 10**4),
     "seed": (0, 2**31),
     "data_seed": (0, 2**31),
+    "train_images": (0, 10**9),
+    "mixup": (0, 100),
 }
 
 

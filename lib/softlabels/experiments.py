@@ -4,10 +4,12 @@ A profile is a set of numbers, never another code path. Minutes are those of two
 run really took stands in its record.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
+from softlabels import experiments_human
 from softlabels.config import RunConfig
 from softlabels.errors import unknown
 from softlabels.recipes import TUNED_LIKE, TUNING_RATES, settings
@@ -229,7 +231,16 @@ def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
     return [Cell(c.dataset, c.network, "quickstart", c.label, c.seed, c) for c in configs]
 
 
-CHAPTERS = {
+def _human(name: str) -> "Grid":
+    def cells(profile: str, seeds: Sequence[int]) -> list[Cell]:
+        runs = experiments_human.GRIDS[name](profile, seeds)
+        return [Cell(r.config.dataset, r.config.network, name, r.arm, r.config.seed, r.config) for r in runs]
+
+    return cells
+
+
+Grid = Callable[[str, Sequence[int]], list[Cell]]
+CHAPTERS: dict[str, Grid] = {
     "quickstart": _quickstart,
     "table1": _table1,
     "figure1": _figure1,
@@ -237,6 +248,7 @@ CHAPTERS = {
     "tuning": _tuning,
     "hyperparameters": _hyperparameters,
     "why_distributions_help": _distributions,
+    **{name: _human(name) for name in experiments_human.GRIDS},
 }
 
 
@@ -256,7 +268,11 @@ def grid(chapter: str, profile: str = "laptop", seeds: Sequence[int] = SEEDS) ->
 def profile_of(config: RunConfig) -> str:
     """Name the first profile whose grids contain this run, whatever the seed; "custom" if none does."""
     for name in PROFILES:
-        for chapter in CHAPTERS:
-            if config in (c.config for c in grid(chapter, name, [config.seed])):
-                return name
+        if any(config in _configs(chapter, name, config.seed) for chapter in CHAPTERS):
+            return name
     return "custom"
+
+
+@cache  # a caption asks for every run that it is drawn from
+def _configs(chapter: str, profile: str, seed: int) -> frozenset[RunConfig]:
+    return frozenset(cell.config for cell in grid(chapter, profile, [seed]))

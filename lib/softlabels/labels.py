@@ -121,3 +121,50 @@ def entropy(p: np.ndarray) -> np.ndarray:
     """Entropy -sum_k p log p in nats, with 0 log 0 = 0; float64 ``[N]``."""
     p = np.asarray(p, dtype=np.float64)
     return -(p * np.log(np.where(p > 0, p, 1.0))).sum(1)
+
+
+def class_means(p: np.ndarray, classes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Replace every image's distribution by the mean one of its class; float32 ``[N, K]``.
+
+    Parameters
+    ----------
+    p : [N, K]
+    classes : int [N]
+        By which images are grouped.
+    rows : int [n]
+        The images that the means are taken over. A class without any of these keeps its own labels.
+    """
+    out = p.copy()
+    for k in np.unique(classes[rows]):
+        out[classes == k] = p[rows][classes[rows] == k].mean(0, dtype=np.float64)
+    return out.astype(np.float32)
+
+
+def permuted(p: np.ndarray, classes: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shuffle the distributions of images `rows` within each class; float32 ``[N, K]``, other rows as given.
+
+    Every class keeps exactly its distributions; which image has which carries no information any more.
+    """
+    out = p.copy()
+    for k in np.unique(classes[rows]):
+        here = rows[classes[rows] == k]
+        out[here] = p[rng.permutation(here)]
+    return out.astype(np.float32)
+
+
+def smoothing_of_entropy(nats: float, n_classes: int) -> float:
+    """The ε at which label smoothing gives a one-hot label the entropy `nats` (by bisection, to 1e-9).
+
+    Raises
+    ------
+    DataError
+        If no ε does: the entropy of `n_classes` classes is at most log K.
+    """
+    if not 0 <= nats <= np.log(n_classes) + 1e-9:
+        raise DataError(f"no smoothing of {n_classes} classes has an entropy of {nats} nats")
+    low, high, label = 0.0, 1.0, np.eye(n_classes)[:1]
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        p = (1 - middle) * label + middle / n_classes
+        low, high = (middle, high) if entropy(p)[0] < nats else (low, middle)
+    return (low + high) / 2

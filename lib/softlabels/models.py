@@ -110,6 +110,39 @@ def _resnet20() -> tuple[nn.Module, int]:
     return nn.Sequential(*blocks), 64
 
 
+class _PreActivation(nn.Module):
+    """The pre-activation block of wide residual networks: normalise and rectify before each convolution."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int):
+        super().__init__()
+        self.first = nn.Sequential(nn.BatchNorm2d(c_in), nn.ReLU(inplace=True))
+        self.body = nn.Sequential(
+            _conv(c_in, c_out, stride=stride), nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False)
+        )
+        same = stride == 1 and c_in == c_out
+        self.skip = nn.Identity() if same else nn.Conv2d(c_in, c_out, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.first(x)
+        return self.body(out) + (x if isinstance(self.skip, nn.Identity) else self.skip(out))
+
+
+def _wrn28_10() -> tuple[nn.Module, int]:
+    """WRN-28-10 (Zagoruyko & Komodakis 2016): three groups of four blocks, ten times as wide."""
+    blocks: list[nn.Module] = [nn.Conv2d(3, 16, 3, 1, 1, bias=False)]
+    for c_in, c_out, stride in ((16, 160, 1), (160, 320, 2), (320, 640, 2)):
+        blocks += [_PreActivation(c_in, c_out, stride)] + [_PreActivation(c_out, c_out, 1) for _ in range(3)]
+    return nn.Sequential(*blocks, nn.BatchNorm2d(640), nn.ReLU(inplace=True)), 640
+
+
+def _densenet121_cifar() -> tuple[nn.Module, int]:
+    """DenseNet121 with a 3 × 3 stem and no pooling in it, so that 32 px keep their resolution."""
+    trunk, width = _from_timm("densenet121", pretrained=False)
+    stem = trunk.net.features  # type: ignore[union-attr]
+    stem.conv0, stem.pool0 = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()  # type: ignore[union-attr]
+    return trunk, width
+
+
 def _from_timm(name: str, pretrained: bool, keep_maxpool: bool = True) -> tuple[nn.Module, int]:
     net = timm.create_model(name, num_classes=0)
     if pretrained:
@@ -156,6 +189,8 @@ _NETWORKS: dict[str, tuple[Callable[[bool], tuple[nn.Module, int]], str, bool]] 
     "resnet20": (lambda _: _resnet20(), "avg", False),
     "resnet18": (lambda pretrained: _from_timm("resnet18", pretrained), "avg", True),
     "resnet18-nomaxpool": (lambda pretrained: _from_timm("resnet18", pretrained, False), "avg", True),
+    "wrn28-10": (lambda _: _wrn28_10(), "avg", False),
+    "densenet121-cifar": (lambda _: _densenet121_cifar(), "avg", False),
     "densenet121": (lambda pretrained: _from_timm("densenet121", pretrained), "avg", True),
     "resnet50v2": (lambda pretrained: _from_timm("resnetv2_50", pretrained), "avg", True),
 }
@@ -177,7 +212,8 @@ def build(
     name : str
         One of `NETWORKS`. ``resnet9`` has width 16 and takes the global maximum before its
         classifying layer, ``resnet9-avg`` the average; ``resnet9-cifar`` has no pooling
-        in its stem; ``resnet18-nomaxpool`` keeps the resolution that small images need.
+        in its stem; ``resnet18-nomaxpool`` and ``densenet121-cifar`` keep the resolution that small
+        images need; ``wrn28-10`` is made for 32 px.
     mean, std : [3]
         Channel statistics of the training images, in [0, 1] intensities.
     pretrained : bool

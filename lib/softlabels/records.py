@@ -25,9 +25,10 @@ class Record:
     ----------
     config : RunConfig
     metrics : dict
-        "test": every measure of `metrics.evaluate`, for the chosen epoch; "validation": its loss
-        (nats, against the arm's own labels) and accuracy, and, in records that are not among the
-        oldest, KL and macro accuracy against the people's labels.
+        "test": every measure of `metrics.evaluate`, for the chosen epoch; "truth": the same against the
+        dataset's own label, where it has one; "validation": its loss (nats, against the arm's own labels)
+        and accuracy, and KL and macro accuracy against the people's labels. The oldest records have
+        neither "truth" nor the last two.
     history : list of dict
         One row per epoch: losses (nats), accuracy, seconds.
     labels : dict
@@ -65,16 +66,17 @@ class Record:
         -------
         dict
             "ids" int64 [n], "log_probs" float16 [n, K], "targets" float16 [n, K] (the people's
-            distribution) and, where they were kept, "features" float16 [n, D].
+            distribution), "truth" int64 [n] where the dataset has its own label, and, where they were kept,
+            "features" float16 [n, D].
 
         Raises
         ------
         RecordError
             If a file is damaged or does not belong to the record.
         """
-        found = _read_arrays(self.folder / f"{self.id}.npz", self.checksums["arrays"])
+        found = read_arrays(self.folder / f"{self.id}.npz", self.checksums["arrays"])
         features = self.features_file()
-        return found | (_read_arrays(features, self.checksums["features"]) if features else {})
+        return found | (read_arrays(features, self.checksums["features"]) if features else {})
 
     def features_file(self) -> Path | None:
         """File of the features: beside the record, else in the cache if this very training left it."""
@@ -102,7 +104,8 @@ class Record:
         return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
-def _read_arrays(path: Path, stated: str) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, stated: str) -> dict[str, np.ndarray]:
+    """Arrays of an npz file whose SHA-256 is `stated`; anything else raises `RecordError`."""
     try:
         content = path.read_bytes()
     except OSError as error:

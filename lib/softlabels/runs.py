@@ -5,22 +5,26 @@ import importlib.metadata
 import subprocess
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from filelock import FileLock, Timeout
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
 
-from softlabels import metrics, paths, records, training
+from softlabels import labels, metrics, paths, records, training
 from softlabels.checkpoint import Progress, snapshot, write_atomically
 from softlabels.config import RunConfig
-from softlabels.errors import DataUnavailable
+from softlabels.errors import DataUnavailable, RecordError
 from softlabels.hardware import Hardware, hardware
 from softlabels.records import Record, find
 from softlabels.tasks import Task, prepare
 
-__all__ = ["Record", "RunConfig", "find", "get", "get_all"]
+__all__ = ["Record", "RunConfig", "find", "get", "get_all", "restored"]
 
 _VERSIONS = ("softlabels", "torch", "timm", "numpy")
 
@@ -91,6 +95,8 @@ def train_in(
     if fresh:
         unfinished.unlink(missing_ok=True)
     task = prepare(config)
+    if config.label == "distilled":
+        task = _distilled(config, task, hw)
     model, done = training.train(config, task, hw, unfinished)
     start = time.perf_counter()
     log_p, features = training.predict(model, task, task.rows["test"], hw)  # the test part's only use
@@ -104,9 +110,49 @@ def train_in(
     return record
 
 
+def restored(config: RunConfig, task: Task, hw: Hardware) -> nn.Module:
+    """Return the network of a run with its trained weights, ready to predict.
+
+    The weights are those of the local cache; where they are not there, the run is trained (again).
+
+    Raises
+    ------
+    RecordError
+        If the file holds no weights of this run.
+    """
+    path = records.cache_folder() / f"{config.id}.safetensors"
+    if not path.exists():
+        with _lock(config):
+            if not path.exists():
+                train_in(records.cache_folder(), config, str(hw.device), fresh=False)
+    model, _ = training.build(config, task, hw)
+    try:
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise RecordError(f"{path}: not the weights of run {config.id} ({error}); delete it") from error
+    return model.eval()
+
+
+def _distilled(config: RunConfig, task: Task, hw: Hardware) -> Task:
+    """Targets become the probabilities of a teacher: the same run on the dataset's own hard labels.
+
+    The teacher has seen its training images, as in born-again networks (Furlanello et al. 2018); the
+    validation part it has not. It reads no annotation, so its doubt owes nothing to people.
+    """
+    teacher = restored(config.replace(label="truth"), task, hw)
+    targets = task.targets.clone()
+    for part in ("train", "validation"):
+        rows = task.rows[part]
+        log_p, _ = training.predict(teacher, task, rows, hw)
+        targets[rows] = torch.from_numpy(log_p).exp()
+    return replace(task, targets=targets)
+
+
 def _arrays(task: Task, log_p: np.ndarray) -> bytes:
     rows = task.rows["test"]
+    truth = {} if task.dataset.truth is None else {"truth": task.dataset.truth[rows].astype(np.int64)}
     return records.pack(
+        **truth,
         ids=task.dataset.ids[rows].astype(np.int64),
         log_probs=log_p.astype(np.float16),
         targets=task.soft[rows].astype(np.float16),
@@ -127,12 +173,7 @@ def _record(
     source = task.dataset.source
     return Record(
         config=config,
-        metrics={
-            "test": metrics.evaluate(log_p, task.soft[task.rows["test"]]),
-            "validation": {
-                name: best[key] for key in best if (name := key.removeprefix("validation_")) != key
-            },
-        },
+        metrics=_metrics(task, log_p) | {"validation": _validation(best)},
         history=done.history,
         best_epoch=done.best_epoch,
         labels={"ties": task.n_ties},
@@ -142,11 +183,29 @@ def _record(
             "sha256": source.sha256,
             **{f"n_{part}": len(rows) for part, rows in task.rows.items()},
         },
-        environment={**hw.describe(), "versions": _versions(), "commit": _commit()},
+        environment=environment(hw),
         seconds=round(seconds, 3),
         checksums={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         folder=folder,
     )
+
+
+def _validation(epoch: dict[str, float]) -> dict[str, float]:
+    return {name: epoch[key] for key in epoch if (name := key.removeprefix("validation_")) != key}
+
+
+def _metrics(task: Task, log_p: np.ndarray) -> dict[str, dict[str, float]]:
+    """Measures of the test part against the people and, where there is one, against the dataset's label."""
+    rows, truth = task.rows["test"], task.dataset.truth
+    found = {"test": metrics.evaluate(log_p, task.soft[rows])}
+    if truth is not None:
+        found["truth"] = metrics.evaluate(log_p, labels.one_hot(truth[rows], task.soft.shape[1]))
+    return found
+
+
+def environment(hw: Hardware) -> dict[str, Any]:
+    """Where and with what something was made: device, machine, versions, commit."""
+    return {**hw.describe(), "versions": _versions(), "commit": _commit()}
 
 
 def _versions() -> dict[str, str]:

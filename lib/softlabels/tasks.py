@@ -11,6 +11,7 @@ from softlabels.config import RunConfig
 from softlabels.datasets import Dataset
 from softlabels.errors import ConfigError
 
+CONTROLS = ("truth", "smoothed", "class-mean", "permuted")  # labels that need the dataset's own
 FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}  # BHL, section 2
 
 
@@ -89,8 +90,36 @@ def rows(data: Dataset, config: RunConfig) -> dict[str, np.ndarray]:
     return {name: data.splits[name] for name in FRACTIONS}
 
 
-def training_targets(counts: np.ndarray, config: RunConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Targets of an arm, float32 [N, K], and a mask of the images whose majority vote was a draw."""
+def training_targets(
+    counts: np.ndarray,
+    config: RunConfig,
+    truth: np.ndarray | None = None,
+    parts: dict[str, np.ndarray] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Targets of an arm, float32 [N, K], and a mask of the images whose majority vote was a draw.
+
+    ``config.label`` is one of
+
+    - hard: majority vote; sampled: one annotation of each image; soft: their distribution, at
+      ``config.temperature``;
+    - truth: the dataset's own label; smoothed: the same under the label smoothing whose entropy is the mean
+      entropy of the training part's distributions;
+    - class-mean: the mean distribution of the image's class over the training part; permuted: the
+      distributions shuffled within each class, training and validation part each for itself;
+    - distilled: the soft distributions until `distillation.targets` replaces them.
+
+    Parameters
+    ----------
+    truth : int [N], optional
+        The dataset's own labels; the kinds of the second and third line need them.
+    parts : dict of int arrays, optional
+        Rows of "train" and "validation"; the same kinds need them, so that no control sees the test part.
+
+    Raises
+    ------
+    ConfigError
+        If the dataset has no labels of its own and `config.label` needs them.
+    """
     if config.annotations:
         counts = labels.subsample(counts, config.annotations, generator(config.seed, 2))
     drawn = (counts == counts.max(1, keepdims=True)).sum(1) > 1
@@ -101,7 +130,25 @@ def training_targets(counts: np.ndarray, config: RunConfig) -> tuple[np.ndarray,
         target = labels.one_hot(labels.sampled_labels(counts, rng), k)
     else:
         target = labels.at_temperature(labels.soft_labels(counts), config.temperature)
+    if config.label in CONTROLS:
+        if truth is None or parts is None:
+            raise ConfigError(f"label '{config.label}' needs a dataset with labels of its own")
+        target = _control(target, config.label, truth, parts, rng)
     return labels.smoothed(target, config.smoothing), drawn
+
+
+def _control(
+    soft: np.ndarray, label: str, truth: np.ndarray, parts: dict[str, np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    train, k = parts["train"], soft.shape[1]
+    if label == "class-mean":
+        return labels.class_means(soft, truth, train)
+    if label == "permuted":
+        return labels.permuted(labels.permuted(soft, truth, train, rng), truth, parts["validation"], rng)
+    epsilon = 0.0
+    if label == "smoothed":
+        epsilon = labels.smoothing_of_entropy(float(labels.entropy(soft[train]).mean()), k)
+    return labels.smoothed(labels.one_hot(truth, k), epsilon)
 
 
 def _load(config: RunConfig) -> Dataset:
@@ -136,12 +183,15 @@ def prepare(config: RunConfig) -> Task:
     """
     data = _load(config)
     parts = rows(data, config)
+    if config.train_images:
+        kept = generator(config.seed, 8).permutation(parts["train"])[: config.train_images]
+        parts = parts | {"train": np.sort(kept)}
     for name, part in parts.items():
         if len(part) < 2:
             raise ConfigError(
                 f"{config.dataset}: {len(data)} images leave {len(part)} for {name}; raise limit"
             )
-    target, drawn = training_targets(data.counts, config)
+    target, drawn = training_targets(data.counts, config, data.truth, parts)
     mean, std = _statistics(data.images, parts["train"])
     # Networks take three channels; a grey image is seen three times without being stored three times.
     images = torch.from_numpy(np.asarray(data.images)).expand(-1, -1, -1, 3)

@@ -201,34 +201,18 @@ def softenings(train: World, rng: np.random.Generator) -> dict[str, tuple[np.nda
     """
     x, q = train.x, train.q
     arms = annotated(q, 0, rng)
-    hard, k = arms["hard"], q.shape[1]
-    class_mean = np.stack([q[hard[:, j] == 1].mean(0) for j in range(k)])
+    hard, everyone = arms["hard"], np.arange(len(x))
+    classes, epsilon = (
+        hard.argmax(1),
+        labels.smoothing_of_entropy(float(labels.entropy(q).mean()), q.shape[1]),
+    )
     other, lam = rng.permutation(len(x)), rng.random((len(x), 1))
     return {
         "soft": (x, q),
         "hard": (x, hard),
-        "label smoothing": (x, labels.smoothed(hard, smoothing_of(float(labels.entropy(q).mean()), k))),
-        "mean of the class": (x, hard @ class_mean),
-        "shuffled within the class": (x, _shuffled(q, hard, rng)),
+        "label smoothing": (x, labels.smoothed(hard, epsilon)),
+        "mean of the class": (x, labels.class_means(q, classes, everyone)),
+        "shuffled within the class": (x, labels.permuted(q, classes, everyone, rng)),
         "mixup": (lam * x + (1 - lam) * x[other], lam * hard + (1 - lam) * hard[other]),
         "self-distillation": (x, predict(fit(x, hard, decay=1e-2), x)),
     }
-
-
-def _shuffled(q: np.ndarray, hard: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    found = q.copy()
-    for j in range(q.shape[1]):
-        rows = np.flatnonzero(hard[:, j])
-        found[rows] = q[rng.permutation(rows)]
-    return found
-
-
-def smoothing_of(entropy: float, n_classes: int) -> float:
-    """Strength ε of label smoothing that gives every target this entropy, in nats."""
-    from scipy.optimize import brentq
-
-    def excess(epsilon: float) -> float:
-        one = labels.smoothed(np.eye(n_classes, dtype=np.float32)[:1], epsilon)
-        return float(labels.entropy(one)[0]) - entropy
-
-    return float(brentq(excess, 0.0, 1.0))

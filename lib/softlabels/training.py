@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from softlabels import checkpoint, metrics, models
-from softlabels.augmentation import augment
+from softlabels.augmentation import augment, mixup
 from softlabels.checkpoint import Progress
 from softlabels.config import RunConfig
 from softlabels.errors import TrainingError
@@ -71,7 +71,7 @@ def _epoch(
     epoch: int,
 ) -> float:
     """Train for one epoch (counted from 0); returns the mean training loss in nats."""
-    rng = epoch_generator(config.seed, epoch)
+    rng, pairs = epoch_generator(config.seed, epoch), generator(config.seed, 9, epoch)
     train = torch.from_numpy(task.rows["train"])
     order = train[torch.randperm(len(train), generator=rng)]
     steps = max(1, len(order) // config.batch_size)
@@ -84,6 +84,8 @@ def _epoch(
         optimiser.param_groups[0]["lr"] = config.lr * factor
         x = augment(config.augmentation, hw.images(task.images[rows]), rng)
         target = task.targets[rows].to(hw.device)
+        if config.mixup:
+            x, target = mixup(x, target, config.mixup, pairs)
         with hw.autocast():
             logits = model(x)
         loss = F.cross_entropy(logits.float(), target, weight)  # -Σ_k l_k log p_k

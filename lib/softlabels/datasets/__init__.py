@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from softlabels import errors
-from softlabels.datasets import cifar10, dcic, ferplus, standin, synthetic
+from softlabels.datasets import cifar10, cifar10_1, dcic, ferplus, standin, synthetic
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 
 __all__ = ["LOADERS", "Annotations", "Dataset", "Source", "checksum", "load"]
@@ -19,6 +19,8 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "ferplus": ferplus.load,
     "micebone": partial(dcic.load, "MiceBone"),
     "micebone-standin": standin.load,
+    "cifar10.1-v4": cifar10_1.load_v4,
+    "cifar10.1-v6": cifar10_1.load_v6,
 }
 # A name may go on behind the colon: "dcic:Turkey".
 PREFIXES: dict[str, Callable[..., Dataset]] = {"dcic": dcic.load}

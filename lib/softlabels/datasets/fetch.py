@@ -54,6 +54,17 @@ FILES: dict[str, File] = {
     "ferplus/ferplus-images.zip": File("a96cbc0a7098676bfdbb40342b895e01288c0e2e237dd05c59b243efbb8eb642"),
 }
 
+_CIFAR10_1 = "https://raw.githubusercontent.com/modestyachts/CIFAR-10.1/master/datasets"
+FILES |= {
+    f"cifar10.1/cifar10.1_{name}.npy": File(digest, f"{_CIFAR10_1}/cifar10.1_{name}.npy")
+    for name, digest in {
+        "v4_data": "5aaedc268df8f4cffca2ac0cf9e608ae1897a8cddb630c7a850a2ea8f6558e75",
+        "v4_labels": "1f9544300ded199539b6662364ce7fe6c2e1ea9f87408f06db4b1a6184cffb18",
+        "v6_data": "2997188e5816f5bd545dc77771b6227828c28146049fcecf3fa10775474cacc6",
+        "v6_labels": "ae40beda001693674edc94d925ee8268cfe68905f8f9aff800c8dcdfcd6c9448",
+    }.items()
+}
+
 
 def fetch(key: str) -> Path:
     """Return the path of a registered file whose checksum fits; it is downloaded where it is not at hand.
