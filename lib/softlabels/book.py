@@ -158,7 +158,13 @@ def _headline() -> str:
     return tables.headline([comparison for comparison in found if comparison.seeds])
 
 
-PARTS: dict[str, Callable[[], str]] = {"headline": _headline, "timings": timings}
+def _costs() -> str:
+    from softlabels import costs
+
+    return costs.page()
+
+
+PARTS: dict[str, Callable[[], str]] = {"headline": _headline, "timings": timings, "costs": _costs}
 
 
 def filled(text: str, parts: dict[str, Callable[[], str]] | None = None) -> str:

@@ -1,0 +1,38 @@
+"""What the runs cost is counted from their records."""
+
+from dataclasses import replace
+
+from softlabels import costs, experiments, records
+
+DRAWN = records.published_folder()
+
+
+def committed():
+    return [records.read(path) for path in sorted(DRAWN.glob("*.json"))]
+
+
+def test_minutes_and_runs_add_up():
+    found = committed()
+    table = costs.by_network(found)
+    assert table["runs"].astype(int).sum() == len(found)
+    total = table["minutes in all"].astype(float).sum()
+    assert abs(total - sum(r.seconds for r in found) / 60) < 0.06 * len(table)
+
+
+def test_another_machine_has_a_row_of_its_own():
+    record = committed()[0]
+    other = replace(record, environment={**record.environment, "machine": "another"})
+    assert len(costs.by_network([record, record])) == 1
+    assert len(costs.by_network([record, other])) == 2
+
+
+def test_without_records_there_is_no_table():
+    assert costs.by_network([]).empty
+
+
+def test_every_chapter_is_listed_with_its_committed_runs():
+    table = costs.by_chapter(["laptop"]).set_index("chapter")
+    assert len(table) == len(experiments.CHAPTERS)
+    tuning = experiments.grid("tuning", "laptop")
+    here = sum((DRAWN / f"{c.config.id}.json").exists() for c in tuning)
+    assert table.loc["tuning", "committed"] == str(here)
