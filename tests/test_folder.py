@@ -91,10 +91,7 @@ def kinds():
         "grey": (Image.fromarray(GREY), np.stack([GREY] * 3, -1)),
         "rgb": (Image.fromarray(rgb), rgb),
         "opaque": (Image.fromarray(np.dstack([rgb, np.full((16, 16), 255, np.uint8)])), rgb),
-        "transparent": (
-            Image.fromarray(np.dstack([rgb, np.zeros((16, 16), np.uint8)])),
-            np.full_like(rgb, 255),
-        ),
+        "transparent": (clear, np.full_like(rgb, 255)),
         "grey-alpha": (Image.fromarray(GREY).convert("LA"), np.stack([GREY] * 3, -1)),
         "sixteen": (deep, np.stack([GREY] * 3, -1)),
         "palette": (palette, np.asarray(palette.convert("RGB"))),

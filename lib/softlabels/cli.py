@@ -76,16 +76,17 @@ def _import(options: argparse.Namespace) -> None:
 def _check(options: argparse.Namespace) -> int:
     from softlabels import check, checkpage, paths
 
-    root = options.path.expanduser()
+    try:
+        root = options.path.expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckError(f"{str(options.path)!r}: expected the path of a folder ({error})") from error
     for file in (options.html, options.csv):
-        if file is not None and root.resolve() in file.resolve().parents:
-            raise CheckError(
-                f"{file} lies in the folder that is checked, which is left as it is; choose another"
-            )
+        if file is not None and root in file.resolve().parents:
+            raise CheckError(f"{file} lies in the folder that is checked; choose a place outside")
     report = check.inspect(root)
     encoding = sys.stdout.encoding or "utf-8"
     print(check.text(report).encode(encoding, "backslashreplace").decode(encoding))
-    page = options.html or paths.cache() / "checks" / f"{root.resolve().name or 'folder'}.html"
+    page = options.html or paths.cache() / "checks" / f"{root.name or 'folder'}.html"
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(checkpage.page(report), encoding="utf-8")
@@ -93,9 +94,7 @@ def _check(options: argparse.Namespace) -> int:
             with options.csv.open("w", encoding="utf-8", newline="") as file:
                 check.write_problems(report.problems, file)
     except OSError as error:
-        raise CheckError(
-            f"{error.filename}: cannot be written ({error.strerror}); choose another place"
-        ) from error
+        raise CheckError(f"{error.filename}: cannot be written ({error.strerror})") from error
     print(f"HTML report: {page}")
     return report.status
 

@@ -56,10 +56,6 @@ def read(root: Path, name: str, table: Path) -> Collection:
     found, files = _table(table), image_files(root)
     if not files:
         found.problem("no images", f"no image in {root}", "put the images into the folder of the table")
-    if found.header and "image" not in found.header:
-        shown = ", ".join(map(quoted, found.header[:8]))
-        found.problem("no column image", f"columns {shown}", "name the column of image files 'image'", 1)
-        found.header = []
     if not found.header or not files:
         problems = tuple(found.problems)
         return Collection(name, root, tuple(files), tuple(files), problems=problems, unreadable=True)
@@ -126,7 +122,10 @@ def _check_header(table: _Table) -> None:
         table.problem("column twice", f"column {quoted(name)} occurs twice", "rename or remove one", 1)
     if "" in header:
         table.problem("column without a name", "a column without a name", "name or remove it", 1)
-    if len(set(header)) < len(header):
+    if "image" not in header:
+        shown = ", ".join(map(quoted, header[:8]))
+        table.problem("no column image", f"columns {shown}", "name the column of image files 'image'", 1)
+    if "image" not in header or len(set(header)) < len(header):
         table.header = []  # cells cannot be told apart
     if "label" in header:
         for name in header:
