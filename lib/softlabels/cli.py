@@ -1,4 +1,4 @@
-"""The command line: train, status, audit and records. Heavy imports wait until a command needs them."""
+"""The command line: train, status, audit, check, records. Heavy imports wait until a command needs them."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from softlabels.errors import SoftlabelsError
+from softlabels.errors import CheckError, SoftlabelsError
 
 
 def _cells(options: argparse.Namespace) -> list:
@@ -98,6 +98,32 @@ def _import(options: argparse.Namespace) -> None:
     print(f"{added} records added, {known} were here already")
 
 
+def _check(options: argparse.Namespace) -> int:
+    from softlabels import check, checkpage, paths
+
+    try:
+        root = options.path.expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckError(f"{str(options.path)!r}: expected the path of a folder ({error})") from error
+    for file in (options.html, options.csv):
+        if file is not None and root in file.resolve().parents:
+            raise CheckError(f"{file} lies in the folder that is checked; choose a place outside")
+    report = check.inspect(root)
+    encoding = sys.stdout.encoding or "utf-8"
+    print(check.text(report).encode(encoding, "backslashreplace").decode(encoding))
+    page = options.html or paths.cache() / "checks" / f"{root.name or 'folder'}.html"
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(checkpage.page(report), encoding="utf-8")
+        if options.csv:
+            with options.csv.open("w", encoding="utf-8", newline="") as file:
+                check.write_problems(report.problems, file)
+    except OSError as error:
+        raise CheckError(f"{error.filename}: cannot be written ({error.strerror})") from error
+    print(f"HTML report: {page}")
+    return report.status
+
+
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
     parser.add_argument("--chapter", default=chapter, help="table1, figure1, tuning, quickstart, human …")
     parser.add_argument("--profile", default="laptop", help="smoke, laptop (default), paper")
@@ -134,6 +160,12 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--device")
     audit.set_defaults(action=_audit)
 
+    check = commands.add_parser("check", help="describe annotated images and find every problem")
+    check.add_argument("path", type=Path, help="a folder: images with a CSV file, or the DCIC layout")
+    check.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
+    check.add_argument("--csv", type=Path, metavar="FILE", help="write the problems as a table")
+    check.set_defaults(action=_check)
+
     groups = commands.add_parser("records", help="move records between machines").add_subparsers(
         required=True, metavar="export|import"
     )
@@ -152,14 +184,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``softlabels``; a user's mistake gives one line and exit status 1, no traceback."""
     options = parser().parse_args(arguments)
     try:
-        options.action(options)
+        status = options.action(options) or 0
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, `head` for instance, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return status
     except SoftlabelsError as error:
         print(f"softlabels: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, CheckError) else 1  # 1 is what `check` says of data with problems
     except KeyboardInterrupt:
         print("softlabels: interrupted; the next call goes on from the last finished epoch", file=sys.stderr)
         return 130
-    return 0

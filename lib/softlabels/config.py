@@ -51,6 +51,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         for f in fields(self):
             object.__setattr__(self, f.name, _typed(f.name, f.type, getattr(self, f.name)))
+        if self.dataset.startswith("folder:"):
+            raise ConfigError(
+                "dataset: a run is named after its data, not after a folder; use "
+                f"softlabels.datasets.folder.pin({self.dataset!r})"
+            )
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)

@@ -20,6 +20,10 @@ class DataUnavailable(SoftlabelsError):
     """Data or weights that are neither here nor to be downloaded from here."""
 
 
+class CheckError(SoftlabelsError):
+    """A check of data that could not be made, or whose report could not be written."""
+
+
 class RecordError(SoftlabelsError):
     """A run record that is damaged or contradicts another one."""
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from softlabels import errors
-from softlabels.datasets import cifar10, cifar10_1, dcic, ferplus, standin, synthetic
+from softlabels.datasets import cifar10, cifar10_1, dcic, ferplus, folder, standin, synthetic
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 
 __all__ = ["LOADERS", "Annotations", "Dataset", "Source", "checksum", "load"]
@@ -22,8 +22,12 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "cifar10.1-v4": cifar10_1.load_v4,
     "cifar10.1-v6": cifar10_1.load_v6,
 }
-# A name may go on behind the colon: "dcic:Turkey".
-PREFIXES: dict[str, Callable[..., Dataset]] = {"dcic": dcic.load}
+# A name may go on: "dcic:Turkey", "folder:PATH".
+PREFIXES: dict[str, Callable[..., Dataset]] = {
+    "dcic:": dcic.load,
+    folder.PATH_PREFIX: folder.load,
+    folder.PIN_PREFIX: folder.load_pinned,
+}
 
 
 def load(name: str, **options: Any) -> Dataset:
@@ -32,7 +36,7 @@ def load(name: str, **options: Any) -> Dataset:
     Parameters
     ----------
     name : str
-        One of `LOADERS`, or one of `PREFIXES` with a colon and what it loads: "dcic:Turkey".
+        One of `LOADERS`, or one of `PREFIXES` and what it loads: "dcic:Turkey", "folder:PATH".
     **options
         ``image_size`` (pixels; None for the dataset's own) is taken by every dataset, the rest by some:
         ``seed`` and ``n_images`` by generated ones, ``slice`` by those in the DCIC format.
@@ -58,11 +62,11 @@ def load(name: str, **options: Any) -> Dataset:
 
 def loader_of(name: str) -> Callable[..., Dataset]:
     """Return the function that loads a dataset, still to be given its options."""
-    prefix, colon, rest = name.partition(":")
-    if colon and prefix in PREFIXES:
-        return partial(PREFIXES[prefix], rest)
+    for prefix, loader in PREFIXES.items():
+        if name.startswith(prefix):
+            return partial(loader, name.removeprefix(prefix))
     if name not in LOADERS:
-        raise errors.unknown("dataset", name, [*LOADERS, *(f"{prefix}:…" for prefix in PREFIXES)])
+        raise errors.unknown("dataset", name, [*LOADERS, *(f"{prefix}…" for prefix in PREFIXES)])
     return LOADERS[name]
 
 

@@ -135,7 +135,7 @@ def image_files(root: Path) -> list[str]:
         found += [
             (inside / name).as_posix()
             for name in names
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+            if name.lower().endswith(SUFFIXES) and not name.startswith(".") and Path(folder, name).is_file()
         ]
     return sorted(found)
 
@@ -201,11 +201,25 @@ def demand(collection: Collection) -> Collection:
     )
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises
+    ------
+    DataError
+        It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+
+
 def content_sha256(root: Path, files: Iterable[str]) -> str:
     """SHA-256 over names and bytes of files below `root`: the same wherever the folder lies."""
     digest = hashlib.sha256()
     for name in sorted(files):
-        with (root / name).open("rb") as file:
-            inner = hashlib.file_digest(file, "sha256").hexdigest()
+        inner = file_sha256(root / name)
         digest.update(f"{unicodedata.normalize('NFC', name)}\0{inner}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -32,6 +32,7 @@ ANNOTATIONS = "annotations.json"
 URL = "https://doi.org/10.5281/zenodo.7152309"
 N_FOLDS = 5
 FOLD = re.compile(r"fold([1-9][0-9]?)")
+_BROKEN = object()  # what cannot be read; null can
 PATH = re.compile(r"(?!.*\.\./)(?:.*/)?fold[1-9][0-9]?/[^/]+", re.DOTALL)
 
 
@@ -201,7 +202,7 @@ def _fold(file: str) -> int:
 def _annotations(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield (place, annotator, entry) of everything that looks like an annotation."""
     sets = _json(path, problems)
-    if sets is None:
+    if sets is _BROKEN:
         return
     if not isinstance(sets, list):
         problems.append(_shape("a list of annotation sets", sets, ""))
@@ -238,7 +239,7 @@ def _json(path: Path, problems: list[Problem]) -> Any:
     except OSError as error:
         found = f"cannot be read ({error.strerror})"
         problems.append(Problem("no annotations", path.name, found, "put it beside the folds"))
-    return None
+    return _BROKEN
 
 
 def _shape(expected: str, found: Any, place: str) -> Problem:

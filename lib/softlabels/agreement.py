@@ -1,0 +1,144 @@
+"""How far annotators agree: Fleiss' kappa, Krippendorff's alpha, and each annotator against the others."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from softlabels.datasets.base import Annotations
+
+FEWEST = 10  # shared judgements below which nothing is said of an annotator
+
+
+def fleiss_kappa(counts: np.ndarray) -> float:
+    """Fleiss' kappa (Fleiss 1971), images with fewer than two annotations left out.
+
+    κ = (P̄ - P̄_e) / (1 - P̄_e). Where the number of annotations differs between images, an image's agreement
+    P_i is taken over its own pairs, and each image counts alike.
+
+    Parameters
+    ----------
+    counts : [N, K]
+
+    Returns
+    -------
+    float
+        nan where no image has two annotations, or all annotations name one class.
+    """
+    n = counts[counts.sum(1) >= 2].astype(np.float64)
+    if not len(n):
+        return float("nan")
+    m = n.sum(1)
+    # P_i = Σ_k n_ik (n_ik - 1) / (m_i (m_i - 1)), P_e = Σ_k p_k²
+    observed = ((n * (n - 1)).sum(1) / (m * (m - 1))).mean()
+    expected = ((n.sum(0) / m.sum()) ** 2).sum()
+    return float((observed - expected) / (1 - expected)) if expected < 1 - 1e-12 else float("nan")
+
+
+def krippendorff_alpha(counts: np.ndarray) -> float:
+    """Krippendorff's alpha for nominal classes (Krippendorff 2011), images with one annotation left out.
+
+    α = 1 - D_o / D_e, from the coincidences of all pairs within an image; images with more annotations count
+    for more.
+
+    Parameters
+    ----------
+    counts : [N, K]
+
+    Returns
+    -------
+    float
+        nan where no image has two annotations, or all annotations name one class.
+    """
+    n = counts[counts.sum(1) >= 2].astype(np.float64)
+    if not len(n):
+        return float("nan")
+    m, total, of_class = n.sum(1), n.sum(), n.sum(0)
+    # D_o = (1/n) Σ_i (m_i² - Σ_k n_ik²) / (m_i - 1), D_e = (n² - Σ_k n_k²) / (n (n - 1))
+    observed = ((m**2 - (n**2).sum(1)) / (m - 1)).sum() / total
+    expected = (total**2 - (of_class**2).sum()) / (total * (total - 1))
+    return float(1 - observed / expected) if expected > 0 else float("nan")
+
+
+@dataclass(frozen=True)
+class Annotator:
+    """One annotator against the others.
+
+    Attributes
+    ----------
+    index : int
+    n : int
+        Annotations in all.
+    shared : int
+        Those on images that somebody else judged too.
+    agreement : float
+        Mean share of the others who say the same, on these.
+    kappa : float
+        The same above chance: (agreement - expected) / (1 - expected), where expected pairs this annotator's
+        labels with the others' at random.
+    top_share : float
+        Share of the annotator's most frequent label.
+    reason : str
+        Why the annotator is conspicuous; empty if not.
+    """
+
+    index: int
+    n: int
+    shared: int
+    agreement: float
+    kappa: float
+    top_share: float
+    reason: str = ""
+
+
+def annotators(annotations: Annotations, counts: np.ndarray) -> list[Annotator]:
+    """Compare every annotator with the others on the same images.
+
+    Conspicuous is whoever agrees with the others less than half as much above chance as the median annotator,
+    by more than two standard errors, or no better than chance; and whoever gives one label only, where the
+    others do not.
+    """
+    n_annotators = int(annotations.annotator.max()) + 1 if len(annotations.annotator) else 0
+    order = np.argsort(annotations.annotator, kind="stable")
+    ends = np.searchsorted(annotations.annotator[order], np.arange(n_annotators + 1))
+    rows = [order[a:b] for a, b in pairwise(ends)]
+    found = [_against_others(i, annotations, part, counts) for i, part in enumerate(rows)]
+    kappas = [a.kappa for a in (f for f, _, _ in found) if np.isfinite(a.kappa)]
+    usual = float(np.median(kappas)) if kappas else float("nan")
+    return [_judged(annotator, error, others, usual) for annotator, error, others in found]
+
+
+def _against_others(
+    index: int, annotations: Annotations, rows: np.ndarray, counts: np.ndarray
+) -> tuple[Annotator, float, float]:
+    """The annotator, the standard error of kappa, and the others' share of the favourite label."""
+    image, label = annotations.image[rows], annotations.label[rows]
+    said = np.bincount(label, minlength=counts.shape[1])
+    own = np.zeros((len(rows), counts.shape[1]))
+    own[np.arange(len(rows)), label] = 1
+    others = counts[image].astype(np.float64) - own  # [m, K]
+    total = others.sum(1)
+    shared = total > 0
+    top = float(said.max() / max(1, len(rows)))
+    if shared.sum() < FEWEST:
+        nan = float("nan")
+        return Annotator(index, len(rows), int(shared.sum()), nan, nan, top), nan, nan
+    q = others[shared] / total[shared, None]
+    same = q[np.arange(len(q)), label[shared]]
+    chance = float(own[shared].mean(0) @ q.mean(0))
+    scale = max(1 - chance, 1e-9)
+    error = float(same.std(ddof=1) / np.sqrt(len(same)) / scale)
+    kappa = float((same.mean() - chance) / scale)
+    annotator = Annotator(index, len(rows), int(shared.sum()), float(same.mean()), kappa, top)
+    return annotator, error, float(q.mean(0)[said.argmax()])
+
+
+def _judged(annotator: Annotator, error: float, others: float, usual: float) -> Annotator:
+    reason, high = "", annotator.kappa + 2 * error
+    if annotator.top_share > 1 - 1e-9 and others < 0.9:
+        reason = f"gives one label only, which the others give {others:.0%} of these images"
+    elif high < 0.5 * usual:
+        reason = f"agrees with the others far less than usual (κ {annotator.kappa:.2f}, median {usual:.2f})"
+    elif annotator.kappa - 2 * error < 0 and usual - 2 * error > 0 and annotator.kappa < 0.5 * usual:
+        reason = f"agrees with the others no better than chance (κ {annotator.kappa:.2f})"
+    return Annotator(**{**annotator.__dict__, "reason": reason})
