@@ -57,7 +57,7 @@ def aurc(p: np.ndarray, truth: np.ndarray, score: str = "max probability") -> fl
 
 
 def excess_aurc(p: np.ndarray, truth: np.ndarray, score: str = "max probability") -> float:
-    """AURC above that of a perfect order of the same answers (Geifman et al. 2019): doubt alone, not skill."""
+    """AURC above that of a perfect order of the same answers (Geifman et al. 2019): doubt, not skill."""
     wrong = np.sort(np.asarray(p).argmax(1) != truth).astype(np.float64)
     best = (np.cumsum(wrong) / np.arange(1, len(wrong) + 1)).mean()
     return aurc(p, truth, score) - float(best)

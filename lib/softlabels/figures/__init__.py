@@ -1,5 +1,6 @@
 """One function per figure, each a pure function of records or arrays; `show` puts one into a chapter."""
 
+from softlabels.figures.arms import against, blurring, curves, risk_coverage
 from softlabels.figures.base import ARMS, caption_line, png, show
 from softlabels.figures.images import examples, predictions, tiles
 from softlabels.figures.labels import entropy_histograms, reconstruction
@@ -8,7 +9,10 @@ from softlabels.figures.space import figure1, structure
 
 __all__ = [
     "ARMS",
+    "against",
+    "blurring",
     "caption_line",
+    "curves",
     "differences",
     "entropy_histograms",
     "examples",
@@ -17,6 +21,7 @@ __all__ = [
     "png",
     "predictions",
     "reconstruction",
+    "risk_coverage",
     "show",
     "structure",
     "tiles",
