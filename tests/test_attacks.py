@@ -1,6 +1,8 @@
 """Attacks: inside the ball, never stronger at less, and foolbox's own where foolbox is installed."""
 
 import itertools
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -175,18 +177,28 @@ def test_an_impossible_attack_is_refused(settings):
         Attack(**settings)
 
 
-def test_autoattack_is_the_extra_it_claims_to_be(scene):
+def test_autoattack_is_asked_for_the_same_ball(scene, monkeypatch):
     model, x, y = scene
-    try:
-        import pyautoattack  # noqa: F401
-    except ImportError:
-        with pytest.raises(DataUnavailable, match=r"softlabels\[attacks\]"):
-            masking.autoattack(model, x, y, 1 / 255, "linf", 0)
-        return
-    torch.manual_seed(0)  # ten classes, as its targeted losses expect
-    model = models.build("resnet9-tiny", 10).eval()
-    y = model(x[:4]).argmax(1)
-    assert not masking.autoattack(model, x[:4], y, 16 / 255, "linf", 0).any()
+    asked = {}
+
+    class Judge:
+        def __init__(self, found, **settings):
+            asked.update(settings, frozen=not any(p.requires_grad for p in found.parameters()))
+
+        def run_standard_evaluation(self, images, labels, batch_size):
+            return 1 - images, labels
+
+    monkeypatch.setitem(sys.modules, "pyautoattack", SimpleNamespace(AutoAttack=Judge))
+    stood = masking.autoattack(model, x, y, 1 / 255, "linf", 3)
+    assert (asked["norm"], asked["eps"], asked["seed"], asked["frozen"]) == ("Linf", 1 / 255, 3, True)
+    torch.testing.assert_close(stood, model(1 - x).argmax(1) == y)
+
+
+def test_autoattack_that_is_not_installed_is_named(scene, monkeypatch):
+    model, x, y = scene
+    monkeypatch.setitem(sys.modules, "pyautoattack", None)
+    with pytest.raises(DataUnavailable, match=r"softlabels\[attacks\]"):
+        masking.autoattack(model, x, y, 1 / 255, "linf", 0)
 
 
 FOOLBOX = [(FGSM, "LinfFastGradientAttack"), (Attack(norm="l2"), "L2FastGradientAttack")] + [
@@ -199,7 +211,7 @@ FOOLBOX = [(FGSM, "LinfFastGradientAttack"), (Attack(norm="l2"), "L2FastGradient
 @pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize(("attack", "name"), FOOLBOX, ids=lambda v: v if isinstance(v, str) else "")
 def test_the_images_are_those_of_foolbox(scene, attack, name, started):
-    foolbox = pytest.importorskip("foolbox", reason='foolbox (extra "dev") is not installed')
+    foolbox = pytest.importorskip("foolbox", reason='foolbox (extra "attacks") is not installed')
     model, x, y = scene
     epsilon = 4 / 255 * (1 if attack.norm == "linf" else 20)
     start = (
@@ -219,7 +231,7 @@ def test_the_images_are_those_of_foolbox(scene, attack, name, started):
 
 
 def test_standing_agrees_with_foolbox_at_the_first_radius(scene):
-    foolbox = pytest.importorskip("foolbox", reason='foolbox (extra "dev") is not installed')
+    foolbox = pytest.importorskip("foolbox", reason='foolbox (extra "attacks") is not installed')
     model, x, y = scene
     judged = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
     for epsilon in EPSILONS[1:]:

@@ -188,10 +188,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, `head` for instance, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return status
+        return 0
     except SoftlabelsError as error:
         print(f"softlabels: {error}", file=sys.stderr)
         return 2 if isinstance(error, CheckError) else 1  # 1 is what `check` says of data with problems
     except KeyboardInterrupt:
         print("softlabels: interrupted; the next call goes on from the last finished epoch", file=sys.stderr)
         return 130
+    return status

@@ -1,5 +1,6 @@
 """One function per figure, each a pure function of records or arrays; `show` puts one into a chapter."""
 
+from softlabels.figures.arms import against, blurring, curves, risk_coverage
 from softlabels.figures.base import ARMS, caption_line, png, show
 from softlabels.figures.images import examples, predictions, tiles
 from softlabels.figures.labels import entropy_histograms, reconstruction
@@ -15,8 +16,11 @@ from softlabels.figures.theory import (
 
 __all__ = [
     "ARMS",
+    "against",
+    "blurring",
     "by_annotations",
     "caption_line",
+    "curves",
     "descents",
     "differences",
     "entropy_histograms",
@@ -29,6 +33,7 @@ __all__ = [
     "png",
     "predictions",
     "reconstruction",
+    "risk_coverage",
     "show",
     "structure",
     "tiles",

@@ -1,0 +1,155 @@
+"""Figures of many arms: differences to one of them, curves over a level, pictures that blur."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from softlabels.figures.base import canvas, empty, styled
+from softlabels.panels import Panel
+
+# Okabe and Ito's colours again, and a line style for each, so that grey print tells them apart.
+LINES: dict[str, tuple[str, str]] = {
+    "truth": ("#D55E00", "-"),
+    "hard": ("#E69F00", "-"),
+    "soft": ("#0072B2", "-"),
+    "sampled": ("#56B4E9", "--"),
+    "class-mean": ("#009E73", "--"),
+    "permuted": ("#CC79A7", "--"),
+    "smoothed": ("#000000", ":"),
+    "mixup": ("#7F7F7F", "-."),
+    "distilled": ("#8C564B", "-."),
+}
+Curves = Mapping[str, Mapping[float, Sequence[float]]]  # arm, level -> one value for each run
+
+
+def _line(arm: str, number: int = 0) -> tuple[str, str]:
+    every = list(LINES.values())
+    return LINES.get(arm, every[number % len(every)])
+
+
+@styled
+def against(panels: Mapping[str, Panel], base: str, words: Mapping[str, str]) -> Figure:
+    """Draw arm - base with its paired 95 % interval for every arm; one panel for each measure."""
+    arms = [a for a in words if a != base and any(p.difference(a, base) for p in panels.values())]
+    if not arms:
+        return empty("no pair of runs is here yet")
+    figure, axes = canvas(len(panels) * (0.3 * len(arms) + 1.0) + 0.2, len(panels))
+    for axis, (name, panel) in zip(axes[:, 0], panels.items(), strict=True):
+        for y, arm in enumerate(arms):
+            found, colour = panel.difference(arm, base), _line(arm)[0]
+            if found is None:
+                continue
+            if found.low is not None and found.high is not None:
+                axis.plot([found.low, found.high], [y, y], color=colour, lw=2.5, solid_capstyle="round")
+            face = "white" if found.low is None else colour
+            axis.plot(found.mean, y, "o", color=colour, markerfacecolor=face, ms=7)
+        axis.axvline(0, color="black", lw=1)
+        axis.set_yticks(range(len(arms)), [words[a] for a in arms], fontsize=9)
+        axis.set_ylim(len(arms) - 0.5, -0.5)
+        axis.set_xlabel(f"{name}: difference to {words[base]}")
+        axis.grid(visible=False, axis="y")
+    return figure
+
+
+@styled
+def curves(
+    shown: Mapping[str, Curves],
+    level: str,
+    words: Mapping[str, str] | None = None,
+    scale: str = "linear",
+    band: bool = True,
+) -> Figure:
+    """Draw means over runs by level, a line for each arm, one panel for each measure.
+
+    Parameters
+    ----------
+    shown : dict of str to curves
+        ``shown[measure][arm][level]`` holds one value for each run.
+    level : str
+        What the horizontal axis is.
+    scale : str
+        "linear", "log" or "symlog", of the horizontal axis.
+    band : bool
+        Shade from the least to the largest run.
+    """
+    shown = {name: lines for name, lines in shown.items() if lines}
+    if not shown:
+        return empty("no run is here yet")
+    figure, axes = canvas(2.5 * len(shown) + 0.9, len(shown), sharex=True)
+    for axis, (name, lines) in zip(axes[:, 0], shown.items(), strict=True):
+        for number, (arm, values) in enumerate(lines.items()):
+            x = sorted(values)
+            colour, style = _line(arm, number)
+            mean = [np.mean(values[v]) for v in x]
+            axis.plot(x, mean, style, color=colour, lw=2, marker="o", ms=4, label=(words or {}).get(arm, arm))
+            if band:
+                low, high = ([pick(values[v]) for v in x] for pick in (np.min, np.max))
+                axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
+        axis.set_ylabel(name)
+        _scale(axis, scale, sorted({v for values in lines.values() for v in values}))
+    axes[-1, 0].set_xlabel(level)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    return figure
+
+
+def _scale(axis: Axes, scale: str, x: Sequence[float]) -> None:
+    if scale != "linear":
+        positive = [v for v in x if v > 0]
+        options = {"linthresh": min(positive)} if scale == "symlog" and positive else {}
+        axis.set_xscale(scale, **options)
+        axis.set_xticks(x, [f"{v:g}" for v in x])
+        axis.minorticks_off()
+
+
+@styled
+def risk_coverage(lines: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]) -> Figure:
+    """Draw error by the share of images that is answered, the mean over runs of each arm.
+
+    Parameters
+    ----------
+    lines : dict of str to list of (coverage, risk)
+    """
+    if not any(lines.values()):
+        return empty("no run is here yet")
+    figure, axes = canvas(3.6)
+    grid = np.linspace(0.02, 1, 99)
+    for number, (arm, found) in enumerate(lines.items()):
+        colour, style = _line(arm, number)
+        risks = np.array([np.interp(grid, coverage, risk) for coverage, risk in found])
+        axes[0, 0].plot(grid, risks.mean(0), style, color=colour, lw=2, label=f"{arm} labels")
+        axes[0, 0].fill_between(grid, risks.min(0), risks.max(0), color=colour, alpha=0.12, lw=0)
+    axes[0, 0].set(xlim=(0, 1), ylim=(0, None), xlabel="coverage: share of images that the model answers")
+    axes[0, 0].set_ylabel("error among these")
+    axes[0, 0].legend(loc="upper left")
+    return figure
+
+
+@styled
+def blurring(
+    images: np.ndarray, p: Mapping[str, np.ndarray], sigmas: Sequence[float], classes: Sequence[str]
+) -> Figure:
+    """Draw one image blurred in steps, and under each step what every arm predicts.
+
+    Parameters
+    ----------
+    images : uint8 [steps, H, W, 3]
+    p : dict of str to [steps, K]
+    """
+    figure, axes = canvas(1.35 + 0.95 * len(p), 1 + len(p), len(sigmas), sharey="row")
+    for column, (image, sigma) in enumerate(zip(images, sigmas, strict=True)):
+        axes[0, column].imshow(image, interpolation="nearest")
+        axes[0, column].set_axis_off()
+        axes[0, column].set_title(f"σ = {sigma:g} px", fontsize=9)
+        for row, (arm, values) in enumerate(p.items(), 1):
+            axis = axes[row, column]
+            axis.bar(range(len(classes)), values[column].astype(float), 0.85, color=_line(arm)[0])
+            axis.set(ylim=(0, 1.02), xticks=[])
+            axis.set_yticks([0, 0.5, 1], ["0", "", "1"])
+            top = int(values[column].argmax())
+            axis.set_xlabel(f"{classes[top]} {values[column][top]:.2f}", fontsize=7.5)
+            if column == 0:
+                axis.set_ylabel(arm, fontsize=9)
+    return figure
