@@ -6,8 +6,10 @@ run really took stands in its record.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from softlabels import experiments_annotators
 from softlabels.config import RunConfig
 from softlabels.errors import unknown
 
@@ -213,7 +215,18 @@ def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
     return [Cell(c.dataset, c.network, "quickstart", c.label, c.seed, c) for c in configs]
 
 
-CHAPTERS = {"quickstart": _quickstart, "table1": _table1, "figure1": _figure1, "tuning": _tuning}
+def _annotators(runs: list[tuple[str, str, RunConfig]]) -> list[Cell]:
+    return [Cell(row, c.network, "published", method, c.seed, c) for row, method, c in runs]
+
+
+CHAPTERS = {
+    "quickstart": _quickstart,
+    "table1": _table1,
+    "figure1": _figure1,
+    "tuning": _tuning,
+    "annot_mix": lambda profile, seeds: _annotators(experiments_annotators.compared(profile, seeds)),
+    "annot_mix_ablations": lambda profile, seeds: _annotators(experiments_annotators.ablated(profile, seeds)),
+}
 
 
 def grid(chapter: str, profile: str = "laptop", seeds: Sequence[int] = SEEDS) -> list[Cell]:
@@ -231,8 +244,10 @@ def grid(chapter: str, profile: str = "laptop", seeds: Sequence[int] = SEEDS) ->
 
 def profile_of(config: RunConfig) -> str:
     """Name the first profile whose grids contain this run, whatever the seed; "custom" if none does."""
-    for name in PROFILES:
-        for chapter in CHAPTERS:
-            if config in (c.config for c in grid(chapter, name, [config.seed])):
-                return name
-    return "custom"
+    return next((name for name in PROFILES if config in _configs(name, config.seed)), "custom")
+
+
+@cache
+def _configs(profile: str, seed: int) -> frozenset[RunConfig]:
+    """Every run of a profile with this seed; a figure of hundreds of runs asks hundreds of times."""
+    return frozenset(c.config for chapter in CHAPTERS for c in grid(chapter, profile, [seed]))

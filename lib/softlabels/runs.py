@@ -84,6 +84,8 @@ def train_in(folder: Path, config: RunConfig, device: str | None = None, fresh: 
         left.unlink()
     if fresh:
         unfinished.unlink(missing_ok=True)
+    if config.method:
+        return _train_method(folder, config, device)
     task = prepare(config)
     model, done = training.train(config, task, hw, unfinished)
     start = time.perf_counter()
@@ -91,10 +93,33 @@ def train_in(folder: Path, config: RunConfig, device: str | None = None, fresh: 
     arrays = _arrays(task, log_p)
     kept = records.pack(features=features.astype(np.float16))
     seconds = sum(row["seconds"] for row in done.history) + time.perf_counter() - start
-    record = _record(config, task, hw, done, log_p, seconds, {"arrays": arrays, "features": kept}, folder)
+    found = {"test": metrics.evaluate(log_p, task.soft[task.rows["test"]])}
+    record = _record(config, task, hw, done, found, seconds, {"arrays": arrays, "features": kept}, folder)
     write_atomically(folder / f"{config.id}.safetensors", save(snapshot(model)))
     records.write(record, arrays, kept)
     unfinished.unlink(missing_ok=True)
+    return record
+
+
+def _train_method(folder: Path, config: RunConfig, device: str | None) -> Record:
+    """Train one of `annotators.METHODS`; such runs take seconds to minutes and keep no checkpoint."""
+    from softlabels.annotators import learning
+
+    result = learning.train(config, device)
+    rows = result.kept
+    arrays = records.pack(
+        ids=result.task.dataset.ids[rows].astype(np.int64),
+        log_probs=result.log_p.astype(np.float16),
+        targets=result.task.soft[rows].astype(np.float16),
+        **result.arrays,
+    )
+    kept = records.pack(features=result.features.astype(np.float16))
+    files = {"arrays": arrays, "features": kept}
+    seconds = sum(row["seconds"] for row in result.progress.history)
+    record = _record(config, result.task, result.hw, result.progress, result.metrics, seconds, files, folder)
+    record.labels.update(result.labels)
+    write_atomically(folder / f"{config.id}.safetensors", save(result.progress.best))
+    records.write(record, arrays, kept)
     return record
 
 
@@ -112,7 +137,7 @@ def _record(
     task: Task,
     hw: Hardware,
     done: Progress,
-    log_p: np.ndarray,
+    found: dict[str, dict[str, float]],
     seconds: float,
     files: dict[str, bytes],
     folder: Path,
@@ -122,7 +147,7 @@ def _record(
     return Record(
         config=config,
         metrics={
-            "test": metrics.evaluate(log_p, task.soft[task.rows["test"]]),
+            **found,
             "validation": {"loss": best["validation_loss"], "accuracy": best["validation_accuracy"]},
         },
         history=done.history,

@@ -104,14 +104,21 @@ def training_targets(counts: np.ndarray, config: RunConfig) -> tuple[np.ndarray,
     return labels.smoothed(target, config.smoothing), drawn
 
 
-def _load(config: RunConfig) -> Dataset:
+def load(config: RunConfig) -> Dataset:
+    """Load the dataset of a run, cut to its limit."""
     options = {"image_size": config.image_size}
-    if config.dataset == "synthetic":
+    if config.dataset in ("synthetic", "synthetic-crowd"):
         options |= {"seed": config.data_seed} | ({"n_images": config.limit} if config.limit else {})
     return datasets.load(config.dataset, **options).first(config.limit)
 
 
-def _statistics(images: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+def statistics(images: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel (in [0, 1] intensities), or of each feature of vectors."""
+    if images.ndim == 2:
+        std = images[rows].std(0, dtype=np.float64)
+        std[std < 1e-8] = 1  # a feature that never changes stays as it is
+        mean = images[rows].mean(0, dtype=np.float64)
+        return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
     total, squares, n = np.zeros(images.shape[-1]), np.zeros(images.shape[-1]), 0
     for part in np.array_split(rows, max(1, len(rows) // 512)):  # bounded memory, whatever the size
         pixels = images[part].reshape(-1, images.shape[-1]).astype(np.float32) / 255
@@ -131,7 +138,7 @@ def prepare(config: RunConfig) -> Task:
     ConfigError
         If the split leaves a part without images.
     """
-    data = _load(config)
+    data = load(config)
     parts = rows(data, config)
     for name, part in parts.items():
         if len(part) < 2:
@@ -139,7 +146,7 @@ def prepare(config: RunConfig) -> Task:
                 f"{config.dataset}: {len(data)} images leave {len(part)} for {name}; raise limit"
             )
     target, drawn = training_targets(data.counts, config)
-    mean, std = _statistics(data.images, parts["train"])
+    mean, std = statistics(data.images, parts["train"])
     images = torch.from_numpy(np.asarray(data.images))
     n_ties = int(drawn[parts["train"]].sum()) if config.label == "hard" else 0
     soft = labels.soft_labels(data.counts)

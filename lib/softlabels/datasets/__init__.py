@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from softlabels import errors
-from softlabels.datasets import cifar10, synthetic
+from softlabels.datasets import cifar10, cifar10n, crowds, letter, simulated, synthetic
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 
 __all__ = ["LOADERS", "Annotations", "Dataset", "Source", "checksum", "load"]
@@ -15,6 +15,12 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "cifar10h": cifar10.load_10h,
     "cifar10h-9500": cifar10.load_10h_9500,
     "cifar10-jpeg": cifar10.load_jpeg,
+    "mgc": crowds.load_mgc,
+    "labelme": crowds.load_labelme,
+    "labelme-64px": crowds.load_labelme_images,
+    "letter": letter.load,
+    "synthetic-crowd": simulated.load,
+    "cifar10n-jpeg": cifar10n.load,
 }
 
 
