@@ -32,13 +32,9 @@ def load(image_size: int | None = None) -> Dataset:
     """
     base = cifar10.load_jpeg(image_size)
     assert base.truth is not None
-    given, worse = answers()
-    first = (given == worse[:, None]).argmax(1)
-    worker = workers()[np.arange(N), first]
-    image = np.arange(N)
     test = np.random.default_rng(0).permutation(cifar10.N_TEST) + N
     splits = {
-        "train": image,
+        "train": np.arange(N),
         "validation": np.sort(test[:N_VALIDATION]),
         "test": np.sort(test[N_VALIDATION:]),
     }
@@ -46,13 +42,21 @@ def load(image_size: int | None = None) -> Dataset:
         "cifar10n-jpeg",
         base.images,
         base.truth,
-        Annotations(image, np.unique(worker, return_inverse=True)[1], worse),
+        annotations(),
         base.classes,
         splits,
         variant="lossy JPEG copy of CIFAR-10; CIFAR-10N's worse labels, workers as in the side information",
         url="https://github.com/UCSC-REAL/cifar-10-100n",
         licence="images: CIFAR-10 terms; labels: CC BY-NC 4.0",
     )
+
+
+def annotations() -> Annotations:
+    """One judgement per training image: its worse label, by the first of its workers who gave it."""
+    given, worse = answers()
+    first = (given == worse[:, None]).argmax(1)
+    worker = workers()[np.arange(N), first]
+    return Annotations(np.arange(N), np.unique(worker, return_inverse=True)[1], worse)
 
 
 def answers() -> tuple[np.ndarray, np.ndarray]:

@@ -97,8 +97,9 @@ def simulate(seed: int = 0) -> np.ndarray:
     """Train the annotators and let each label every letter; uint8 [20000, 20].
 
     As in the public code, an annotator learns letters of the validation and test parts from features that
-    were not standardised, which spoils its batch norm (36.6 % of all answers are wrong; 31.3 % with standardised features). Answers
-    are given from standardised features throughout, which the public code does for the training part only.
+    were not standardised, which spoils its batch norm: 36.6 % of all answers are wrong, and 31.3 % were with
+    standardised features. Answers are given from standardised features throughout, which the public code
+    does for the training part only.
     """
     x, truth = read()
     train = split(truth)["train"]
