@@ -51,6 +51,11 @@ OTHER = {
     "fold": 3,
     "train_images": 50,
     "mixup": 1.0,
+    "method": "annot-mix",
+    "mix_alpha": 0.5,
+    "mix_within": True,
+    "eta": 0.8,
+    "workers": "shuffled",
 }
 
 

@@ -59,7 +59,7 @@ def plain_task():
     counts = np.eye(2, dtype=np.float32)[label]
     data = Dataset("plain", images, counts, ("red", "blue"), Source("plain", "", "", ""), np.arange(60))
     rows = tasks.split(60, 0)
-    mean, std = tasks._statistics(images, rows["train"])
+    mean, std = tasks.statistics(images, rows["train"])
     return tasks.Task(
         data, torch.from_numpy(images), torch.from_numpy(counts), counts, rows, mean, std, n_ties=0
     )

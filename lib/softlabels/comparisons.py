@@ -118,7 +118,7 @@ def gather(
     fresh : bool
         Train everything again.
     """
-    return arrange((cell, _record(cell, train, device, fresh)) for cell in cells)
+    return arrange((cell, record_of(cell, train, device, fresh)) for cell in cells)
 
 
 def table1(
@@ -131,7 +131,8 @@ def table1(
     return found + (with_runs(gather(grid("table1", "paper", seeds))) if profile == "laptop" else [])
 
 
-def _record(cell: "Cell", train: bool, device: str | None, fresh: bool) -> "Record | None":
+def record_of(cell: "Cell", train: bool, device: str | None, fresh: bool) -> "Record | None":
+    """Record of one cell, trained where asked for; None where it has none or its data cannot be had here."""
     from softlabels import runs
 
     if not (train or fresh):

@@ -12,6 +12,31 @@ SCHEDULES = ("constant", "cosine", "one-cycle", "warm-restarts")
 AUGMENTATIONS = ("none", "flips-turns", "flips-turns-colour-zoom", "crop-flip")
 SELECTIONS = ("loss", "last")
 SPLITS = ("random", "folds", "official")
+WORKERS = ("own", "shuffled")
+
+# The twelve of AM and their upper reference, in the order of its table, and one of ours.
+METHODS = (
+    "true-base",
+    "mv-base",
+    "mv-mixup",
+    "ds-mixup",
+    "crowd-layer",
+    "trace-reg",
+    "conal",
+    "union-net",
+    "madl",
+    "geo-reg-f",
+    "geo-reg-w",
+    "crowd-ar",
+    "annot-mix",
+    "soft-mixup",  # shares of the votes, mixed: what averaging people gives
+)
+# As the public code trains three of them: parameters that never reach its optimiser.
+PUBLIC = {
+    "conal-public": ("conal", ("common", "own")),
+    "crowd-ar-public": ("crowd-ar", ("matrix", "skill")),
+    "madl-public": ("madl", ("bandwidth",)),
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +72,11 @@ class RunConfig:
     fold: int = 0  # counted from 0
     train_images: int = 0  # keep so many random images of the training part; 0: all
     mixup: float = 0.0  # α of the Beta distribution that mixes pairs of images; 0: no mixing
+    method: str = ""  # one of METHODS learns from single judgements; empty: one label per image
+    mix_alpha: float = 1.0  # annotators: mixup weights are drawn from Beta(α, α); 0: no mixup
+    mix_within: bool = False  # annot-mix: mix only annotators of the same image
+    eta: float = 0.9  # annot-mix: diagonal that confusion matrices start from
+    workers: str = "own"  # annotators: who gave a label; shuffled: anybody, to see what people matter
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -99,6 +129,8 @@ _CHOICES = {
     "augmentation": AUGMENTATIONS,
     "select": SELECTIONS,
     "split": SPLITS,
+    "workers": WORKERS,
+    "method": ("", *METHODS, *PUBLIC),
 }
 _RANGES: dict[str, tuple[float, float]] = {
     "image_size": (8, 4096),
@@ -113,6 +145,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "momentum": (0, 0.9999),
     "weight_decay": (0, 10),
     "n_folds": (2, 10**4),
+    "mix_alpha": (0, 10**3),
+    "eta": (1e-6, 1 - 1e-6),
     "seed": (0, 2**31),
     "data_seed": (0, 2**31),
     "train_images": (0, 10**9),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from softlabels import experiments_human
+from softlabels import experiments_annotators, experiments_human
 from softlabels.config import RunConfig
 from softlabels.errors import unknown
 from softlabels.recipes import TUNED_LIKE, TUNING_RATES, settings
@@ -239,6 +239,10 @@ def _human(name: str) -> "Grid":
     return cells
 
 
+def _annotators(runs: list[tuple[str, str, RunConfig]]) -> list[Cell]:
+    return [Cell(row, c.network, "published", method, c.seed, c) for row, method, c in runs]
+
+
 Grid = Callable[[str, Sequence[int]], list[Cell]]
 CHAPTERS: dict[str, Grid] = {
     "quickstart": _quickstart,
@@ -248,6 +252,8 @@ CHAPTERS: dict[str, Grid] = {
     "tuning": _tuning,
     "hyperparameters": _hyperparameters,
     "why_distributions_help": _distributions,
+    "annot_mix": lambda profile, seeds: _annotators(experiments_annotators.compared(profile, seeds)),
+    "annot_mix_ablations": lambda profile, seeds: _annotators(experiments_annotators.ablated(profile, seeds)),
     **{name: _human(name) for name in experiments_human.GRIDS},
 }
 
@@ -267,12 +273,10 @@ def grid(chapter: str, profile: str = "laptop", seeds: Sequence[int] = SEEDS) ->
 
 def profile_of(config: RunConfig) -> str:
     """Name the first profile whose grids contain this run, whatever the seed; "custom" if none does."""
-    for name in PROFILES:
-        if any(config in _configs(chapter, name, config.seed) for chapter in CHAPTERS):
-            return name
-    return "custom"
+    return next((name for name in PROFILES if config in _configs(name, config.seed)), "custom")
 
 
-@cache  # a caption asks for every run that it is drawn from
-def _configs(chapter: str, profile: str, seed: int) -> frozenset[RunConfig]:
-    return frozenset(cell.config for cell in grid(chapter, profile, [seed]))
+@cache
+def _configs(profile: str, seed: int) -> frozenset[RunConfig]:
+    """Every run of a profile with this seed; a figure of hundreds of runs asks hundreds of times."""
+    return frozenset(c.config for chapter in CHAPTERS for c in grid(chapter, profile, [seed]))

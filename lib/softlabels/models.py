@@ -4,7 +4,8 @@ The small networks are ours; DenseNet121, ResNet-18 and the pre-activation ResNe
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import timm
@@ -13,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from softlabels.dropout import dropout as dropout_layer
 from softlabels.errors import DataUnavailable, unknown
 
 
@@ -54,6 +56,37 @@ class Classifier(nn.Module):
         """
         fmap = self.trunk((x - self.mean) / self.std)
         return self._logits(fmap), fmap.mean((2, 3))
+
+
+class VectorClassifier(nn.Module):
+    """Feature vectors to logits; standardisation is inside.
+
+    Attributes
+    ----------
+    trunk : nn.Module
+        Vectors [B, D] to an embedding h [B, H]: linear, batch norm, ReLU and dropout for each layer (AM).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, widths: Sequence[int], mean: Tensor, std: Tensor, n_classes: int, dropout: float):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for d_in, d_out in pairwise((len(mean), *widths)):
+            layers += [nn.Linear(d_in, d_out), nn.BatchNorm1d(d_out), nn.ReLU(), dropout_layer(dropout)]
+        self.trunk, self.head = nn.Sequential(*layers), nn.Linear(widths[-1], n_classes)
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [B, K] of vectors [B, D]."""
+        return self.features(x)[0]
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [B, K] and the embedding [B, H] that they are read from, in one pass."""
+        h = self.trunk((x - self.mean) / self.std)
+        return self.head(h), h
 
 
 class _TimmTrunk(nn.Module):
@@ -195,6 +228,23 @@ _NETWORKS: dict[str, tuple[Callable[[bool], tuple[nn.Module, int]], str, bool]] 
     "resnet50v2": (lambda pretrained: _from_timm("resnetv2_50", pretrained), "avg", True),
 }
 NETWORKS = tuple(_NETWORKS)
+# For vectors: name -> widths of the hidden layers.
+VECTOR_NETWORKS = {"mlp-256-128": (256, 128), "mlp-128": (128,)}
+
+
+def build_for_vectors(
+    name: str, n_classes: int, mean: Tensor, std: Tensor, dropout: float = 0.0
+) -> VectorClassifier:
+    """Build a network for feature vectors; `mean` and `std` [D] standardise them.
+
+    Raises
+    ------
+    ConfigError
+        If the name is not one of `VECTOR_NETWORKS`.
+    """
+    if name not in VECTOR_NETWORKS:
+        raise unknown("network for vectors", name, VECTOR_NETWORKS)
+    return VectorClassifier(VECTOR_NETWORKS[name], mean, std, n_classes, dropout)
 
 
 def build(

@@ -94,6 +94,8 @@ def train_in(
         left.unlink()
     if fresh:
         unfinished.unlink(missing_ok=True)
+    if config.method:
+        return _train_method(folder, config, device)
     task = prepare(config)
     if config.label == "distilled":
         task = _distilled(config, task, hw)
@@ -103,7 +105,8 @@ def train_in(
     arrays = _arrays(task, log_p)
     kept = records.pack(features=features.astype(np.float16))
     seconds = sum(row["seconds"] for row in done.history) + time.perf_counter() - start
-    record = _record(config, task, hw, done, log_p, seconds, {"arrays": arrays, "features": kept}, folder)
+    found = _metrics(task, log_p)
+    record = _record(config, task, hw, done, found, seconds, {"arrays": arrays, "features": kept}, folder)
     write_atomically(folder / f"{config.id}.safetensors", save(snapshot(model)))
     records.write(record, arrays, kept)
     unfinished.unlink(missing_ok=True)
@@ -148,6 +151,28 @@ def _distilled(config: RunConfig, task: Task, hw: Hardware) -> Task:
     return replace(task, targets=targets)
 
 
+def _train_method(folder: Path, config: RunConfig, device: str | None) -> Record:
+    """Train one of `annotators.METHODS`; such runs take seconds to minutes and keep no checkpoint."""
+    from softlabels.annotators import learning
+
+    result = learning.train(config, device)
+    rows = result.kept
+    arrays = records.pack(
+        ids=result.task.dataset.ids[rows].astype(np.int64),
+        log_probs=result.log_p.astype(np.float16),
+        targets=result.task.soft[rows].astype(np.float16),
+        **result.arrays,
+    )
+    kept = records.pack(features=result.features.astype(np.float16))
+    files = {"arrays": arrays, "features": kept}
+    seconds = sum(row["seconds"] for row in result.progress.history)
+    record = _record(config, result.task, result.hw, result.progress, result.metrics, seconds, files, folder)
+    record.labels.update(result.labels)
+    write_atomically(folder / f"{config.id}.safetensors", save(result.progress.best))
+    records.write(record, arrays, kept)
+    return record
+
+
 def _arrays(task: Task, log_p: np.ndarray) -> bytes:
     rows = task.rows["test"]
     truth = {} if task.dataset.truth is None else {"truth": task.dataset.truth[rows].astype(np.int64)}
@@ -164,7 +189,7 @@ def _record(
     task: Task,
     hw: Hardware,
     done: Progress,
-    log_p: np.ndarray,
+    found: dict[str, dict[str, float]],
     seconds: float,
     files: dict[str, bytes],
     folder: Path,
@@ -173,7 +198,7 @@ def _record(
     source = task.dataset.source
     return Record(
         config=config,
-        metrics=_metrics(task, log_p) | {"validation": _validation(best)},
+        metrics=found | {"validation": _validation(best)},
         history=done.history,
         best_epoch=done.best_epoch,
         labels={"ties": task.n_ties},

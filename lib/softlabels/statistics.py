@@ -99,3 +99,85 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return adjusted
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Methods ranked on several datasets, 1 for the best, ties sharing their mean (Demšar 2006).
+
+    Attributes
+    ----------
+    mean : float64 [k]
+    statistic, p : float
+        Friedman's χ² with ties corrected, and its p value.
+    n : int
+        Datasets.
+    """
+
+    mean: np.ndarray
+    statistic: float
+    p: float
+    n: int
+
+    @property
+    def error(self) -> float:
+        """Standard error of a difference of two mean ranks, √(k (k + 1) / 6n)."""
+        k = len(self.mean)
+        return float(np.sqrt(k * (k + 1) / (6 * self.n)))
+
+    def against(self, control: int) -> np.ndarray:
+        """p values of every method's difference to the control, Holm-adjusted; nan at the control itself."""
+        from scipy.stats import norm
+
+        others = np.arange(len(self.mean)) != control
+        z = np.abs(self.mean - self.mean[control]) / self.error
+        p = np.full(len(self.mean), np.nan)
+        p[others] = holm(2 * norm.sf(z[others]))
+        return p
+
+    def critical_difference(self, level: float = 0.95) -> float:
+        """Nemenyi's smallest difference of mean ranks that is significant between any two methods."""
+        from scipy.stats import studentized_range
+
+        q = studentized_range.ppf(level, len(self.mean), np.inf) / np.sqrt(2)
+        return float(q * self.error)
+
+
+def ranks(scores: np.ndarray) -> Ranks:
+    """Rank methods (columns) on datasets (rows) by scores [n, k]; higher is better.
+
+    Raises
+    ------
+    ValueError
+        With fewer than two datasets or three methods, where Friedman's test says nothing.
+    """
+    from scipy.stats import chi2, rankdata
+
+    n, k = scores.shape
+    if n < 2 or k < 3:
+        raise ValueError(f"at least 2 datasets and 3 methods are needed; found {n} and {k}")
+    r = rankdata(-np.asarray(scores, np.float64), axis=1)
+    # χ² = (k - 1) Σ_j (R_j - n (k + 1) / 2)² / (Σ_ij r_ij² - n k (k + 1)² / 4); ties shrink the divisor
+    between = ((r.sum(0) - n * (k + 1) / 2) ** 2).sum()
+    within = (r**2).sum() - n * k * (k + 1) ** 2 / 4
+    statistic = float((k - 1) * between / within) if within > 0 else 0.0
+    return Ranks(r.mean(0), statistic, float(chi2.sf(statistic, k - 1)), n)
+
+
+def ranks_as_published(mean: Sequence[float] | np.ndarray, n: int) -> Ranks:
+    """Take mean ranks from print, where the scores behind them are not; Friedman's test without ties."""
+    from scipy.stats import chi2
+
+    r = np.asarray(mean, np.float64)
+    k = len(r)
+    statistic = float(12 * n / (k * (k + 1)) * ((r - (k + 1) / 2) ** 2).sum())
+    return Ranks(r, statistic, float(chi2.sf(statistic, k - 1)), n)
+
+
+def welch_p(a: tuple[float, float, int], b: tuple[float, float, int]) -> float:
+    """Two-sided p value of Welch's test from mean, standard deviation and size of two samples; or nan."""
+    from scipy.stats import ttest_ind_from_stats
+
+    if min(a[2], b[2]) < 2 or not a[1] + b[1] > 0:
+        return float("nan")
+    return float(ttest_ind_from_stats(*a, *b, equal_var=False).pvalue)

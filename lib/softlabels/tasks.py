@@ -151,7 +151,8 @@ def _control(
     return labels.smoothed(labels.one_hot(truth, k), epsilon)
 
 
-def _load(config: RunConfig) -> Dataset:
+def load(config: RunConfig) -> Dataset:
+    """Load the dataset of a run, cut to its limit."""
     options, known = {"image_size": config.image_size}, datasets.options_of(config.dataset)
     if "n_images" in known:  # generated: the first n images of a larger set are the set of n
         options |= {"seed": config.data_seed} | ({"n_images": config.limit} if config.limit else {})
@@ -160,7 +161,13 @@ def _load(config: RunConfig) -> Dataset:
     return datasets.load(config.dataset, **options).first(config.limit)
 
 
-def _statistics(images: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+def statistics(images: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel (in [0, 1] intensities), or of each feature of vectors."""
+    if images.ndim == 2:
+        std = images[rows].std(0, dtype=np.float64)
+        std[std < 1e-8] = 1  # a feature that never changes stays as it is
+        mean = images[rows].mean(0, dtype=np.float64)
+        return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
     total, squares, n = np.zeros(images.shape[-1]), np.zeros(images.shape[-1]), 0
     for part in np.array_split(rows, max(1, len(rows) // 512)):  # bounded memory, whatever the size
         pixels = images[part].reshape(-1, images.shape[-1]).astype(np.float32) / 255
@@ -181,7 +188,7 @@ def prepare(config: RunConfig) -> Task:
     ConfigError
         If the split leaves a part without images.
     """
-    data = _load(config)
+    data = load(config)
     parts = rows(data, config)
     if config.train_images:
         kept = generator(config.seed, 8).permutation(parts["train"])[: config.train_images]
@@ -192,7 +199,7 @@ def prepare(config: RunConfig) -> Task:
                 f"{config.dataset}: {len(data)} images leave {len(part)} for {name}; raise limit"
             )
     target, drawn = training_targets(data.counts, config, data.truth, parts)
-    mean, std = _statistics(data.images, parts["train"])
+    mean, std = statistics(data.images, parts["train"])
     # Networks take three channels; a grey image is seen three times without being stored three times.
     images = torch.from_numpy(np.asarray(data.images)).expand(-1, -1, -1, 3)
     n_ties = int(drawn[parts["train"]].sum()) if config.label == "hard" else 0

@@ -6,7 +6,19 @@ from functools import partial
 from typing import Any
 
 from softlabels import errors
-from softlabels.datasets import cifar10, cifar10_1, dcic, ferplus, folder, standin, synthetic
+from softlabels.datasets import (
+    cifar10,
+    cifar10_1,
+    cifar10n,
+    crowds,
+    dcic,
+    ferplus,
+    folder,
+    letter,
+    simulated,
+    standin,
+    synthetic,
+)
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 
 __all__ = ["LOADERS", "Annotations", "Dataset", "Source", "checksum", "load"]
@@ -21,6 +33,12 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "micebone-standin": standin.load,
     "cifar10.1-v4": cifar10_1.load_v4,
     "cifar10.1-v6": cifar10_1.load_v6,
+    "mgc": crowds.load_mgc,
+    "labelme": crowds.load_labelme,
+    "labelme-64px": crowds.load_labelme_images,
+    "letter": letter.load,
+    "synthetic-crowd": simulated.load,
+    "cifar10n-jpeg": cifar10n.load,
 }
 # A name may go on: "dcic:Turkey", "folder:PATH".
 PREFIXES: dict[str, Callable[..., Dataset]] = {

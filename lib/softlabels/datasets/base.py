@@ -43,10 +43,11 @@ class Dataset:
     ----------
     name : str
         The name that `load` takes, as it stands in every table.
-    images : uint8 [N, H, W, C]
-        Memory-mapped when large.
+    images : uint8 [N, H, W, C], or float32 [N, D]
+        Memory-mapped when large. Datasets of songs, of texts or of ready-made features hold one vector each.
     counts : float32 [N, K]
-        Annotations per class; for generated data the exact distribution.
+        Annotations per class; for generated data the exact distribution. Where only a part was annotated,
+        the rest counts its own label once.
     classes : tuple of K str
     source : Source
     annotations : Annotations or None
@@ -85,6 +86,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def n_annotators(self) -> int:
+        """One more than the largest annotator's number; 0 without annotations."""
+        return 0 if self.annotations is None else int(self.annotations.annotator.max(initial=-1)) + 1
 
     def pictures(self, rows: np.ndarray | slice) -> np.ndarray:
         """Return images to look at, uint8 ``[n, H, W, C]``; training takes ``images``.

@@ -21,6 +21,14 @@ class File:
     url: str | None = None
 
 
+_RAW = "https://raw.githubusercontent.com"
+_LABELME = f"{_RAW}/fmenat/PyLearningCrowds/272bf1deb6237908262b8103ae0538ae08638f41/data/LabelMe"
+_MUSIC = (
+    f"{_RAW}/shahanaibrahimosu/end-to-end-crowdsourcing/35c01c53e27eb0580648bc2b4142ad368e03882e/data/Music"
+)
+_CIFAR10N = f"{_RAW}/UCSC-REAL/cifar-10-100n/59b5f4ed8d21aad7d09c3bc99b11eb41748250c3"
+_LETTER = "https://archive.ics.uci.edu/ml/machine-learning-databases/letter-recognition"
+
 # Keys are the paths below SOFTLABELS_DATA. GitHub addresses name the commit, but for the archive of images:
 # there the name of the branch is part of the content.
 FILES: dict[str, File] = {
@@ -52,6 +60,49 @@ FILES: dict[str, File] = {
         "fer2013new.csv",
     ),
     "ferplus/ferplus-images.zip": File("a96cbc0a7098676bfdbb40342b895e01288c0e2e237dd05c59b243efbb8eb642"),
+    "music/music_genre_gold.csv": File(
+        "28cd73e9bf555e5847de0b0fc4c4998264d4a272d657c452edf2c93c206bda64",
+        f"{_MUSIC}/music_genre_gold.csv",
+    ),
+    "music/music_genre_test.csv": File(
+        "952b423483bef4e0aa38b628815232b600a745d028fc8dfe8addd49e616931b8",
+        f"{_MUSIC}/music_genre_test.csv",
+    ),
+    "music/music_genre_answers.csv": File("5e14eff852eae6917a1834ab9282c5a9aeec29bffdf61692eb779d3a5f9cddbd"),
+    "labelme/answers.txt": File(
+        "354c282e10835a59962494acb1d180fe997b65a0aa1e27f870cdb4ef51ef3e2b",
+        f"{_LABELME}/answers.txt",
+    ),
+    "labelme/LabelMe_Z_train.txt": File(
+        "229556bdc5da327dd7d4e4154ba180969091c83f43cf8cbee3727131c5a062f6",
+        f"{_LABELME}/LabelMe_Z_train.txt",
+    ),
+    "labelme/LabelMe_Z_valid.txt": File(
+        "40aba43f903a539b38243c411e214da1f8c696cc47aa59811cc3388cc6899892",
+        f"{_LABELME}/LabelMe_Z_valid.txt",
+    ),
+    "labelme/LabelMe_Z_test.txt": File(
+        "6d508b638d41fa84b2628615270456df96a49dce18054d201ac6261b03ea77bc",
+        f"{_LABELME}/LabelMe_Z_test.txt",
+    ),
+    "labelme/LabelMe_VGG_avg_train.npy": File(
+        "0ddfbcbd722aab70e81525a459cc37d47c1d344322b401ee35a3e9b158a209e8"
+    ),
+    "labelme/LabelMe_VGG_avg_valid.npy": File(
+        "cb80ce99ef9fc80c666e6b9c43259ee0aac4e0cf82f8ac654b8bb309fb28953d"
+    ),
+    "labelme/LabelMe_VGG_avg_test.npy": File(
+        "af407538f702f98e775f233652152cdcb58583c9d4668492308151c126ce7873"
+    ),
+    "labelme/labelme_64px.npz": File("422fe0be6a6ff85bc4ce9725159003bcdfe9b6f3529801a73422932db48d5460"),
+    "letter/letter-recognition.data": File(
+        "2b89f3602cf768d3c8355267d2f13f2417809e101fc2b5ceee10db19a60de6e2",
+        f"{_LETTER}/letter-recognition.data",
+    ),
+    "cifar10n/side_info_cifar10N.csv": File(
+        "50fcbe619a003d0b804a20ece51447dcdb48978c60e1202371d08302b2e14351",
+        f"{_CIFAR10N}/side_info_cifar10N.csv",
+    ),
 }
 
 _CIFAR10_1 = "https://raw.githubusercontent.com/modestyachts/CIFAR-10.1/master/datasets"

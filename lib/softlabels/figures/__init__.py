@@ -1,5 +1,6 @@
 """One function per figure, each a pure function of records or arrays; `show` puts one into a chapter."""
 
+from softlabels.figures.annotators import ablations, confusions, critical_differences, mixed_triple
 from softlabels.figures.arms import against, blurring, curves, risk_coverage
 from softlabels.figures.base import ARMS, caption_line, png, show
 from softlabels.figures.images import examples, predictions, tiles
@@ -16,10 +17,13 @@ from softlabels.figures.theory import (
 
 __all__ = [
     "ARMS",
+    "ablations",
     "against",
     "blurring",
     "by_annotations",
     "caption_line",
+    "confusions",
+    "critical_differences",
     "curves",
     "descents",
     "differences",
@@ -29,6 +33,7 @@ __all__ = [
     "figure1",
     "gradient_noise",
     "learning_curves",
+    "mixed_triple",
     "order_of_accuracies",
     "png",
     "predictions",

@@ -1,0 +1,284 @@
+"""Training with several annotators: AM's protocol, on arrays in memory, one code path for all methods.
+
+RAdam with cosine annealing once an epoch, no weight decay for the annotators' part, a batch of images with
+all their judgements. Both the last epoch and the one with the best validation accuracy are tested.
+"""
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from softlabels import datasets, labels, metrics, models, tasks
+from softlabels.annotators import Batch, Method, Pairs, build, describe
+from softlabels.annotators import pairs as judgements
+from softlabels.annotators.optimiser import RAdam
+from softlabels.annotators.pairs import at_most, chosen, shuffled
+from softlabels.augmentation import augment
+from softlabels.checkpoint import Progress, snapshot
+from softlabels.config import RunConfig
+from softlabels.errors import ConfigError, TrainingError
+from softlabels.hardware import Hardware, hardware
+from softlabels.tasks import Task, generator
+from softlabels.training import learning_rate_factor
+
+KEPT = 300  # test images whose predictions a record keeps; its measures are over all of them
+ANNOTATED = 6 / 7  # share of the annotated images that a random split trains on
+VALIDATION = 1 / 4  # of what a random split does not train on, where only a part was annotated
+
+
+@dataclass(frozen=True)
+class CrowdTask(Task):
+    """A dataset with judgements, seen through one configuration.
+
+    Attributes
+    ----------
+    soft : float32 [N, C]
+        What is tested against: the exact distribution where it is known, else the true class.
+    pairs : Pairs
+        Judgements to learn from; those of training images only.
+    truth : int64 [N]
+    """
+
+    pairs: Pairs
+    truth: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training left: predictions of `kept` test images, measures of all, both epochs' networks."""
+
+    task: CrowdTask
+    hw: Hardware
+    progress: Progress
+    kept: np.ndarray
+    log_p: np.ndarray
+    features: np.ndarray
+    metrics: dict[str, dict[str, float]]
+    labels: dict[str, Any]
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def split(data: datasets.Dataset, config: RunConfig) -> dict[str, np.ndarray]:
+    """Image indices of each part; a random split trains on annotated images only.
+
+    Where a part of the dataset was annotated, the seed draws six sevenths of that part to train on, and
+    a quarter of all other images for validation. Otherwise as `tasks.rows`.
+    """
+    assert data.annotations is not None
+    annotated = np.unique(data.annotations.image)
+    if config.split != "random" or len(annotated) == len(data):
+        return tasks.rows(data, config)
+    rng = generator(config.seed, 8)
+    train = rng.permutation(annotated)[: round(ANNOTATED * len(annotated))]
+    rest = rng.permutation(np.setdiff1d(np.arange(len(data)), train))
+    cut = round(VALIDATION * len(rest))
+    found = {"train": train, "validation": rest[:cut], "test": rest[cut:]}
+    return {name: np.sort(rows) for name, rows in found.items()}
+
+
+def prepare(config: RunConfig) -> CrowdTask:
+    """Load a dataset with judgements, split it, and make targets where the method aggregates.
+
+    Raises
+    ------
+    ConfigError
+        If the dataset has no judgements or no true labels, or nothing can be learnt from them.
+    """
+    data = tasks.load(config)
+    if data.annotations is None or data.truth is None:
+        raise ConfigError(
+            f"{config.dataset} has no annotators or no true labels; method '{config.method}' needs them"
+        )
+    rows, n_classes = split(data, config), len(data.classes)
+    found = chosen(data.annotations, rows["train"])
+    if config.annotations:
+        found = at_most(found, config.annotations, generator(config.seed, 2))
+    if config.workers == "shuffled":
+        found = shuffled(found, generator(config.seed, 9))
+    pairs = judgements(found, len(data), n_classes, data.n_annotators)
+    exact = not np.array_equal(data.counts, data.counts.round())
+    soft = labels.soft_labels(data.counts) if exact else labels.one_hot(data.truth, n_classes)
+    method, rng = build(config.method, 1, n_classes, 1), generator(config.seed, 3)
+    counts = labels.counts(found.image, found.label, len(data), n_classes)
+    targets = method.aggregate(counts, found, data.truth, rng) if method.aggregate else soft[:0]
+    if config.method != "true-base":
+        rows["train"] = pairs.labelled(rows["train"])
+    votes = counts[rows["train"]]
+    ties = int(((votes == votes.max(1, keepdims=True)).sum(1) > 1).sum())
+    mean, std = tasks.statistics(data.images, rows["train"])
+    images = torch.from_numpy(np.asarray(data.images))
+    return CrowdTask(data, images, torch.from_numpy(targets), soft, rows, mean, std, ties, pairs, data.truth)
+
+
+def build_all(config: RunConfig, task: CrowdTask, hw: Hardware) -> nn.ModuleDict:
+    """Class network and method, with initial weights that follow from the seed."""
+    n_classes = task.soft.shape[1]
+    with torch.random.fork_rng():
+        torch.manual_seed(int(generator(config.seed, 5).integers(2**62)))
+        if task.images.ndim == 2:
+            network: nn.Module = models.build_for_vectors(
+                config.network, n_classes, task.mean, task.std, config.dropout
+            )
+        else:
+            network = models.build(config.network, n_classes, task.mean, task.std, config.dropout)
+        head = network.head
+        assert isinstance(head, nn.Linear)
+        method = build(
+            config.method,
+            task.pairs.n_annotators,
+            n_classes,
+            head.in_features,
+            config.mix_alpha,
+            config.eta,
+            config.mix_within,
+        )
+    return nn.ModuleDict({"network": hw.place(network), "method": method.to(hw.device)})
+
+
+def optimiser_of(config: RunConfig, both: nn.ModuleDict) -> RAdam:
+    """RAdam with two groups: weight decay is the class network's alone."""
+    trained = [p for p in both["method"].parameters() if p.requires_grad]
+    return RAdam([(both["network"].parameters(), config.weight_decay), (trained, 0.0)])
+
+
+def inputs(task: CrowdTask, rows: Tensor, hw: Hardware) -> Tensor:
+    """Inputs of the class network, on the device: vectors as they are, images in [0, 1]."""
+    x = task.images[rows]
+    return x.to(hw.device) if x.ndim == 2 else hw.images(x)
+
+
+def epoch(
+    config: RunConfig,
+    task: CrowdTask,
+    hw: Hardware,
+    both: nn.ModuleDict,
+    optimiser: RAdam,
+    number: int,
+) -> float:
+    """Train for one epoch (counted from 0); returns the mean loss in nats."""
+    network, method = both["network"], both["method"]
+    assert isinstance(method, Method)
+    rng = generator(config.seed, 4, number)
+    draws = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    order = torch.from_numpy(rng.permutation(task.rows["train"]))
+    # AM step the schedule once an epoch.
+    lr = config.lr * learning_rate_factor(config.schedule, number / config.epochs)
+    both.train()
+    losses = []
+    for rows in order.split(config.batch_size):
+        if len(rows) == 1 < len(order):
+            continue  # batch norm has no statistics of a single image
+        batch = _batch(config, task, hw, rows, draws)
+        loss = method.loss(network, batch, rng)  # type: ignore[arg-type]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step(lr)
+        method.after_step()
+        losses.append(loss.detach())
+    return round(torch.stack(losses).double().mean().item(), 5)
+
+
+def _batch(config: RunConfig, task: CrowdTask, hw: Hardware, rows: Tensor, draws: torch.Generator) -> Batch:
+    x = inputs(task, rows, hw)
+    if x.ndim > 2:
+        x = augment(config.augmentation, x, draws)
+    if len(task.targets):
+        nobody = torch.empty(0, dtype=torch.int64)
+        return Batch(x, task.targets[rows].to(hw.device), torch.arange(len(rows)), nobody, nobody)
+    sample, which = task.pairs.of(rows)
+    found = (sample, task.pairs.annotator[which], task.pairs.label[which])
+    return Batch(x, task.targets, *(v.to(hw.device) for v in found))
+
+
+@torch.inference_mode()
+def predict(both: nn.ModuleDict, task: CrowdTask, rows: np.ndarray, hw: Hardware) -> tuple[Tensor, Tensor]:
+    """Log-probabilities [n, C] and embeddings [n, H] of images `rows`, float32 on the CPU."""
+    network = both["network"].eval()
+    log_p, features = [], []
+    for part in torch.from_numpy(rows).split(4096 if task.images.ndim == 2 else 256):
+        logits, h = network.features(inputs(task, part, hw))  # type: ignore[operator]
+        log_p.append(logits.float().log_softmax(1).cpu())
+        features.append(h.float().cpu())
+    return torch.cat(log_p), torch.cat(features)
+
+
+def train(config: RunConfig, device: str | None = None) -> Result:
+    """Train a run to its end and test its last epoch and its best one.
+
+    Raises
+    ------
+    ConfigError
+        As for `prepare`.
+    TrainingError
+        If the loss is no longer finite.
+    """
+    task, hw = prepare(config), hardware(device, "fp32")
+    both, done = build_all(config, task, hw), Progress()
+    optimiser = optimiser_of(config, both)
+    best, best_accuracy = snapshot(both), -1.0
+    with torch.random.fork_rng():
+        for number in range(config.epochs):
+            start = time.perf_counter()
+            torch.manual_seed(int(generator(config.seed, 10, number).integers(2**62)))  # for dropout
+            row = {"epoch": number + 1, "train_loss": epoch(config, task, hw, both, optimiser, number)}
+            row |= _validate(both, task, hw)
+            if not math.isfinite(row["train_loss"]):
+                raise TrainingError(
+                    f"the loss became {row['train_loss']} in epoch {number + 1}; lower the learning rate. "
+                    f"Run {config.id}: {config.to_dict()}"
+                )
+            row["seconds"] = round(time.perf_counter() - start, 4)
+            done.history.append(row)
+            if row["validation_accuracy"] > best_accuracy:  # the first highest, as AM
+                best, best_accuracy, best_epoch = snapshot(both), row["validation_accuracy"], number + 1
+    last = snapshot(both)
+    return _tested(config, task, hw, both, done, {"last": (last, config.epochs), "best": (best, best_epoch)})
+
+
+def _validate(both: nn.ModuleDict, task: CrowdTask, hw: Hardware) -> dict[str, float]:
+    """Loss and accuracy against the true classes: AM choose by them, so do we."""
+    rows = task.rows["validation"]
+    log_p = predict(both, task, rows, hw)[0].numpy()
+    truth = task.truth[rows]
+    loss = -log_p[np.arange(len(rows)), truth].mean(dtype=np.float64)
+    return {
+        "validation_loss": round(float(loss), 5),
+        "validation_accuracy": float((log_p.argmax(1) == truth).mean()),
+    }
+
+
+def _tested(
+    config: RunConfig,
+    task: CrowdTask,
+    hw: Hardware,
+    both: nn.ModuleDict,
+    done: Progress,
+    states: dict[str, tuple[dict[str, Tensor], int]],
+) -> Result:
+    """Test both states; the one that `config.select` names comes last and stays in the networks."""
+    chosen_state = "last" if config.select == "last" else "best"
+    rows, found = task.rows["test"], {}
+    for name in sorted(states, key=lambda name: name == chosen_state):
+        both.load_state_dict(states[name][0])
+        log_p, h = predict(both, task, rows, hw)
+        found[name] = measures(log_p.numpy(), task.soft[rows], task.truth[rows])
+    done.best, done.best_epoch = states[chosen_state]
+    kept = np.unique(np.linspace(0, len(rows) - 1, min(KEPT, len(rows))).astype(int))
+    people, arrays, facts = describe.people(both, task, log_p, h)
+    found |= {"test": found[chosen_state]} | ({"annotators": people} if people else {})
+    facts |= {
+        "judgements": len(task.pairs.label),
+        "annotators": task.pairs.n_annotators,
+        "best_epoch": states["best"][1],
+    }
+    return Result(task, hw, done, rows[kept], log_p.numpy()[kept], h.numpy()[kept], found, facts, arrays)
+
+
+def measures(log_p: np.ndarray, soft: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Compute the measures of `metrics.evaluate` and plain accuracy, which AM report."""
+    return {"accuracy": float((log_p.argmax(1) == truth).mean()), **metrics.evaluate(log_p, soft)}

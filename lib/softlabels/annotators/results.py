@@ -1,0 +1,103 @@
+"""Records of chapter 11 put side by side: rows of the table, methods, seeds."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from softlabels import comparisons, published
+from softlabels.config import METHODS
+from softlabels.statistics import Interval, Ranks, mean_sd, paired_interval, ranks, ranks_as_published
+
+if TYPE_CHECKING:
+    from softlabels.experiments import Cell
+    from softlabels.records import Record
+
+RANKED = tuple(m for m in METHODS if m not in ("true-base", "soft-mixup"))  # AM's twelve
+
+
+@dataclass(frozen=True)
+class Results:
+    """Records by row, method and seed, and what has none.
+
+    Attributes
+    ----------
+    runs : dict
+        ``runs[row][method][seed]`` is a record.
+    missing : tuple of Cell
+    """
+
+    runs: "dict[str, dict[str, dict[int, Record]]]" = field(default_factory=dict)
+    missing: "tuple[Cell, ...]" = ()
+
+    @property
+    def records(self) -> "list[Record]":
+        """All records, in the order of the grid."""
+        return [r for methods in self.runs.values() for seeds in methods.values() for r in seeds.values()]
+
+    def of(self, row: str, method: str) -> "list[Record]":
+        """Records of one method, seeds in order."""
+        found = self.runs.get(row, {}).get(method, {})
+        return [found[seed] for seed in sorted(found)]
+
+    def values(self, row: str, method: str, metric: str, part: str = "last") -> np.ndarray:
+        """One measure of every seed; `part` is "last", "best" (epoch) or "annotators"."""
+        found = (r.metrics.get(part, {}).get(metric) for r in self.of(row, method))
+        return np.array([v for v in found if v is not None], np.float64)
+
+    def summary(self, row: str, method: str, metric: str, part: str = "last") -> tuple[float, float, int]:
+        """Mean, standard deviation and number of runs."""
+        values = self.values(row, method, metric, part)
+        return *mean_sd(values), len(values)
+
+    def difference(
+        self, row: str, a: str, b: str, metric: str = "accuracy", part: str = "last"
+    ) -> Interval | None:
+        """Mean of method a - method b over the seeds that have both, with its interval; None without."""
+        runs = self.runs.get(row, {})
+        return paired(runs.get(a, {}), runs.get(b, {}), metric, part)
+
+    def complete(self, methods: Sequence[str] = RANKED) -> list[str]:
+        """Rows that hold a run of each of these methods."""
+        return [row for row in self.runs if all(self.of(row, m) for m in methods)]
+
+
+def paired(
+    a: "dict[int, Record]", b: "dict[int, Record]", metric: str = "accuracy", part: str = "last"
+) -> Interval | None:
+    """Mean difference over common seeds with its paired interval, or None."""
+    seeds = sorted(set(a) & set(b))
+    if not seeds:
+        return None
+    x, y = ([side[s].metrics[part][metric] for s in seeds] for side in (a, b))
+    return paired_interval(x, y)
+
+
+def collect(
+    cells: "Iterable[Cell]", train: bool = False, device: str | None = None, fresh: bool = False
+) -> Results:
+    """Look up the record of every cell; train what has none only if `train`."""
+    runs: dict[str, dict[str, dict[int, Record]]] = {}
+    missing = []
+    for cell in cells:
+        record = comparisons.record_of(cell, train, device, fresh)
+        if record is None:
+            missing.append(cell)
+        else:
+            runs.setdefault(cell.dataset, {}).setdefault(cell.arm, {})[cell.seed] = record
+    return Results(runs, tuple(missing))
+
+
+def mean_ranks(results: Results, part: str = "last") -> Ranks | None:
+    """Ranks of AM's twelve over the rows that have all of them; None with fewer than two such rows."""
+    rows = results.complete()
+    if len(rows) < 2:
+        return None
+    return ranks(np.array([[results.summary(r, m, "accuracy", part)[0] for m in RANKED] for r in rows]))
+
+
+def published_ranks(part: str = "last") -> Ranks:
+    """AM's printed mean ranks of the same twelve on eleven datasets."""
+    entry = published.get("annotmix", "ranks")
+    return ranks_as_published([entry[part][m] for m in RANKED], entry["datasets"])

@@ -1,0 +1,117 @@
+"""Numbers of chapter 11: which runs compare annot-mix with its competitors, in all profiles.
+
+Settings are AM's (section 5 and its public configuration); features are small enough that profiles laptop
+and paper run the same configurations on them, the latter with more seeds and with images beside.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from softlabels.config import METHODS, PUBLIC, RunConfig
+from softlabels.errors import unknown
+
+# RAdam and the cosine belong to the method; momentum has no part in it.
+COMMON: dict[str, Any] = {
+    "epochs": 50,
+    "batch_size": 64,
+    "lr": 0.01,
+    "weight_decay": 0.0,
+    "schedule": "cosine",
+    "augmentation": "none",
+    "select": "last",
+    "split": "official",
+}
+_MLP: dict[str, Any] = {**COMMON, "network": "mlp-256-128"}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "mgc": {**_MLP, "dataset": "mgc", "dropout": 0.5},
+    # AM put one layer of 128 on frozen DINOv2 features; ours are VGG16's.
+    "labelme": {**COMMON, "dataset": "labelme", "network": "mlp-128", "dropout": 0.5, "weight_decay": 1e-4},
+    "mgc, random splits": {**_MLP, "dataset": "mgc", "dropout": 0.5, "split": "random"},
+    "synthetic-crowd": {**_MLP, "dataset": "synthetic-crowd", "split": "random"},
+    "letter": {**_MLP, "dataset": "letter"},
+}
+_IMAGES = {**COMMON, "lr": 0.001, "weight_decay": 1e-4, "augmentation": "crop-flip", "batch_size": 128}
+IMAGES: dict[str, dict[str, dict[str, Any]]] = {
+    "laptop": {
+        "labelme-64px": {**_IMAGES, "dataset": "labelme-64px", "network": "resnet9", "epochs": 10},
+    },
+    "paper": {
+        "labelme-64px": {**_IMAGES, "dataset": "labelme-64px", "network": "resnet18", "epochs": 100},
+        "cifar10n": {
+            **_IMAGES,
+            "dataset": "cifar10n-jpeg",
+            "image_size": 32,
+            "network": "resnet18-nomaxpool",
+            "epochs": 100,
+        },
+        "cifar10n, shuffled workers": {
+            **_IMAGES,
+            "dataset": "cifar10n-jpeg",
+            "image_size": 32,
+            "network": "resnet18-nomaxpool",
+            "epochs": 100,
+            "workers": "shuffled",
+        },
+    },
+}
+SMOKE: dict[str, dict[str, Any]] = {
+    "synthetic-crowd": {**SETTINGS["synthetic-crowd"], "limit": 240, "epochs": 2, "lr": 0.01},
+}
+LAPTOP_SEEDS = 5
+IMAGE_METHODS = ("annot-mix", "mv-base", "mv-mixup", "ds-mixup", "true-base", "trace-reg", "geo-reg-w")
+
+# Ablations, each against annot-mix as published (α = 1, η = 0.9, everything mixed).
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "α = 0": {"mix_alpha": 0.0},
+    "α = 0.5": {"mix_alpha": 0.5},
+    "α = 2": {"mix_alpha": 2.0},
+    "α = 4": {"mix_alpha": 4.0},
+    "annotators only": {"mix_within": True},
+    "η = 0.5": {"eta": 0.5},
+    "η = 0.8": {"eta": 0.8},
+    "η = 0.98": {"eta": 0.98},
+}
+AMOUNTS = (1, 2, 3, 5)  # judgements kept per image, and all
+AMOUNT_METHODS = ("annot-mix", "soft-mixup")
+
+
+def settings(profile: str) -> dict[str, dict[str, Any]]:
+    """Settings of every row of the chapter's table, by name."""
+    known = {"smoke": SMOKE, "laptop": SETTINGS | IMAGES["laptop"], "paper": SETTINGS | IMAGES["paper"]}
+    if profile not in known:
+        raise unknown("profile", profile, known)
+    return known[profile]
+
+
+def compared(profile: str, seeds: Sequence[int]) -> list[tuple[str, str, RunConfig]]:
+    """Runs of the main table as (row, method, configuration); on images only `IMAGE_METHODS`."""
+    images = IMAGES.get(profile, {})
+    return [
+        (row, method, RunConfig.from_dict({**chosen, "method": method, "seed": seed}))
+        for row, chosen in settings(profile).items()
+        for seed in _seeds(profile, seeds)
+        for method in (IMAGE_METHODS if row in images else METHODS)
+    ]
+
+
+def ablated(profile: str, seeds: Sequence[int]) -> list[tuple[str, str, RunConfig]]:
+    """Runs of the ablations, of fewer judgements, and of what the public code leaves untrained."""
+    row = "mgc" if profile != "smoke" else "synthetic-crowd"
+    base, found = settings(profile)[row], []
+    amounts = {f"{n} per image": {"annotations": n} for n in AMOUNTS[:1] if profile == "smoke"} or {
+        f"{n} per image": {"annotations": n} for n in AMOUNTS
+    }
+    for seed in _seeds(profile, seeds):
+        changes = [(name, "annot-mix", change) for name, change in ABLATIONS.items()]
+        changes += [(name, m, change) for name, change in amounts.items() for m in AMOUNT_METHODS]
+        changes += [("shuffled workers", "annot-mix", {"workers": "shuffled"})]
+        changes += [(f"{m}", m, {}) for m in PUBLIC]
+        found += [
+            (name, m, RunConfig.from_dict({**base, "method": m, "seed": seed, **change}))
+            for name, m, change in changes
+        ]
+    return found
+
+
+def _seeds(profile: str, seeds: Sequence[int]) -> Sequence[int]:
+    return seeds[:LAPTOP_SEEDS] if profile == "laptop" else seeds

@@ -1,0 +1,143 @@
+"""Figures of chapter 11: one mixed triple, ranks, confusion matrices, ablations."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from softlabels.annotators.results import RANKED, Results, paired
+from softlabels.figures.base import ARMS, canvas, empty, styled
+from softlabels.statistics import Ranks
+
+OURS, OTHER = ARMS["soft"], "#777777"
+
+
+@styled
+def mixed_triple(
+    images: np.ndarray,
+    annotators: Sequence[int],
+    labels: Sequence[int],
+    classes: Sequence[str],
+    weight: float,
+) -> Figure:
+    """Draw two labelled pairs and what they are mixed to: image, annotator, label.
+
+    Parameters
+    ----------
+    images : uint8 [2, H, W, C]
+    annotators, labels : two numbers each
+    weight : float
+        λ, the share of the first.
+    """
+    figure, axes = canvas(5.4, 3, 3, width_ratios=(1, 1.6, 1.6))
+    share = [np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([weight, 1 - weight])]
+    titles = (f"λ = {weight:g}", f"1 − λ = {1 - weight:g}", "mixed")
+    for row, (parts, title) in enumerate(zip(share, titles, strict=True)):
+        axes[row, 0].imshow((images * parts[:, None, None, None]).sum(0).astype(np.uint8))
+        axes[row, 0].set_axis_off()
+        axes[row, 0].set_title(title)
+        _bars(axes[row, 1], dict(zip([f"a{a}" for a in annotators], parts, strict=True)))
+        mass = {name: 0.0 for name in classes}
+        for label, part in zip(labels, parts, strict=True):
+            mass[classes[label]] += part
+        _bars(axes[row, 2], mass)
+    axes[0, 1].set_title("annotator")
+    axes[0, 2].set_title("label")
+    return figure
+
+
+def _bars(axis: Axes, mass: dict[str, float]) -> None:
+    axis.bar(list(mass), list(mass.values()), color=OURS, width=0.6)
+    axis.set_ylim(0, 1.05)
+    axis.set_yticks([0, 0.5, 1])
+    axis.grid(visible=False, axis="x")
+
+
+@styled
+def critical_differences(found: dict[str, Ranks | None]) -> Figure:
+    """Draw mean ranks, best to the left, one panel each; grey bars join methods closer than Nemenyi's CD."""
+    shown = {name: value for name, value in found.items() if value is not None}
+    if not shown:
+        return empty("fewer than two datasets have all methods yet")
+    figure, axes = canvas(3.1 * len(shown), len(shown))
+    for axis, (name, value) in zip(axes[:, 0], shown.items(), strict=True):
+        _ranks(axis, value)
+        cd = value.critical_difference()
+        axis.set_title(f"{name}: {value.n} datasets, critical difference {cd:.2f}")
+    return figure
+
+
+def _ranks(axis: Axes, value: Ranks) -> None:
+    order, k = np.argsort(value.mean, kind="stable"), len(RANKED)
+    axis.set_xlim(0.5, k + 0.5)
+    axis.set_ylim(-k / 2 - 1.2, 1.4)
+    for place, i in enumerate(order):
+        left = place < k / 2
+        depth = -1.0 - (place if left else k - 1 - place)
+        edge = 0.6 if left else k + 0.4
+        colour = OURS if RANKED[i] == "annot-mix" else "black"
+        axis.plot([value.mean[i], value.mean[i], edge], [0, depth, depth], color=colour, lw=1)
+        words = f"{RANKED[i]} {value.mean[i]:.2f}"
+        axis.text(
+            edge, depth + 0.08, words, ha="left" if left else "right", va="bottom", fontsize=9, color=colour
+        )
+    for level, (low, high) in enumerate(groups(np.sort(value.mean), value.critical_difference())):
+        axis.plot([low - 0.05, high + 0.05], [0.35 + 0.25 * level] * 2, color="#999999", lw=4)
+    axis.axhline(0, color="black", lw=1)
+    axis.set_xticks(range(1, k + 1))
+    axis.xaxis.tick_top()
+    axis.set_yticks([])
+    axis.grid(visible=False)
+    for side in axis.spines.values():
+        side.set_visible(False)
+
+
+def groups(ranks: np.ndarray, width: float) -> list[tuple[float, float]]:
+    """Longest runs of sorted ranks no wider than `width`, as (first, last), none inside another."""
+    found: list[tuple[float, float]] = []
+    for i, low in enumerate(ranks):
+        high = ranks[ranks <= low + width][-1]
+        if high > low and (not found or high > found[-1][1]) and i < len(ranks):
+            found.append((float(low), float(high)))
+    return found
+
+
+@styled
+def confusions(matrices: dict[str, np.ndarray], titles: Sequence[str], classes: Sequence[str]) -> Figure:
+    """Draw confusion matrices [n, C, C], one column per annotator, one row per source; dark is probable."""
+    if not matrices:
+        return empty("no run with confusion matrices is here yet")
+    n = len(titles)
+    figure, axes = canvas(1.35 * len(matrices) + 0.6, len(matrices), n)
+    for line, (source, found) in zip(axes, matrices.items(), strict=True):
+        for axis, matrix in zip(line, found, strict=True):
+            axis.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.grid(visible=False)
+        line[0].set_ylabel(source, fontsize=9)
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title, fontsize=9)
+    figure.supxlabel(f"given label (columns) by true class (rows): {', '.join(classes)}", fontsize=9)
+    return figure
+
+
+@styled
+def ablations(results: Results, changed: Results, names: Sequence[str], row: str) -> Figure:
+    """Draw the paired difference in accuracy of each change of annot-mix, in points, with its interval."""
+    base = results.runs.get(row, {}).get("annot-mix", {})
+    found = {n: paired(changed.runs.get(n, {}).get("annot-mix", {}), base) for n in names}
+    shown = {name: value for name, value in found.items() if value is not None}
+    if not shown:
+        return empty("no ablation is here yet")
+    figure, [[axis]] = canvas(0.36 * len(shown) + 1.1)
+    for y, value in enumerate(shown.values()):
+        if value.low is not None and value.high is not None:
+            axis.plot([100 * value.low, 100 * value.high], [y, y], color=OTHER, lw=2.5)
+        axis.plot(100 * value.mean, y, "o", color=OURS if value.sign else OTHER, ms=7)
+    axis.axvline(0, color="black", lw=1)
+    axis.set_yticks(range(len(shown)), list(shown))
+    axis.invert_yaxis()
+    axis.set_xlabel("accuracy: changed − as published, points (95 % interval)")
+    return figure
