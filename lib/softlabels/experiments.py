@@ -4,10 +4,11 @@ A profile is a set of numbers, never another code path. Minutes are those of two
 run really took stands in its record.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from softlabels import experiments_own
 from softlabels.config import RunConfig
 from softlabels.errors import unknown
 
@@ -213,7 +214,24 @@ def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
     return [Cell(c.dataset, c.network, "quickstart", c.label, c.seed, c) for c in configs]
 
 
-CHAPTERS = {"quickstart": _quickstart, "table1": _table1, "figure1": _figure1, "tuning": _tuning}
+def your_data(
+    profile: str,
+    seeds: Sequence[int],
+    dataset: str = experiments_own.STANDIN,
+    annotations: int = experiments_own.STANDIN_ANNOTATIONS,
+) -> list[Cell]:
+    """List the runs of the chapter on your own data, by default those of the stand-in."""
+    runs = experiments_own.runs(profile, seeds, dataset, annotations)
+    return [Cell(dataset, c.network, recipe, c.label, c.seed, c) for recipe, c in runs]
+
+
+CHAPTERS: dict[str, Callable[[str, Sequence[int]], list[Cell]]] = {
+    "quickstart": _quickstart,
+    "table1": _table1,
+    "figure1": _figure1,
+    "tuning": _tuning,
+    "your_data": your_data,
+}
 
 
 def grid(chapter: str, profile: str = "laptop", seeds: Sequence[int] = SEEDS) -> list[Cell]:
