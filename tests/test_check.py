@@ -123,10 +123,15 @@ def bones_json(text):
     return bones(lambda root: (root / "annotations.json").write_bytes(content))
 
 
+PIXELS = struct.pack(">I", 10) + b"IDAT" + bytes(10)
+
+
 def png(width, height):
     """A PNG that claims a size and has no pixels."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return (
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + PIXELS
+    )
 
 
 def float_tiff(root):

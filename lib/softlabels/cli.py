@@ -12,7 +12,12 @@ from softlabels.errors import CheckError, SoftlabelsError
 def _cells(options: argparse.Namespace) -> list:
     from softlabels import experiments
 
-    cells = experiments.grid(options.chapter, options.profile, options.seeds)
+    if options.dataset:
+        from softlabels import owndata
+
+        cells = owndata.cells(options.dataset, options.profile, options.seeds)
+    else:
+        cells = experiments.grid(options.chapter, options.profile, options.seeds)
     if options.only:
         cells = [c for c in cells if c.config.id in options.only]
         missing = set(options.only) - {c.config.id for c in cells}
@@ -125,9 +130,10 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
-    parser.add_argument("--chapter", default=chapter, help="table1, figure1, tuning, quickstart, human …")
+    parser.add_argument("--chapter", default=chapter, help="table1, figure1, tuning, human, your_data …")
     parser.add_argument("--profile", default="laptop", help="smoke, laptop (default), paper")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--dataset", metavar="folder:PATH", help="the data of chapter your_data")
     parser.add_argument("--only", nargs="+", metavar="ID", help="these runs of the chapter only")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from softlabels import experiments_annotators, experiments_human
+from softlabels import experiments_annotators, experiments_human, experiments_own
 from softlabels.config import RunConfig
 from softlabels.errors import unknown
 from softlabels.recipes import TUNED_LIKE, TUNING_RATES, settings
@@ -243,6 +243,17 @@ def _annotators(runs: list[tuple[str, str, RunConfig]]) -> list[Cell]:
     return [Cell(row, c.network, "published", method, c.seed, c) for row, method, c in runs]
 
 
+def your_data(
+    profile: str,
+    seeds: Sequence[int],
+    dataset: str = experiments_own.STANDIN,
+    annotations: int = experiments_own.STANDIN_ANNOTATIONS,
+) -> list[Cell]:
+    """List the runs of the chapter on your own data, by default those of the stand-in."""
+    runs = experiments_own.runs(profile, seeds, dataset, annotations)
+    return [Cell(dataset, c.network, recipe, c.label, c.seed, c) for recipe, c in runs]
+
+
 Grid = Callable[[str, Sequence[int]], list[Cell]]
 CHAPTERS: dict[str, Grid] = {
     "quickstart": _quickstart,
@@ -254,6 +265,7 @@ CHAPTERS: dict[str, Grid] = {
     "why_distributions_help": _distributions,
     "annot_mix": lambda profile, seeds: _annotators(experiments_annotators.compared(profile, seeds)),
     "annot_mix_ablations": lambda profile, seeds: _annotators(experiments_annotators.ablated(profile, seeds)),
+    "your_data": your_data,
     **{name: _human(name) for name in experiments_human.GRIDS},
 }
 

@@ -5,6 +5,7 @@ from softlabels.figures.arms import against, blurring, curves, risk_coverage
 from softlabels.figures.base import ARMS, caption_line, png, show
 from softlabels.figures.images import examples, predictions, tiles
 from softlabels.figures.labels import entropy_histograms, reconstruction
+from softlabels.figures.own import budget
 from softlabels.figures.results import differences, learning_curves
 from softlabels.figures.space import figure1, structure
 from softlabels.figures.theory import (
@@ -20,6 +21,7 @@ __all__ = [
     "ablations",
     "against",
     "blurring",
+    "budget",
     "by_annotations",
     "caption_line",
     "confusions",

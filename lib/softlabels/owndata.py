@@ -1,0 +1,244 @@
+"""Does keeping the distribution pay on this data, how sure is that, and what would more annotators bring?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from softlabels import agreement, datasets, experiments, experiments_own
+from softlabels.check import label_facts
+from softlabels.comparisons import HIGHER_IS_BETTER, Comparison, gather, missing_command
+from softlabels.datasets import Dataset, folder
+from softlabels.formatting import NAMES, interval, number, signed, spread
+from softlabels.statistics import Interval, paired_interval
+
+METRICS = ("macro_accuracy", "kl")
+# KL of 2 n annotations is extrapolated, so it is shown for no more than this many times the data.
+TIMES = 2
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """A dataset with the runs that compare its labels.
+
+    Attributes
+    ----------
+    name : str
+        As a run knows it.
+    data : Dataset
+    settings : list of Comparison
+        All annotations first, then fewer; empty where nothing can be compared.
+    """
+
+    name: str
+    data: Dataset
+    settings: list[Comparison]
+
+    @property
+    def annotations(self) -> int:
+        """Annotations that the median image has."""
+        return int(np.median(self.data.counts.sum(1).round()))
+
+    @property
+    def whole(self) -> Comparison | None:
+        """The comparison with all annotations."""
+        return self.settings[0] if self.settings else None
+
+
+def study(
+    dataset: str,
+    profile: str = "laptop",
+    seeds: Sequence[int] = (0, 1, 2),
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+) -> OwnData:
+    """Load a dataset and gather its runs; what has no record is trained only if `train`.
+
+    Parameters
+    ----------
+    dataset : str
+        ``folder:PATH``, or any other name that `datasets.load` takes.
+
+    Raises
+    ------
+    DataError
+        The folder has problems; `softlabels check PATH` lists all of them.
+    """
+    name = folder.pin(dataset)
+    data = _load(name, profile)
+    found = OwnData(name, data, [])
+    cells = experiments.your_data(profile, seeds, name, found.annotations)
+    return OwnData(name, data, gather(cells, train, device, fresh))
+
+
+def cells(dataset: str, profile: str, seeds: Sequence[int]) -> list[experiments.Cell]:
+    """List the runs of a dataset, for the command line."""
+    name = folder.pin(dataset)
+    return experiments.your_data(profile, seeds, name, OwnData(name, _load(name, profile), []).annotations)
+
+
+def _load(name: str, profile: str) -> Dataset:
+    own, known = experiments_own.numbers(profile), datasets.options_of(name)
+    options = {"image_size": own.image_size}
+    if "n_images" in known and own.limit:  # as a run loads it
+        options["n_images"] = own.limit
+    return datasets.load(name, **options).first(own.limit)
+
+
+def summary(own: OwnData) -> str:
+    """Say what the data are, in a sentence."""
+    data, total = own.data, int(own.data.counts.sum())
+    return (
+        f"`{own.name}`: {len(data):,} images, {len(data.classes)} classes, {total:,} annotations, "
+        f"{own.annotations} of the median image."
+    )
+
+
+def facts(own: OwnData) -> pd.DataFrame:
+    """Describe images, annotations and agreement in a table of words."""
+    rows = [("dataset", own.name), ("images", f"{len(own.data):,}")]
+    return pd.DataFrame([*rows, *label_facts(own.data.counts, own.data.classes)], columns=["what", "value"])
+
+
+def conspicuous(own: OwnData) -> str:
+    """Say which annotators stand out from the others, and why."""
+    if own.data.annotations is None:
+        return "The data name no annotators, so nothing can be said of single ones."
+    people = agreement.annotators(own.data.annotations, own.data.counts)
+    odd = [a for a in people if a.reason]
+    if not odd:
+        return f"None of the {len(people)} annotators stands out from the others."
+    listed = "; ".join(f"number {a.index + 1} {a.reason}" for a in odd[:10])
+    return f"{len(odd)} of {len(people)} annotators stand out: {listed}."
+
+
+def answer(own: OwnData) -> list[str]:
+    """Answer in plain sentences, each computed from the records."""
+    if not own.settings:
+        share = float((own.data.counts.sum(1) >= 2).mean())
+        return [
+            f"**This cannot be answered.** The median image has {own.annotations} annotation; {share:.0%} "
+            "of the images have two or more. The majority of one vote is its distribution: hard and soft "
+            "labels are the same, no disagreement is seen, and how good a perfect model could be is unknown. "
+            "Have a few hundred images judged by several people each; then this page can answer."
+        ]
+    whole = own.whole
+    if whole is None or not whole.seeds:
+        return ["**Not answered yet**: the runs with all annotations are missing."]
+    return [_pays(whole), *(_by_how_much(whole, metric) for metric in METRICS), *_more(own)]
+
+
+def _pays(whole: Comparison) -> str:
+    kl, accuracy = whole.winner("kl"), whole.winner("macro_accuracy")
+    if kl == "soft" and accuracy != "hard":
+        better = "and in accuracy" if accuracy == "soft" else "and accuracy does not decide against it"
+        return f"**Keeping the distribution pays here**: in KL, {better}."
+    if kl == "soft":
+        return "**Keeping the distribution pays if you use the probabilities**: KL is better, accuracy worse."
+    if "hard" in (kl, accuracy):
+        worse = " and ".join(w for w, v in (("KL", kl), ("accuracy", accuracy)) if v == "hard")
+        return f"**Keeping the distribution does not pay here**: hard labels are better in {worse}."
+    if accuracy == "soft":
+        return "**Keeping the distribution pays in accuracy**; KL does not decide."
+    pairs = len(whole.seeds)
+    return (
+        f"**Not decided** by {pairs} pair{'s' if pairs > 1 else ''} of runs; more seeds narrow the interval."
+    )
+
+
+def _by_how_much(whole: Comparison, metric: str) -> str:
+    difference = whole.difference(metric)
+    means = [whole.summary(arm, metric)[0] for arm in ("hard", "soft")]
+    unit = " nats" if metric == "kl" else ""
+    better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
+    return (
+        f"{NAMES[metric].capitalize() if metric != 'kl' else 'KL'} ({better} is better): hard "
+        f"{number(means[0])}, soft {number(means[1])}{unit}; soft − hard {interval(difference)}, with the "
+        f"paired 95 % interval over {len(whole.seeds)} random splits."
+    )
+
+
+def curve(own: OwnData, arm: str, metric: str) -> list[tuple[int, float, float]]:
+    """Annotations per image, mean and standard deviation over runs, from few to all; none where missing."""
+    points = []
+    for setting in own.settings:
+        kept = setting.config.annotations
+        values = setting.values("soft" if kept == 1 else arm, metric)
+        if len(values):
+            sd = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+            points.append((kept or own.annotations, float(values.mean()), sd))
+    return sorted(points)
+
+
+def curve_in_words(own: OwnData) -> str:
+    """Say what the budget curve shows, for people who do not see it."""
+    ends = {arm: curve(own, arm, "kl") for arm in ("hard", "soft")}
+    if not all(ends.values()):
+        return "An empty figure: there is nothing to compare yet."
+    words = [
+        f"{arm} labels from {number(points[0][1], 3)} with {points[0][0]} to {number(points[-1][1], 3)} with "
+        f"{points[-1][0]}"
+        for arm, points in ends.items()
+    ]
+    return f"Accuracy and KL against annotations per image. KL goes, for {' and for '.join(words)}."
+
+
+def budget_table(own: OwnData) -> pd.DataFrame:
+    """Accuracy and KL of both arms by annotations per image: mean ± standard deviation."""
+    rows = []
+    for setting in sorted(own.settings, key=lambda s: s.config.annotations or 10**9):
+        kept = setting.config.annotations
+        row = {"annotations per image": f"{own.annotations} (all)" if kept == 0 else str(kept)}
+        for metric in METRICS:
+            for arm in ("hard", "soft"):
+                values = setting.summary("soft" if kept == 1 else arm, metric)
+                row[f"{NAMES[metric]}, {arm}"] = spread(*values[:2])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def doubling(own: OwnData) -> Interval | None:
+    """KL of the soft arm that twice the annotations would change, extrapolated, with its interval over seeds.
+
+    For each seed KL(n) = a + b / n is fitted to the budgets by least squares: the mean of n votes errs by
+    about 1 / n. From n to 2 n it changes by -b / (2 n).
+    """
+    by_seed: dict[int, list[tuple[int, float]]] = {}
+    for setting in own.settings:
+        for seed, record in setting.runs.get("soft", {}).items():
+            kept = setting.config.annotations or own.annotations
+            by_seed.setdefault(seed, []).append((kept, record.metrics["test"]["kl"]))
+    changes = []
+    for points in by_seed.values():
+        if len(points) >= 3:
+            n, kl = np.array(points, np.float64).T
+            slope = np.polyfit(1 / n, kl, 1)[0]
+            changes.append(-slope * (1 - 1 / TIMES) / own.annotations)
+    return paired_interval(changes, [0.0] * len(changes)) if changes else None
+
+
+def _more(own: OwnData) -> list[str]:
+    points = curve(own, "soft", "kl")
+    found = []
+    if len(points) >= 2 and points[0][0] == 1:
+        first, last = points[0][1], points[-1][1]
+        found.append(
+            f"One annotation an image gives KL {number(first)}, all {points[-1][0]} give {number(last)}: "
+            f"{signed(last - first)} nats for {points[-1][0] - 1} more."
+        )
+    change = doubling(own)
+    if change is not None:
+        trust = "" if change.sign else " That is not told from nothing."
+        found.append(
+            f"Twice as many annotations ({TIMES * own.annotations} an image) would change it by about "
+            f"{interval(change)} nats, extrapolated as a + b / n from the budgets above.{trust}"
+        )
+    return found
+
+
+def missing(own: OwnData, dataset: str, profile: str) -> str | None:
+    """Name the command that trains what is missing, or None."""
+    command = missing_command(own.settings, "your_data", profile)
+    return f"{command} --dataset {dataset}" if command else None
