@@ -158,7 +158,13 @@ def _headline() -> str:
     return tables.headline([comparison for comparison in found if comparison.seeds])
 
 
-PARTS: dict[str, Callable[[], str]] = {"headline": _headline, "timings": timings}
+def _verdicts() -> str:
+    from softlabels import verdict_book
+
+    return verdict_book.summary()
+
+
+PARTS: dict[str, Callable[[], str]] = {"headline": _headline, "verdicts": _verdicts, "timings": timings}
 
 
 def filled(text: str, parts: dict[str, Callable[[], str]] | None = None) -> str:

@@ -4,7 +4,7 @@ from softlabels.figures.arms import against, blurring, curves, risk_coverage
 from softlabels.figures.base import ARMS, caption_line, png, show
 from softlabels.figures.images import examples, predictions, tiles
 from softlabels.figures.labels import entropy_histograms, reconstruction
-from softlabels.figures.results import differences, learning_curves
+from softlabels.figures.results import differences, learning_curves, verdict_counts
 from softlabels.figures.space import figure1, structure
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "show",
     "structure",
     "tiles",
+    "verdict_counts",
 ]
