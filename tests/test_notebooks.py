@@ -101,7 +101,21 @@ def test_from_the_same_records_a_chapter_repeats_byte_by_byte(run):
     assert run(path, "first").read_bytes() == run(path, "second").read_bytes()
 
 
-def test_without_records_a_chapter_says_what_is_missing(store):
-    out = store / "03_table1.ipynb"
-    book.execute(paths.PROJECT / "notebooks" / "03_table1.ipynb", out, {"profile": "smoke", "train": False})
-    assert "softlabels train --chapter table1 --profile smoke --seeds 0 1 2" in out.read_text()
+GRIDS = {
+    "03_table1": ["train --chapter table1"],
+    "06_human_uncertainty": ["train --chapter human", "train --chapter human-rates", "--kinds shift"],
+    "07_adversarial": ["train --chapter human", "evaluate --chapter human --profile laptop --kinds attacks"],
+    "08_blur_and_shift": ["evaluate --chapter human --profile laptop --kinds blur"],
+    "09_annotation_budget": ["train --chapter budget", "train --chapter budget-total"],
+    "10_when_to_ask_a_person": ["train --chapter table1", "train --chapter human"],
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_without_records_a_chapter_says_what_is_missing(store, name):
+    out = store / f"{name}.ipynb"
+    book.execute(paths.PROJECT / "notebooks" / f"{name}.ipynb", out, {"train": False})
+    text = out.read_text()
+    for command in GRIDS[name]:
+        assert f"softlabels {command}" in text
+    assert "--profile laptop" in text and "--seeds 0 1 2" in text

@@ -164,7 +164,18 @@ def _costs() -> str:
     return costs.page()
 
 
-PARTS: dict[str, Callable[[], str]] = {"headline": _headline, "timings": timings, "costs": _costs}
+def _verdicts() -> str:
+    from softlabels import verdict_book
+
+    return verdict_book.summary()
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "headline": _headline,
+    "verdicts": _verdicts,
+    "timings": timings,
+    "costs": _costs,
+}
 
 
 def filled(text: str, parts: dict[str, Callable[[], str]] | None = None) -> str:

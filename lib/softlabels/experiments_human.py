@@ -51,6 +51,7 @@ class Numbers:
         Peak learning rate of every arm.
     limit : int
         Images used; 0: all.
+    batch_size : int
     n_folds : int
     folds : int
         Folds tested with each seed: seed s begins with fold s, so that seeds 0, 1, 2 with one fold each are
@@ -70,6 +71,7 @@ class Numbers:
     epochs: int
     lr: float
     limit: int = 0
+    batch_size: int = 128
     n_folds: int = 10
     folds: int = 1
     max_seeds: int = 10**6
@@ -86,6 +88,7 @@ NUMBERS: dict[str, Numbers] = {
         epochs=1,
         lr=0.02,
         limit=300,
+        batch_size=32,
         temperatures=(2.0,),
         annotations=(3,),
         totals=((240, (1, 2)),),
@@ -151,7 +154,7 @@ def _runs(
         for seed in seeds[: n.max_seeds]:
             for fold in ((seed + i) % n.n_folds for i in range(n.folds)):
                 common = RECIPE | {"network": network, "epochs": n.epochs, "lr": n.lr, "limit": n.limit}
-                common |= {"n_folds": n.n_folds, "seed": seed, "fold": fold}
+                common |= {"batch_size": n.batch_size, "n_folds": n.n_folds, "seed": seed, "fold": fold}
                 for arm, settings in arms.items():
                     yield Run(arm, RunConfig.from_dict({**common, **settings}))
 
@@ -186,15 +189,15 @@ def totals(profile: str, seeds: Sequence[int]) -> list[Run]:
             images = total // k
             settings = ARMS["sampled"] if k == 1 else {"label": "soft", "annotations": k}
             if images < whole:
-                settings = settings | {"train_images": images, "epochs": _epochs(n.epochs, whole, images)}
+                settings = settings | {"train_images": images, "epochs": _epochs(n, whole, images)}
             arms[f"{images} × {k}"] = settings
     return list(_runs(profile, seeds, arms, 1))
 
 
-def _epochs(epochs: int, whole: int, images: int) -> int:
-    """Epochs on `images` images with as many steps as `epochs` on `whole` of them."""
-    steps, fewer = (max(1, n // RunConfig.batch_size) for n in (whole, images))
-    return max(1, round(epochs * steps / fewer))
+def _epochs(n: Numbers, whole: int, images: int) -> int:
+    """Epochs on `images` images with as many steps as the profile's on `whole` of them."""
+    steps, fewer = (max(1, size // n.batch_size) for size in (whole, images))
+    return max(1, round(n.epochs * steps / fewer))
 
 
 GRIDS = {"human": human, "human-rates": rates, "budget": annotations, "budget-total": totals}

@@ -236,6 +236,18 @@ def tests(panel: Panel, base: str, words: Mapping[str, str] | None = None, digit
     )
 
 
+def sentence(measure: str, panel: Panel, arm: str, base: str) -> str:
+    """One measure of two arms in words: both means, their difference with its interval, and n."""
+    found = panel.difference(arm, base)
+    if found is None:
+        return f"{measure}: no pair of runs is here yet."
+    means = [number(panel.summary(name)[0], 3) for name in (arm, base)]
+    return (
+        f"{measure}: {means[0]} with {arm}, {means[1]} with {base} labels, difference "
+        f"{interval(found, 3).replace('**', '')}, {found.n} pair{'s' if found.n > 1 else ''} of runs."
+    )
+
+
 def levels(panel: Callable[[float], Panel], at: Sequence[float], digits: int = 3) -> pd.DataFrame:
     """A row for each arm, a column for each level: mean ± sd of the panel at that level."""
     columns = {level: panel(level) for level in at}

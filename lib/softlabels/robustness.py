@@ -159,18 +159,22 @@ def _attacks(subject: Subject, suite: AttackSuite) -> Iterator[Row]:
     pgd = Attack(steps=suite.steps, random_start=True)
     scale = float(masking.margins(scene.model, x).mean())
     yield "logit scale", 0, "margin", scale
-    kinds = {
+    whole = {
         "FGSM": Attack(),
         "PGD": pgd,
         "PGD l2": Attack(norm="l2", steps=suite.steps, random_start=True),
+    }
+    few = {
         "PGD, margin loss": Attack(steps=suite.steps, random_start=True, loss="margin"),
         "PGD, matched temperature": Attack(steps=suite.steps, random_start=True, temperature=scale),
+        "PGD, more steps and restarts": Attack(
+            steps=suite.more_steps, random_start=True, restarts=suite.restarts
+        ),
+        **{f"PGD to {t}": Attack(steps=suite.steps, target=t) for t in attacks.TARGETS[1:]},
     }
-    kinds |= {f"PGD to {t}": Attack(steps=suite.steps, target=t) for t in attacks.TARGETS[1:]}
-    for case, attack in kinds.items():
-        yield from scene.standing(case, suite.epsilons, attack)
-    harder = Attack(steps=suite.more_steps, random_start=True, restarts=suite.restarts)
-    yield from scene.standing("PGD, more steps and restarts", suite.hard_epsilons, harder)
+    for kinds, units in ((whole, suite.epsilons), (few, suite.few)):
+        for case, attack in kinds.items():
+            yield from scene.standing(case, units, attack)
     for steps in suite.curve:
         attack = Attack(steps=steps, step=0.25)
         for _, _, name, value in scene.standing("PGD by steps", (4,), attack):

@@ -38,12 +38,12 @@ class AttackSuite(Suite):
     ----------
     epsilons : tuple of float
         l∞ radii; the l2 radii are these times the root of the number of values, the same per value.
+    few : tuple of float
+        Radii of the other losses, of targets and of the check "more steps and restarts".
     steps : int
         Of PGD.
     more_steps, restarts : int
-        Of the check "more steps and restarts".
-    hard_epsilons : tuple of float
-        Radii of that check.
+        Of that check.
     curve : tuple of int
         Numbers of steps of length 1/255 at radius 4/255, as published.
     autoattack : tuple of float
@@ -54,10 +54,10 @@ class AttackSuite(Suite):
 
     kind: ClassVar[str] = "attacks"
     epsilons: tuple[float, ...] = (0, 0.25, 0.5, 1, 2, 4, 8)
+    few: tuple[float, ...] = (1, 4)
     steps: int = 10
     more_steps: int = 40
-    restarts: int = 5
-    hard_epsilons: tuple[float, ...] = (0.5, 1)
+    restarts: int = 3
     curve: tuple[int, ...] = (1, 2, 3, 4, 5, 7, 9)
     autoattack: tuple[float, ...] = ()
     landscape: tuple[float, ...] = (0, 0.25, 0.5, 1, 2, 4, 8)
@@ -133,7 +133,9 @@ PLANS: dict[str, dict[str, Plan]] = {
         "blur": Plan(BlurSuite(), ("truth", "soft", "smoothed", "permuted", "mixup")),
     },
     "paper": {
-        "attacks": Plan(AttackSuite(1000, autoattack=(0.25, 0.5, 1, 2)), _ALL),
+        "attacks": Plan(
+            AttackSuite(1000, few=(0.5, 1, 2, 4, 8), restarts=10, autoattack=(0.25, 0.5, 1, 2)), _ALL
+        ),
         "shift": Plan(ShiftSuite(), _ALL),
         "corruptions": Plan(CorruptionSuite(), _ALL),
         "blur": Plan(BlurSuite(), _ALL),

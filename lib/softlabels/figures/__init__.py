@@ -6,7 +6,7 @@ from softlabels.figures.base import ARMS, caption_line, png, show
 from softlabels.figures.images import examples, predictions, tiles
 from softlabels.figures.labels import entropy_histograms, reconstruction
 from softlabels.figures.own import budget
-from softlabels.figures.results import differences, learning_curves
+from softlabels.figures.results import differences, learning_curves, verdict_counts
 from softlabels.figures.space import figure1, structure
 from softlabels.figures.theory import (
     by_annotations,
@@ -44,4 +44,5 @@ __all__ = [
     "show",
     "structure",
     "tiles",
+    "verdict_counts",
 ]

@@ -1,11 +1,12 @@
 """Figures of what the runs gave."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from softlabels.comparisons import HIGHER_IS_BETTER, Comparison
 from softlabels.figures.base import ARMS, canvas, empty, styled
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from softlabels.runs import Record
 
 COLOURS = {"soft": ARMS["soft"], "hard": ARMS["hard"], "open": "#777777"}
+VERDICTS = {
+    "reproduced": "#0072B2",
+    "partly": "#56B4E9",
+    "not reproduced": "#D55E00",
+    "not tested": "#BBBBBB",
+}
 UNITS = {"kl": " [nats]", "cross_entropy": " [nats]"}
 
 
@@ -84,4 +91,22 @@ def learning_curves(records: "Sequence[Record]") -> Figure:
     for arm in dict.fromkeys(r.config.label for r in records):
         axes[0, 0].plot([], [], color=ARMS.get(arm, "#777777"), label=f"{arm} labels")
     figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+@styled
+def verdict_counts(counts: Mapping[str, Mapping[str, int]]) -> Figure:
+    """Draw how many claims of each chapter got which verdict."""
+    figure, axes = canvas(0.42 * len(counts) + 1.1)
+    axis, left = axes[0, 0], np.zeros(len(counts))
+    for word, colour in VERDICTS.items():
+        width = np.array([found.get(word, 0) for found in counts.values()])
+        axis.barh(range(len(counts)), width, left=left, color=colour, label=word)
+        left += width
+    axis.set_yticks(range(len(counts)), list(counts))
+    axis.set_ylim(len(counts) - 0.5, -0.5)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_xlabel("claims")
+    axis.grid(visible=False, axis="y")
+    figure.legend(loc="outside upper center", ncols=4)
     return figure
