@@ -24,6 +24,26 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def data_or_skip(name: str, **options):
+    """A dataset, or a skipped test where its files are not here (nothing is downloaded)."""
+    from softlabels import datasets
+    from softlabels.datasets import fetch
+    from softlabels.errors import DataUnavailable
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fetch, "_download", _no_download)
+        try:
+            return datasets.load(name, **options)
+        except DataUnavailable as error:
+            pytest.skip(f"{name}: {error}")
+
+
+def _no_download(key, file, part):
+    from softlabels.errors import DataUnavailable
+
+    raise DataUnavailable(f"{key} is not in SOFTLABELS_DATA")
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of the committed book, built once, warnings as errors: the folder of its pages."""

@@ -57,6 +57,8 @@ IMAGES: dict[str, dict[str, dict[str, Any]]] = {
 SMOKE: dict[str, dict[str, Any]] = {
     "synthetic-crowd": {**SETTINGS["synthetic-crowd"], "limit": 240, "epochs": 2, "lr": 0.01},
 }
+# The row that ablations are made on.
+FIRST = {"smoke": "synthetic-crowd", "laptop": "mgc", "paper": "mgc"}
 LAPTOP_SEEDS = 5
 IMAGE_METHODS = ("annot-mix", "mv-base", "mv-mixup", "ds-mixup", "true-base", "trace-reg", "geo-reg-w")
 
@@ -96,11 +98,8 @@ def compared(profile: str, seeds: Sequence[int]) -> list[tuple[str, str, RunConf
 
 def ablated(profile: str, seeds: Sequence[int]) -> list[tuple[str, str, RunConfig]]:
     """Runs of the ablations, of fewer judgements, and of what the public code leaves untrained."""
-    row = "mgc" if profile != "smoke" else "synthetic-crowd"
-    base, found = settings(profile)[row], []
-    amounts = {f"{n} per image": {"annotations": n} for n in AMOUNTS[:1] if profile == "smoke"} or {
-        f"{n} per image": {"annotations": n} for n in AMOUNTS
-    }
+    base, found = settings(profile)[FIRST[profile]], []
+    amounts = {f"{n} per image": {"annotations": n} for n in AMOUNTS}
     for seed in _seeds(profile, seeds):
         changes = [(name, "annot-mix", change) for name, change in ABLATIONS.items()]
         changes += [(name, m, change) for name, change in amounts.items() for m in AMOUNT_METHODS]

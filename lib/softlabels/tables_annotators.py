@@ -140,6 +140,18 @@ def changes(results: Results, ablations: Results, names: Sequence[str], row: str
     return pd.DataFrame(rows)
 
 
+def changes_sentence(results: Results, ablations: Results, names: Sequence[str], row: str) -> str:
+    """Which changes of annot-mix the interval decides, in one sentence."""
+    base = results.runs.get(row, {}).get("annot-mix", {})
+    found = {n: paired(ablations.runs.get(n, {}).get("annot-mix", {}), base) for n in names}
+    known = {n: v for n, v in found.items() if v is not None}
+    worse, better = ([n for n, v in known.items() if v.sign == sign] for sign in (-1, 1))
+    return (
+        f"Of {len(known)} changes of annot-mix on {row}, the interval finds {len(worse)} worse "
+        f"({', '.join(worse) or 'none'}) and {len(better)} better ({', '.join(better) or 'none'})."
+    )
+
+
 def untrained(results: Results, ablations: Results, row: str) -> pd.DataFrame:
     """What three methods reach with parameters that the public code never trains, beside what we train."""
     rows = []

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from softlabels import labels
@@ -27,7 +28,7 @@ class Aggregated(Method):
         """-(1/B) Σ_n Σ_k t̃_nk log p(k | x̃_n), where x̃ = λx + (1-λ)x_π and t̃ = λt + (1-λ)t_π."""
         x, target = batch.x, batch.target
         if self.mixing.alpha:
-            weight, partner = (v.to(x.device) for v in self.mixing.draw(batch.sample, rng))
+            weight, partner = (v.to(x.device) for v in self.mixing.draw(torch.arange(len(x)), rng))
             x, target = blend(x, weight, partner), blend(target, weight, partner)
         log_p = network.features(x)[0].log_softmax(1)
         return -(target * log_p).sum(1).mean()

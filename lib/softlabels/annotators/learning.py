@@ -189,7 +189,7 @@ def _batch(config: RunConfig, task: CrowdTask, hw: Hardware, rows: Tensor, draws
         x = augment(config.augmentation, x, draws)
     if len(task.targets):
         nobody = torch.empty(0, dtype=torch.int64)
-        return Batch(x, task.targets[rows].to(hw.device), torch.arange(len(rows)), nobody, nobody)
+        return Batch(x, task.targets[rows].to(hw.device), nobody, nobody, nobody)
     sample, which = task.pairs.of(rows)
     found = (sample, task.pairs.annotator[which], task.pairs.label[which])
     return Batch(x, task.targets, *(v.to(hw.device) for v in found))
