@@ -8,7 +8,6 @@ panels themselves, split into halves. ``python -m softlabels.ceiling`` makes the
 import argparse
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -184,8 +183,9 @@ def get(name: str, n_boot: int = BOOTSTRAPS) -> Ceiling:
         raise RecordError(f"{path}: not a noise ceiling ({error}); {remedy}") from error
 
 
-def collect(names: Iterable[str] = DATASETS, n_boot: int = BOOTSTRAPS) -> dict[str, Ceiling]:
-    """Return the ceilings of several datasets; those that cannot be had here are left out."""
+def of_profile(profile: str) -> dict[str, Ceiling]:
+    """Return the ceilings that a chapter shows; a dataset that cannot be had here is left out."""
+    names, n_boot = (DATASETS[-1:], 5) if profile == "smoke" else (DATASETS, BOOTSTRAPS)
     found = {}
     for name in names:
         try:

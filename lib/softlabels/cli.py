@@ -5,13 +5,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from softlabels.errors import SoftlabelsError
+from softlabels.errors import SoftlabelsError, unknown
 
 
 def _cells(options: argparse.Namespace) -> list:
     from softlabels import experiments
 
     cells = experiments.grid(options.chapter, options.profile, options.seeds)
+    if options.dataset:
+        known = list(dict.fromkeys(c.dataset for c in cells))
+        if options.dataset not in known:
+            raise unknown(
+                f"dataset of chapter {options.chapter}, profile {options.profile}:", options.dataset, known
+            )
+        cells = [c for c in cells if c.dataset == options.dataset]
     if options.only:
         cells = [c for c in cells if c.config.id in options.only]
         missing = set(options.only) - {c.config.id for c in cells}
@@ -74,9 +81,10 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
-    parser.add_argument("--chapter", default=chapter, help="table1, figure1, tuning, quickstart")
+    parser.add_argument("--chapter", default=chapter, help="table1, figure1, figure2, tuning …")
     parser.add_argument("--profile", default="laptop", help="smoke, laptop (default), paper")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--dataset", help="runs on this dataset only")
     parser.add_argument("--only", nargs="+", metavar="ID", help="these runs of the chapter only")
 
 

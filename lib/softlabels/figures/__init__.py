@@ -4,7 +4,8 @@ from softlabels.figures.base import ARMS, caption_line, png, show
 from softlabels.figures.images import examples, predictions, tiles
 from softlabels.figures.labels import entropy_histograms, reconstruction
 from softlabels.figures.results import differences, learning_curves
-from softlabels.figures.space import figure1, structure
+from softlabels.figures.search import landscape, placement, tried
+from softlabels.figures.space import figure1, figure2, structure
 
 __all__ = [
     "ARMS",
@@ -13,11 +14,15 @@ __all__ = [
     "entropy_histograms",
     "examples",
     "figure1",
+    "figure2",
+    "landscape",
     "learning_curves",
+    "placement",
     "png",
     "predictions",
     "reconstruction",
     "show",
     "structure",
     "tiles",
+    "tried",
 ]
