@@ -13,6 +13,7 @@ from softlabels import (
     figures,
     formatting,
     metrics,
+    placement,
     published,
     reconstruction,
     search,
@@ -362,11 +363,16 @@ def test_the_best_of_k_is_the_mean_over_all_draws():
 
 
 def test_the_way_to_a_perfect_model_is_a_share_of_kl(won):
-    table = tables.placement([won], {"synthetic": CEILING})
+    table = placement.table([won], {"synthetic": CEILING})
     hard, soft = (won.summary(arm, "kl")[0] for arm in ("hard", "soft"))
     assert table["of the way, soft"][0] == f"{100 * (hard - soft) / (hard - 0.01):.0f} %"
-    assert tables.placement([won], {}).empty
-    assert len(tables.ceilings({"synthetic": CEILING})) == 1
+    assert placement.table([won], {}).empty
+    assert len(placement.ceilings({"synthetic": CEILING})) == 1
+    assert table["of the way, soft"][0] in placement.sentence([won], {"synthetic": CEILING})
+    assert "No pair" in placement.sentence([won], {})
+    assert "does not depend" in search.depends(searched(), "kl")
+    assert "No runs" in search.depends([])
+    assert list(search.recipes([won], "kl").columns) == ["dataset", "network", "tuned"]
 
 
 def drawings(card, won, gap):

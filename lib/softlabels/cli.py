@@ -15,9 +15,8 @@ def _cells(options: argparse.Namespace) -> list:
     if options.dataset:
         known = list(dict.fromkeys(c.dataset for c in cells))
         if options.dataset not in known:
-            raise unknown(
-                f"dataset of chapter {options.chapter}, profile {options.profile}:", options.dataset, known
-            )
+            where = f"dataset of chapter {options.chapter}, profile {options.profile}:"
+            raise unknown(where, options.dataset, known)
         cells = [c for c in cells if c.dataset == options.dataset]
     if options.only:
         cells = [c for c in cells if c.config.id in options.only]

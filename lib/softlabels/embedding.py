@@ -216,7 +216,8 @@ def _store(embedding: Embedding, path: Path) -> Embedding:
     names, values = zip(*embedding.measures.items(), strict=True)
     arrays = {"ids": embedding.ids, "points": embedding.points, **embedding.known}
     part = path.with_suffix(".part.npz")
-    np.savez(part, **arrays, names=np.array(names), values=np.array(values))
+    arrays |= {"names": np.array(names), "values": np.array(values)}
+    np.savez(part, **arrays)  # type: ignore[arg-type]
     part.replace(path)
     return embedding
 

@@ -162,3 +162,30 @@ def sentence(comparisons: Sequence[Comparison], metric: str) -> str:
         f"advantage has the median {signed(float(middle))} and lies between {signed(float(low))} and "
         f"{signed(float(high))}."
     )
+
+
+def depends(comparisons: Sequence[Comparison], metric: str = "macro_accuracy") -> str:
+    """Say whether the better arm by a measure changes with how many settings either arm may try."""
+    soft, hard = (best_of(comparisons, arm, metric) for arm in ("soft", "hard"))
+    if not (len(soft) and len(hard)):
+        return "No runs of both arms are here yet."
+    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+    equal = sign * (soft[: len(hard)] - hard[: len(soft)])
+    worst, best = sign * (soft[0] - hard[-1]), sign * (soft[-1] - hard[0])
+    same = "soft" if (equal > 0).all() else "hard" if (equal < 0).all() else "not always the same arm"
+    turns = "depends" if worst < 0 < best else "does not depend"
+    return (
+        f"By {NAMES[metric]} and with equally many settings tried, the better arm is {same}; with one setting "
+        f"tried for an arm and all for the other, the advantage of soft labels lies between "
+        f"{signed(float(worst))} and {signed(float(best))}, so its sign {turns} on unequal tuning."
+    )
+
+
+def recipes(comparisons: Sequence[Comparison], metric: str) -> pd.DataFrame:
+    """Put the recipes of the same dataset and network side by side: hard → soft, means over runs."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for c in comparisons:
+        row = rows.setdefault((c.data, c.network), {"dataset": c.data, "network": c.network})
+        hard, soft = (number(c.summary(arm, metric)[0]) for arm in ARMS)
+        row[c.recipe] = f"{hard} → {soft}"
+    return pd.DataFrame(list(rows.values())).fillna(NOTHING)

@@ -15,7 +15,6 @@ from softlabels.statistics import holm
 
 if TYPE_CHECKING:
     from softlabels.cards import Card
-    from softlabels.ceiling import Ceiling
     from softlabels.runs import Record
 
 
@@ -153,46 +152,6 @@ def _card_row(facts: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def ceilings(found: "Mapping[str, Ceiling]") -> pd.DataFrame:
-    """What a perfect model would show on each dataset, from its panels."""
-    return pd.DataFrame([_ceiling_row(name, c) for name, c in found.items()])
-
-
-def _ceiling_row(name: str, c: "Ceiling") -> dict[str, str]:
-    low, mean, high = c.panel
-    return {
-        "dataset": name,
-        "annotations per image": f"{low:.0f}–{high:.0f}, mean {mean:.1f}",
-        "KL of a perfect model": f"{number(c.kl)} [{number(c.kl_low)}, {number(c.kl_high)}]",
-        "and not above": number(c.kl_above),
-        "accuracy of a perfect model": f"{number(c.accuracy)} [{number(c.accuracy_low)}, {number(c.accuracy_high)}]",
-        "half against half": number(c.agreement),
-    }
-
-
-def placement(comparisons: Sequence[Comparison], found: "Mapping[str, Ceiling]") -> pd.DataFrame:
-    """Place every KL between that of the hard arm (0 %) and that of a perfect model (100 %)."""
-    rows = []
-    for c in comparisons:
-        (hard, *_), (soft, *_) = (c.summary(arm, "kl") for arm in ("hard", "soft"))
-        if c.dataset not in found or not np.isfinite(hard - soft):
-            continue
-        best = found[c.dataset]
-        rows.append(
-            {
-                "setting": c.setting,
-                "pairs": str(len(c.seeds)),
-                "KL, hard": number(hard),
-                "KL, soft": number(soft),
-                "KL, perfect": f"{number(best.kl)} to {number(best.kl_above)}",
-                "of the way, soft": f"{100 * (hard - soft) / (hard - best.kl):.0f} %",
-                "accuracy, soft": number(c.summary("soft", "macro_accuracy")[0]),
-                "accuracy, perfect": number(best.accuracy),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
 def winners(comparisons: Sequence[Comparison], metric: str = "macro_accuracy") -> pd.DataFrame:
     """In which setting are soft labels better, in which hard ones?
 
@@ -262,8 +221,8 @@ def missing_note(comparisons: Sequence[Comparison], chapter: str, profile: str) 
         lines.append(f"Missing runs: {listed}. They are trained by `{command}`.")
     if not any(c.dataset == "micebone" for c in comparisons):
         lines.append(
-            "MiceBone: its images have to be fetched from its authors, so the row shows the published numbers. "
-            "`softlabels train --chapter table1 --profile paper --dataset micebone` downloads them, trains "
+            "MiceBone: its images have to be fetched from its authors, so the row shows the published numbers."
+            " `softlabels train --chapter table1 --profile paper --dataset micebone` downloads them, trains "
             "the published recipe and fills ours."
         )
     return "\n\n".join(lines)

@@ -9,7 +9,7 @@ from softlabels import errors
 from softlabels.datasets import cifar10, dcic, ferplus, standin, synthetic
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 
-__all__ = ["LOADERS", "Annotations", "Dataset", "Source", "checksum", "load"]
+__all__ = ["CLASSES", "LOADERS", "Annotations", "Dataset", "Source", "checksum", "load"]
 
 LOADERS: dict[str, Callable[..., Dataset]] = {
     "synthetic": synthetic.load,
@@ -19,6 +19,12 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "ferplus": ferplus.load,
     "micebone": partial(dcic.load, "MiceBone"),
     "micebone-standin": standin.load,
+}
+# What a figure needs of datasets whose images it does not.
+CLASSES: dict[str, tuple[str, ...]] = {
+    "ferplus": ferplus.CLASSES,
+    "micebone": standin.CLASSES,
+    "micebone-standin": standin.CLASSES,
 }
 # A name may go on behind the colon: "dcic:Turkey".
 PREFIXES: dict[str, Callable[..., Dataset]] = {"dcic": dcic.load}

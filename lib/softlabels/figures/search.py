@@ -34,16 +34,8 @@ def landscape(comparisons: Sequence[Comparison], metric: str) -> Figure:
     picture = axis.imshow(table, cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
     for (row, column), value in np.ndenumerate(table):
         if np.isfinite(value):
-            dark = abs(value) > 0.6 * reach
-            axis.text(
-                column,
-                row,
-                signed(value, 3),
-                ha="center",
-                va="center",
-                size=9,
-                color="white" if dark else "black",
-            )
+            ink = "white" if abs(value) > 0.6 * reach else "black"
+            axis.text(column, row, signed(value, 3), ha="center", va="center", size=9, color=ink)
     axis.set_xticks(range(len(others)), ["\n".join(words) for words in others], fontsize=9)
     axis.set_yticks(range(len(rates)), [f"lr {rate:g}" for rate in rates])
     axis.grid(visible=False)

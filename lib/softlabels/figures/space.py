@@ -76,7 +76,7 @@ def figure2(embeddings: "Mapping[str, Embedding]", classes: Sequence[str]) -> Fi
 
 
 def class_colours(n_classes: int) -> np.ndarray:
-    """Colours whose mixtures stay apart, float ``[K, 3]``: red, green and blue for three classes, as BHL's."""
+    """Colours whose mixtures stay apart, float ``[K, 3]``: for three classes red, green and blue."""
     if n_classes <= 3:
         return np.eye(3)[:n_classes]
     return np.array(mpl.colormaps["hsv"](np.arange(n_classes) / n_classes))[:, :3]
