@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness
-from softlabels import embedding, structure
+from softlabels import embedding, structure, verdicts
 from softlabels.datasets import synthetic
 from softlabels.errors import DataUnavailable, RecordError
 
@@ -28,7 +28,8 @@ def store(tmp_path, monkeypatch):
 def record(noise=0.05, n=150, seed=0, kept=True, dataset="synthetic"):
     """Return what `embedding` asks of a run record."""
     ids = np.arange(40, 40 + n)
-    arrays = {"ids": ids, "log_probs": np.full((n, 6), noise, np.float16)}
+    targets = synthetic.distributions(synthetic.scenes(seed, 40 + n)[ids])
+    arrays = {"ids": ids, "log_probs": np.full((n, 6), noise, np.float16), "targets": targets}
     if kept:
         arrays["features"] = features(synthetic.scenes(seed, 40 + n)[ids], noise).astype(np.float16)
     config = SimpleNamespace(dataset=dataset, data_seed=seed)
@@ -137,7 +138,27 @@ def test_without_map_and_features_the_remedy_is_named(store):
 
 def test_only_generated_images_have_coordinates(store):
     with pytest.raises(DataUnavailable, match="cifar10h has no generator"):
-        embedding.get(record(dataset="cifar10h"), SMALL)
+        embedding.factors(record(dataset="cifar10h"))
+
+
+def test_other_images_are_measured_against_their_labels(store):
+    made = embedding.get(record(dataset="ferplus"), SMALL)
+    assert set(made.known) == {"q"} and made.known["q"].shape == (150, 6)
+    assert {"label_r2", "entropy_r2"} < set(made.measures) and "hue_r2" not in made.measures
+    read = embedding.find(record(dataset="ferplus"), SMALL)
+    assert read is not None and np.array_equal(read.known["q"], made.known["q"])
+    assert verdicts.measured({"soft": {0: made.measures}}) == {
+        name: title for name, title in verdicts.MEASURES.items() if name in made.measures
+    }
+
+
+def test_features_that_are_the_labels_are_perfectly_regular_and_noise_is_not():
+    q = np.random.default_rng(0).dirichlet(np.ones(3), 400)
+    noise = np.random.default_rng(1).normal(size=q.shape)
+    best, worst = (structure.measure_labels(f, f[:, :2], q) for f in (np.sqrt(q), noise))
+    assert best["trustworthiness_features"] == 1 and best["distance_correlation"] == pytest.approx(1)
+    assert best["label_r2"] > 0.95 and best["entropy_r2"] > 0.9
+    assert worst["label_r2"] < 0.05 and worst["trustworthiness_features"] < 0.6
 
 
 def test_a_damaged_map_is_named(store):

@@ -1,6 +1,7 @@
 """Tables, verdicts, cards and figures from records whose numbers are known."""
 
 import json
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,11 +13,14 @@ from softlabels import (
     figures,
     formatting,
     metrics,
+    placement,
     published,
     reconstruction,
+    search,
     tables,
     verdicts,
 )
+from softlabels.ceiling import Ceiling
 from softlabels.config import RunConfig
 from softlabels.embedding import Embedding
 from softlabels.errors import ConfigError, RecordError
@@ -246,7 +250,7 @@ def structures(gain):
         arm: {s: dict.fromkeys(verdicts.MEASURES, 0.5 + 0.01 * s) for s in range(3)}
         for arm in ("soft", "hard")
     }
-    noise = iter(np.linspace(-0.01, 0.01, 15))
+    noise = iter(np.linspace(-0.01, 0.01, 3 * len(verdicts.MEASURES)))
     base["soft"] = {s: {m: v + gain + next(noise) for m, v in run.items()} for s, run in base["soft"].items()}
     return base
 
@@ -309,7 +313,66 @@ def test_the_reconstruction_compares_like_with_like(card):
 
 def embedding():
     rng = np.random.default_rng(0)
-    return Embedding(np.arange(50), rng.normal(size=(50, 2)), rng.random(50), rng.random(50), {})
+    known = {"hue": rng.random(50), "shape_weight": rng.random(50), "q": rng.dirichlet(np.ones(8), 50)}
+    return Embedding(np.arange(50), rng.normal(size=(50, 2)), known, {})
+
+
+CLASSES = tuple("abcdefgh")
+CEILING = Ceiling(0.01, 0.009, 0.011, 0.03, 0.97, 0.96, 0.98, 0.94, 100, (8, 9.5, 10))
+
+
+def searched():
+    """A search of four settings, of which the first lacks its hard run."""
+    found = []
+    for i, c in enumerate(search.cells("smoke", [0])):
+        better = 0.1 if c.arm == "soft" else 0.0
+        scores = {"kl": 0.5 - c.config.lr - better, "macro_accuracy": 0.6 + c.config.lr - better}
+        made = record(c.config, scores)
+        made.metrics["validation"] |= scores
+        found.append((c, made if i else None))
+    return comparisons.arrange(found)
+
+
+def test_the_search_says_where_soft_labels_win_and_what_is_chosen():
+    found = searched()
+    assert search.advantage(found, "kl")[1:] == pytest.approx([0.1] * 3)
+    assert search.advantage(found, "macro_accuracy")[1:] == pytest.approx([-0.1] * 3)
+    assert np.isnan(search.advantage(found, "kl")[0])
+    assert "better in 3 of 3 settings" in search.sentence(found, "kl")
+    assert "better in 0 of 3 settings" in search.sentence(found, "macro_accuracy")
+    assert search.chosen(found, "hard", "kl").config.lr == 0.3
+    assert list(search.selection(found)["arm"]) == ["hard", "soft"] * 2
+    assert search.chosen([], "hard", "kl") is None and "no pair" in search.sentence([], "kl")
+
+
+def test_the_best_of_k_is_the_mean_over_all_draws():
+    """Against every subset of the settings, with test values in another order than the validation's."""
+    rng = np.random.default_rng(0)
+    tried = []
+    for c in search.cells("laptop", [0])[:12]:
+        made = record(c.config, {"kl": float(rng.random())})
+        made.metrics["validation"]["kl"] = float(rng.random())
+        tried.append((c, made))
+    found = comparisons.arrange(tried)
+    validation, test = (search.values(found, "soft", "kl", part) for part in ("validation", "test"))
+    for k, value in enumerate(search.best_of(found, "soft", "kl"), 1):
+        draws = [list(rows) for rows in combinations(range(len(test)), k)]
+        assert value == pytest.approx(np.mean([test[r][validation[r].argmin()] for r in draws]))
+    assert search.best_of([], "soft", "kl").shape == (0,)
+    assert len(search.tuned_apart(found, "kl")) == 4  # 1, 2, 4 and all six
+
+
+def test_the_way_to_a_perfect_model_is_a_share_of_kl(won):
+    table = placement.table([won], {"synthetic": CEILING})
+    hard, soft = (won.summary(arm, "kl")[0] for arm in ("hard", "soft"))
+    assert table["of the way, soft"][0] == f"{100 * (hard - soft) / (hard - 0.01):.0f} %"
+    assert placement.table([won], {}).empty
+    assert len(placement.ceilings({"synthetic": CEILING})) == 1
+    assert table["of the way, soft"][0] in placement.sentence([won], {"synthetic": CEILING})
+    assert "No pair" in placement.sentence([won], {})
+    assert "does not depend" in search.depends(searched(), "kl")
+    assert "No runs" in search.depends([])
+    assert list(search.recipes([won], "kl").columns) == ["dataset", "network", "tuned"]
 
 
 def drawings(card, won, gap):
@@ -324,9 +387,17 @@ def drawings(card, won, gap):
         "differences": lambda: figures.differences([won, gap]),
         "curves": lambda: figures.learning_curves(won.records),
         "figure1": lambda: figures.figure1({"hard": embedding(), "soft": embedding()}),
+        "figure2": lambda: figures.figure2({"hard": embedding(), "soft": embedding()}, CLASSES),
+        "landscape": lambda: figures.landscape(searched(), "kl"),
+        "tried": lambda: figures.tried(searched(), "kl"),
+        "nothing tried": lambda: figures.tried([], "kl"),
+        "placement": lambda: figures.placement([won, gap], {"synthetic": CEILING}),
         "structure": lambda: figures.structure(structures(0.1)),
         "nothing": lambda: figures.differences([]),
         "no maps": lambda: figures.figure1({}),
+        "no second maps": lambda: figures.figure2({}, CLASSES),
+        "no search": lambda: figures.landscape([], "kl"),
+        "no ceiling": lambda: figures.placement([won], {}),
         "no measures": lambda: figures.structure({}),
     }
 

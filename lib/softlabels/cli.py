@@ -6,18 +6,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from softlabels.errors import CheckError, SoftlabelsError
+from softlabels.errors import CheckError, SoftlabelsError, unknown
 
 
 def _cells(options: argparse.Namespace) -> list:
-    from softlabels import experiments
+    from softlabels import experiments, owndata
 
-    if options.dataset:
-        from softlabels import owndata
-
+    if options.dataset and options.dataset.startswith("folder:"):
         cells = owndata.cells(options.dataset, options.profile, options.seeds)
     else:
-        cells = experiments.grid(options.chapter, options.profile, options.seeds)
+        cells = _of_dataset(experiments.grid(options.chapter, options.profile, options.seeds), options)
     if options.only:
         cells = [c for c in cells if c.config.id in options.only]
         missing = set(options.only) - {c.config.id for c in cells}
@@ -26,6 +24,16 @@ def _cells(options: argparse.Namespace) -> list:
                 f"no run {', '.join(sorted(missing))} in chapter {options.chapter}, profile {options.profile}"
             )
     return cells
+
+
+def _of_dataset(cells: list, options: argparse.Namespace) -> list:
+    if not options.dataset:
+        return cells
+    known = list(dict.fromkeys(c.dataset for c in cells))
+    if options.dataset not in known:
+        where = f"dataset of chapter {options.chapter}, profile {options.profile}:"
+        raise unknown(where, options.dataset, known)
+    return [c for c in cells if c.dataset == options.dataset]
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -130,10 +138,10 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
-    parser.add_argument("--chapter", default=chapter, help="table1, figure1, tuning, human, your_data …")
+    parser.add_argument("--chapter", default=chapter, help="table1, figure1, figure2, tuning, human …")
     parser.add_argument("--profile", default="laptop", help="smoke, laptop (default), paper")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--dataset", metavar="folder:PATH", help="the data of chapter your_data")
+    parser.add_argument("--dataset", help="runs on this dataset only; folder:PATH for your own data")
     parser.add_argument("--only", nargs="+", metavar="ID", help="these runs of the chapter only")
 
 

@@ -1,4 +1,4 @@
-"""t-SNE maps of features (BHL, figure 1), drawn from a store because each one takes minutes.
+"""t-SNE maps of features (BHL, figures 1 and 2), drawn from a store because each one takes minutes.
 
 ``python -m softlabels.embedding`` makes the committed ones.
 """
@@ -63,16 +63,16 @@ class Embedding:
     ----------
     ids : int64 [N]
     points : float32 [N, 2]
-    hue, shape_weight : float32 [N]
-        What generated the images.
+    known : dict of str to float32 arrays
+        What is known of the images: "hue" and "shape_weight" [N], which generated them; else "q" [N, K],
+        their soft labels.
     measures : dict of str to float
-        As `structure.measure` gives them.
+        As `structure.measure` or `structure.measure_labels` gives them.
     """
 
     ids: np.ndarray
     points: np.ndarray
-    hue: np.ndarray
-    shape_weight: np.ndarray
+    known: dict[str, np.ndarray]
     measures: dict[str, float]
 
 
@@ -196,9 +196,13 @@ def _compute(record: "Record", settings: Settings) -> Embedding:
     features = arrays["features"]
     perplexity = min(settings.perplexity, (len(features) - 1) / 3)
     points = tsne(features, settings.seed, perplexity, settings.n_iter, settings.n_jobs, settings.early)
-    hue, shape_weight = factors(record)
-    measures = structure.measure(features, points, hue, shape_weight, settings.seed)
-    return Embedding(arrays["ids"], points, hue, shape_weight, measures)
+    if record.config.dataset == "synthetic":
+        hue, shape_weight = factors(record)
+        measures = structure.measure(features, points, hue, shape_weight, settings.seed)
+        return Embedding(arrays["ids"], points, {"hue": hue, "shape_weight": shape_weight}, measures)
+    q = arrays["targets"].astype(np.float32)
+    measures = structure.measure_labels(features, points, q, settings.seed)
+    return Embedding(arrays["ids"], points, {"q": q}, measures)
 
 
 def _path(root: Path, record: "Record", settings: Settings) -> Path:
@@ -210,9 +214,10 @@ def _path(root: Path, record: "Record", settings: Settings) -> Path:
 def _store(embedding: Embedding, path: Path) -> Embedding:
     path.parent.mkdir(parents=True, exist_ok=True)
     names, values = zip(*embedding.measures.items(), strict=True)
-    arrays = {name: getattr(embedding, name) for name in ("ids", "points", "hue", "shape_weight")}
+    arrays = {"ids": embedding.ids, "points": embedding.points, **embedding.known}
     part = path.with_suffix(".part.npz")
-    np.savez(part, **arrays, names=np.array(names), values=np.array(values))
+    arrays |= {"names": np.array(names), "values": np.array(values)}
+    np.savez(part, **arrays)  # type: ignore[arg-type]
     part.replace(path)
     return embedding
 
@@ -221,21 +226,23 @@ def _read(path: Path) -> Embedding:
     try:
         with np.load(path, allow_pickle=False) as file:
             measures = dict(zip(file["names"].tolist(), file["values"].tolist(), strict=True))
-            return Embedding(file["ids"], file["points"], file["hue"], file["shape_weight"], measures)
+            known = {name: file[name] for name in ("hue", "shape_weight", "q") if name in file}
+            return Embedding(file["ids"], file["points"], known, measures)
     except (ValueError, KeyError, OSError, BadZipFile) as error:
         raise RecordError(f"{path}: not a stored map ({error}); delete it to compute it again") from error
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make the committed maps of figure 1 from the features at hand; prints their files."""
+    """Make the committed maps of a figure from the features at hand; prints their files."""
     from softlabels import experiments
 
     parser = argparse.ArgumentParser(prog="python -m softlabels.embedding", description=main.__doc__)
+    parser.add_argument("--chapter", default="figure1", choices=("figure1", "figure2"))
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(experiments.SEEDS))
     options = parser.parse_args(arguments)
     try:
-        for cell in experiments.grid("figure1", options.profile, options.seeds):
+        for cell in experiments.grid(options.chapter, options.profile, options.seeds):
             if record := records.find(cell.config):
                 print(publish(record, settings_of(options.profile)), flush=True)
     except SoftlabelsError as error:

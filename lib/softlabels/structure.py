@@ -101,11 +101,43 @@ def measure(
         distances, and how well hue and shape can be read off the neighbours.
     """
     known = coordinates(hue, shape_weight)
+    return _regularity(features, embedding, known, {"hue": known[:, :2], "shape": known[:, 2]}, seed)
+
+
+def measure_labels(
+    features: np.ndarray, embedding: np.ndarray, q: np.ndarray, seed: int = 0
+) -> dict[str, float]:
+    """Compute the measures of structure where nobody knows what generated the images: against their labels.
+
+    The coordinates are √q, in which the Euclidean distance is Hellinger's. They carry the noise of finite
+    panels, which lowers every measure of either arm; and they are what the soft arm learns from, so what
+    they can show is less than generator coordinates show.
+
+    Parameters
+    ----------
+    features : [N, D]
+    embedding : [N, 2]
+    q : [N, K]
+        Soft labels.
+
+    Returns
+    -------
+    dict
+        As `measure`, with how well distribution and entropy can be read off the neighbours.
+    """
+    from softlabels.labels import entropy
+
+    q = np.asarray(q, np.float64) / np.asarray(q, np.float64).sum(1, keepdims=True)
+    return _regularity(features, embedding, np.sqrt(q), {"label": np.sqrt(q), "entropy": entropy(q)}, seed)
+
+
+def _regularity(
+    features: np.ndarray, embedding: np.ndarray, known: np.ndarray, parts: dict[str, np.ndarray], seed: int
+) -> dict[str, float]:
     k = min(NEIGHBOURS, max(1, (len(known) - 1) // 3))
     return {
         "trustworthiness_features": trustworthiness(known, features, k),
         "trustworthiness_map": trustworthiness(known, embedding, k),
         "distance_correlation": distance_correlation(known, features, seed),
-        "hue_r2": neighbour_r2(features, known[:, :2], seed=seed),
-        "shape_r2": neighbour_r2(features, known[:, 2], seed=seed),
+        **{f"{name}_r2": neighbour_r2(features, part, seed=seed) for name, part in parts.items()},
     }

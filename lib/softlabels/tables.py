@@ -225,7 +225,7 @@ def _both_measures(comparisons: Sequence[Comparison]) -> pd.DataFrame:
 
 
 def missing_note(comparisons: Sequence[Comparison], chapter: str, profile: str) -> str:
-    """Markdown: what is not here and the command that makes it; MiceBone's images are never here."""
+    """Markdown: what is not here and the command that makes it."""
     lines = []
     command = missing_command(comparisons, chapter, profile)
     if command:
@@ -234,7 +234,8 @@ def missing_note(comparisons: Sequence[Comparison], chapter: str, profile: str) 
         lines.append(f"Missing runs: {listed}. They are trained by `{command}`.")
     if not any(c.dataset == "micebone" for c in comparisons):
         lines.append(
-            "MiceBone: its images are not part of this project and have to be fetched from its authors, so "
-            "the row shows the published numbers only."
+            "MiceBone: its images have to be fetched from its authors, so the row shows the published numbers."
+            " `softlabels train --chapter table1 --profile paper --dataset micebone` downloads them, trains "
+            "the published recipe and fills ours."
         )
     return "\n\n".join(lines)

@@ -23,6 +23,8 @@ MEASURES = {
     "distance_correlation": "distance correlation",
     "hue_r2": "R² of hue",
     "shape_r2": "R² of shape",
+    "label_r2": "R² of the label distribution",
+    "entropy_r2": "R² of its entropy",
 }
 Measures = Mapping[str, Mapping[int, Mapping[str, float]]]  # arm, seed, name -> value
 
@@ -83,33 +85,40 @@ def _both(accuracy: float, kl: float) -> str:
     return f"accuracy {number(accuracy)}, KL {number(kl)}"
 
 
+def measured(measures: Measures) -> dict[str, str]:
+    """Names and titles of the measures of structure that all runs have."""
+    every = [run for runs in measures.values() for run in runs.values()]
+    return {name: title for name, title in MEASURES.items() if every and all(name in run for run in every)}
+
+
 def structure_differences(measures: Measures) -> dict[str, Interval]:
     """Soft - hard of every measure of structure, over the seeds that have both."""
     seeds = sorted(set(measures.get("soft", {})) & set(measures.get("hard", {})))
     if not seeds:
         return {}
-    columns = {a: {m: [measures[a][s][m] for s in seeds] for m in MEASURES} for a in ("soft", "hard")}
-    return {m: paired_interval(columns["soft"][m], columns["hard"][m]) for m in MEASURES}
+    names = measured(measures)
+    columns = {a: {m: [measures[a][s][m] for s in seeds] for m in names} for a in ("soft", "hard")}
+    return {m: paired_interval(columns["soft"][m], columns["hard"][m]) for m in names}
 
 
 def structure_table(measures: Measures) -> pd.DataFrame:
     """Mean of each measure of structure for both arms and the difference with its interval."""
     differences = structure_differences(measures)
     rows = []
-    for name, title in MEASURES.items():
+    for name, title in measured(measures).items():
         means = {arm: [run[name] for run in measures.get(arm, {}).values()] for arm in ("hard", "soft")}
         shown = {arm: number(float(np.mean(v)), 3) if v else NOTHING for arm, v in means.items()}
         rows.append({"measure": title, **shown, "soft − hard": interval(differences.get(name), 3)})
     return pd.DataFrame(rows)
 
 
-def more_regular(measures: Measures) -> Verdict:
+def more_regular(measures: Measures, dataset: str = "synthetic", figure: int = 1) -> Verdict:
     """Judge "soft labels give a more regular feature space"; each measure counts as one setting."""
     differences = list(structure_differences(measures).values())
     verdict, reason = judge([d.sign for d in differences if d.n > 1], "measures")
     return Verdict(
-        "Soft labels give a more regular feature space (synthetic)",
-        "judged by eye (figure 1)",
+        f"Soft labels give a more regular feature space ({dataset})",
+        f"judged by eye (figure {figure})",
         _range(differences),
         verdict,
         reason,

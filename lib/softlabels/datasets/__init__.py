@@ -21,7 +21,7 @@ from softlabels.datasets import (
 )
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 
-__all__ = ["LOADERS", "Annotations", "Dataset", "Source", "checksum", "load"]
+__all__ = ["CLASSES", "LOADERS", "Annotations", "Dataset", "Source", "checksum", "load"]
 
 LOADERS: dict[str, Callable[..., Dataset]] = {
     "synthetic": synthetic.load,
@@ -45,6 +45,12 @@ PREFIXES: dict[str, Callable[..., Dataset]] = {
     "dcic:": dcic.load,
     folder.PATH_PREFIX: folder.load,
     folder.PIN_PREFIX: folder.load_pinned,
+}
+# What a figure needs of datasets whose images it does not.
+CLASSES: dict[str, tuple[str, ...]] = {
+    "ferplus": ferplus.CLASSES,
+    "micebone": standin.CLASSES,
+    "micebone-standin": standin.CLASSES,
 }
 
 

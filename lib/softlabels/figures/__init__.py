@@ -7,7 +7,8 @@ from softlabels.figures.images import examples, predictions, tiles
 from softlabels.figures.labels import entropy_histograms, reconstruction
 from softlabels.figures.own import budget
 from softlabels.figures.results import differences, learning_curves, verdict_counts
-from softlabels.figures.space import figure1, structure
+from softlabels.figures.search import landscape, placement, tried
+from softlabels.figures.space import figure1, figure2, structure
 from softlabels.figures.theory import (
     by_annotations,
     descents,
@@ -33,10 +34,13 @@ __all__ = [
     "errors_by_images",
     "examples",
     "figure1",
+    "figure2",
     "gradient_noise",
+    "landscape",
     "learning_curves",
     "mixed_triple",
     "order_of_accuracies",
+    "placement",
     "png",
     "predictions",
     "reconstruction",
@@ -44,5 +48,6 @@ __all__ = [
     "show",
     "structure",
     "tiles",
+    "tried",
     "verdict_counts",
 ]

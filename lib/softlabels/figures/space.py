@@ -1,6 +1,6 @@
 """Figures of the feature space: BHL's figure 1 and the numbers beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from softlabels.figures.base import ARMS, canvas, empty, styled
-from softlabels.verdicts import MEASURES, Measures
+from softlabels.verdicts import Measures, measured
 
 if TYPE_CHECKING:
     from softlabels.embedding import Embedding
@@ -34,9 +34,7 @@ def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
         for column, (title, key, colours) in enumerate(columns):
             axis = axes[row, column]
             # HSV's own colours are what the images show, so the hue needs no perceptual map.
-            axis.scatter(
-                *embedding.points.T, c=getattr(embedding, key), cmap=colours, vmin=0, vmax=1, s=5, lw=0
-            )
+            axis.scatter(*embedding.points.T, c=embedding.known[key], cmap=colours, vmin=0, vmax=1, s=5, lw=0)
             _bare(axis, f"{arm} labels, by {title}")
     bars = (["red", "green", "blue", "red"], [0, 1 / 3, 2 / 3, 1]), (["circle", "ellipse"], [0, 1])
     for column, (words, ticks) in enumerate(bars):
@@ -47,6 +45,41 @@ def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
         bar.ax.set_xticklabels(words)
         bar.outline.set_visible(False)
     return figure
+
+
+@styled
+def figure2(embeddings: "Mapping[str, Embedding]", classes: Sequence[str]) -> Figure:
+    """Draw BHL's figure 2: maps of hard and soft features; a point mixes the colours of its classes.
+
+    Parameters
+    ----------
+    embeddings : dict of str to Embedding
+        One for each arm, of the same split.
+    classes : tuple of K str
+        In the order of the distributions.
+    """
+    if not embeddings:
+        return empty("no maps of both arms are here yet")
+    figure, axes = canvas(3.9, 1, len(embeddings))
+    colours = class_colours(len(classes))
+    for axis, (arm, embedding) in zip(axes[0], embeddings.items(), strict=True):
+        q = embedding.known["q"]
+        # Certain images last: they are many, and would otherwise be hidden under the ambiguous ones.
+        order = np.argsort(q.max(1), kind="stable")
+        mixed = np.clip((q / q.sum(1, keepdims=True)) @ colours, 0, 1)  # [N, 3]
+        axis.scatter(*embedding.points[order].T, c=mixed[order], s=5, lw=0)
+        _bare(axis, f"{arm} labels")
+    for name, colour in zip(classes, colours, strict=True):
+        axes[0, 0].plot([], [], "o", color=tuple(colour), label=name)
+    figure.legend(loc="outside lower center", ncols=min(4, len(classes)))
+    return figure
+
+
+def class_colours(n_classes: int) -> np.ndarray:
+    """Colours whose mixtures stay apart, float ``[K, 3]``: for three classes red, green and blue."""
+    if n_classes <= 3:
+        return np.eye(3)[:n_classes]
+    return np.array(mpl.colormaps["hsv"](np.arange(n_classes) / n_classes))[:, :3]
 
 
 def _bare(axis: Axes, title: str) -> None:
@@ -62,9 +95,10 @@ def structure(measures: Measures) -> Figure:
     """Draw the measures of structure: one dot for each run, a bar at the mean of each arm."""
     if not any(measures.values()):
         return empty("no measures are here yet")
-    figure, axes = canvas(0.62 * len(MEASURES) + 1.1)
+    titles = measured(measures)
+    figure, axes = canvas(0.62 * len(titles) + 1.1)
     axis: Any = axes[0, 0]
-    for y, name in enumerate(MEASURES):
+    for y, name in enumerate(titles):
         for shift, arm in ((-0.14, "hard"), (0.14, "soft")):
             values = [run[name] for run in measures.get(arm, {}).values()]
             axis.plot(values, np.full(len(values), y + shift), "o", color=ARMS[arm], alpha=0.7, ms=6)
@@ -72,8 +106,8 @@ def structure(measures: Measures) -> Figure:
                 axis.plot(
                     [np.mean(values)] * 2, [y + shift - 0.12, y + shift + 0.12], color=ARMS[arm], lw=2.5
                 )
-    axis.set_yticks(range(len(MEASURES)), list(MEASURES.values()))
-    axis.set_ylim(len(MEASURES) - 0.5, -0.5)
+    axis.set_yticks(range(len(titles)), list(titles.values()))
+    axis.set_ylim(len(titles) - 0.5, -0.5)
     axis.set_xlabel("value (1 is perfectly regular)")
     axis.grid(visible=False, axis="y")
     for arm in ("hard", "soft"):

@@ -1,0 +1,96 @@
+"""Figures of the hyperparameter search and of the noise ceiling."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from softlabels import search
+from softlabels.comparisons import Comparison
+from softlabels.figures.base import ARMS, canvas, empty, styled
+from softlabels.formatting import NAMES, signed
+
+if TYPE_CHECKING:
+    from softlabels.ceiling import Ceiling
+
+
+@styled
+def landscape(comparisons: Sequence[Comparison], metric: str) -> Figure:
+    """Draw by how much soft labels are better in each setting of the search; blue where they are.
+
+    Rows are learning rates; columns are the other axes. A setting without both runs is left white.
+    """
+    shown = search.advantage(comparisons, metric)
+    if not np.isfinite(shown).any():
+        return empty("no pair of runs is here yet")
+    rates = list(dict.fromkeys(c.config.lr for c in comparisons))
+    others = list(dict.fromkeys(_others(c) for c in comparisons))
+    table = np.full((len(rates), len(others)), np.nan)
+    for c, value in zip(comparisons, shown, strict=True):
+        table[rates.index(c.config.lr), others.index(_others(c))] = value
+    figure, axes = canvas(0.42 * len(rates) + 2.2)
+    axis, reach = axes[0, 0], max(float(np.nanmax(np.abs(table))), 1e-9)
+    picture = axis.imshow(table, cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
+    for (row, column), value in np.ndenumerate(table):
+        if np.isfinite(value):
+            ink = "white" if abs(value) > 0.6 * reach else "black"
+            axis.text(column, row, signed(value, 3), ha="center", va="center", size=9, color=ink)
+    axis.set_xticks(range(len(others)), ["\n".join(words) for words in others], fontsize=9)
+    axis.set_yticks(range(len(rates)), [f"lr {rate:g}" for rate in rates])
+    axis.grid(visible=False)
+    figure.colorbar(picture, ax=axis, label=f"advantage of soft labels,\n{NAMES[metric]}")
+    return figure
+
+
+def _others(c: Comparison) -> tuple[str, ...]:
+    short = {"none": "plain", "warm-restarts": "restarts"}
+    augmentation = "plain" if c.config.augmentation == "none" else "augmented"
+    schedule = short.get(c.config.schedule, c.config.schedule)
+    return schedule, f"decay {c.config.weight_decay:g}", augmentation
+
+
+@styled
+def tried(comparisons: Sequence[Comparison], metric: str) -> Figure:
+    """Draw what either arm is expected to reach after k random settings, the best by validation taken."""
+    curves = {arm: search.best_of(comparisons, arm, metric) for arm in ("hard", "soft")}
+    if not all(map(len, curves.values())):
+        return empty("no runs of both arms are here yet")
+    figure, axes = canvas(3.0)
+    for arm, curve in curves.items():
+        k = np.arange(1, len(curve) + 1)
+        axes[0, 0].plot(k, curve, "o-", ms=4, color=ARMS[arm], label=f"{arm} labels")
+    axes[0, 0].set_xlabel("settings tried (k)")
+    axes[0, 0].set_ylabel(f"expected test {NAMES[metric]}")
+    axes[0, 0].legend()
+    return figure
+
+
+@styled
+def placement(comparisons: Sequence[Comparison], ceilings: "Mapping[str, Ceiling]") -> Figure:
+    """Draw the KL of both arms in every setting beside that of a perfect model, on a logarithmic axis.
+
+    The band runs from the estimate of a perfect model's KL to the bound above it.
+    """
+    shown = [c for c in comparisons if c.dataset in ceilings and c.records]
+    if not shown:
+        return empty("no run on a dataset with panels is here yet")
+    figure, axes = canvas(0.42 * len(shown) + 1.5)
+    axis: Any = axes[0, 0]
+    for y, c in enumerate(shown):
+        found = ceilings[c.dataset]
+        axis.fill_betweenx([y - 0.4, y + 0.4], found.kl, found.kl_above, color="#999999", alpha=0.35, lw=0)
+        axis.plot([found.kl] * 2, [y - 0.4, y + 0.4], color="black", lw=1.5)
+        for arm in ("hard", "soft"):
+            values = c.values(arm, "kl")
+            axis.plot(values, np.full(len(values), y), "o", color=ARMS[arm], ms=6, alpha=0.8)
+    axis.set_xscale("log")
+    axis.set_yticks(range(len(shown)), [c.setting for c in shown], fontsize=9)
+    axis.set_ylim(len(shown) - 0.5, -0.5)
+    axis.set_xlabel("KL on the test part [nats]")
+    axis.grid(visible=False, axis="y")
+    for arm in ("hard", "soft"):
+        axis.plot([], [], "o", color=ARMS[arm], label=f"{arm} labels")
+    axis.plot([], [], color="black", label="perfect model, and the bound above it")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
