@@ -2,8 +2,8 @@
 
 The data are a file of random pixels, by default four times larger than the limit. Ours reads it as every run
 does, memory-mapped, in a process of a control group with that limit (cgroup v1 or v2): it counts the pages of
-the file too, where a limit on the address space (RLIMIT_AS) would forbid the map itself and Linux enforces none
-on the resident set. The peer copies all images into memory first and has no limit. Where no control
+the file too, where a limit on the address space (RLIMIT_AS) would forbid the map itself, and Linux enforces
+none on the resident set. The peer copies all images into memory first and has no limit. Where no control
 group can be made (it takes root), nothing is imposed, and the anonymous memory alone is compared.
 """
 
