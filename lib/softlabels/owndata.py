@@ -7,13 +7,15 @@ import numpy as np
 import pandas as pd
 
 from softlabels import agreement, datasets, experiments, experiments_own
+from softlabels.ceiling import Ceiling, split_half
 from softlabels.check import label_facts
-from softlabels.comparisons import HIGHER_IS_BETTER, Comparison, gather, missing_command
+from softlabels.comparisons import Comparison, gather, missing_command
 from softlabels.datasets import Dataset, folder
-from softlabels.formatting import NAMES, interval, number, signed, spread
+from softlabels.formatting import NAMES, spread
 from softlabels.statistics import Interval, paired_interval
 
 METRICS = ("macro_accuracy", "kl")
+PANEL, FEW, BOOTSTRAPS = 4, 50, 50  # of the noise ceiling
 # KL of 2 n annotations is extrapolated, so it is shown for no more than this many times the data.
 TIMES = 2
 
@@ -114,52 +116,6 @@ def conspicuous(own: OwnData) -> str:
     return f"{len(odd)} of {len(people)} annotators stand out: {listed}."
 
 
-def answer(own: OwnData) -> list[str]:
-    """Answer in plain sentences, each computed from the records."""
-    if not own.settings:
-        share = float((own.data.counts.sum(1) >= 2).mean())
-        return [
-            f"**This cannot be answered.** The median image has {own.annotations} annotation; {share:.0%} "
-            "of the images have two or more. The majority of one vote is its distribution: hard and soft "
-            "labels are the same, no disagreement is seen, and how good a perfect model could be is unknown. "
-            "Have a few hundred images judged by several people each; then this page can answer."
-        ]
-    whole = own.whole
-    if whole is None or not whole.seeds:
-        return ["**Not answered yet**: the runs with all annotations are missing."]
-    return [_pays(whole), *(_by_how_much(whole, metric) for metric in METRICS), *_more(own)]
-
-
-def _pays(whole: Comparison) -> str:
-    kl, accuracy = whole.winner("kl"), whole.winner("macro_accuracy")
-    if kl == "soft" and accuracy != "hard":
-        better = "and in accuracy" if accuracy == "soft" else "and accuracy does not decide against it"
-        return f"**Keeping the distribution pays here**: in KL, {better}."
-    if kl == "soft":
-        return "**Keeping the distribution pays if you use the probabilities**: KL is better, accuracy worse."
-    if "hard" in (kl, accuracy):
-        worse = " and ".join(w for w, v in (("KL", kl), ("accuracy", accuracy)) if v == "hard")
-        return f"**Keeping the distribution does not pay here**: hard labels are better in {worse}."
-    if accuracy == "soft":
-        return "**Keeping the distribution pays in accuracy**; KL does not decide."
-    pairs = len(whole.seeds)
-    return (
-        f"**Not decided** by {pairs} pair{'s' if pairs > 1 else ''} of runs; more seeds narrow the interval."
-    )
-
-
-def _by_how_much(whole: Comparison, metric: str) -> str:
-    difference = whole.difference(metric)
-    means = [whole.summary(arm, metric)[0] for arm in ("hard", "soft")]
-    unit = " nats" if metric == "kl" else ""
-    better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
-    return (
-        f"{NAMES[metric].capitalize() if metric != 'kl' else 'KL'} ({better} is better): hard "
-        f"{number(means[0])}, soft {number(means[1])}{unit}; soft − hard {interval(difference)}, with the "
-        f"paired 95 % interval over {len(whole.seeds)} random splits."
-    )
-
-
 def curve(own: OwnData, arm: str, metric: str) -> list[tuple[int, float, float]]:
     """Annotations per image, mean and standard deviation over runs, from few to all; none where missing."""
     points = []
@@ -170,19 +126,6 @@ def curve(own: OwnData, arm: str, metric: str) -> list[tuple[int, float, float]]
             sd = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
             points.append((kept or own.annotations, float(values.mean()), sd))
     return sorted(points)
-
-
-def curve_in_words(own: OwnData) -> str:
-    """Say what the budget curve shows, for people who do not see it."""
-    ends = {arm: curve(own, arm, "kl") for arm in ("hard", "soft")}
-    if not all(ends.values()):
-        return "An empty figure: there is nothing to compare yet."
-    words = [
-        f"{arm} labels from {number(points[0][1], 3)} with {points[0][0]} to {number(points[-1][1], 3)} with "
-        f"{points[-1][0]}"
-        for arm, points in ends.items()
-    ]
-    return f"Accuracy and KL against annotations per image. KL goes, for {' and for '.join(words)}."
 
 
 def budget_table(own: OwnData) -> pd.DataFrame:
@@ -219,23 +162,13 @@ def doubling(own: OwnData) -> Interval | None:
     return paired_interval(changes, [0.0] * len(changes)) if changes else None
 
 
-def _more(own: OwnData) -> list[str]:
-    points = curve(own, "soft", "kl")
-    found = []
-    if len(points) >= 2 and points[0][0] == 1:
-        first, last = points[0][1], points[-1][1]
-        found.append(
-            f"One annotation an image gives KL {number(first)}, all {points[-1][0]} give {number(last)}: "
-            f"{signed(last - first)} nats for {points[-1][0] - 1} more."
-        )
-    change = doubling(own)
-    if change is not None:
-        trust = "" if change.sign else " That is not told from nothing."
-        found.append(
-            f"Twice as many annotations ({TIMES * own.annotations} an image) would change it by about "
-            f"{interval(change)} nats, extrapolated as a + b / n from the budgets above.{trust}"
-        )
-    return found
+def noise_ceiling(own: OwnData) -> Ceiling | None:
+    """Estimate what a perfect model could show, from the images that have `PANEL` annotations or more.
+
+    None where these are fewer than `FEW` images: halves and quarters of a panel are needed.
+    """
+    large = own.data.counts[own.data.counts.sum(1) >= PANEL]
+    return split_half(large, np.random.default_rng(0), BOOTSTRAPS) if len(large) >= FEW else None
 
 
 def missing(own: OwnData, dataset: str, profile: str) -> str | None:
