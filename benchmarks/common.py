@@ -68,6 +68,8 @@ def report(
 def _sentence(line: dict[str, Any]) -> str:
     text = f"{line['name']}: ours {line['ours']:.3g} s"
     if line["ratio"] is None:
-        return f"{text}, peak memory {line['megabytes']} MB"
+        return (
+            f"{text}, peak memory {line['megabytes']} MB" if "megabytes" in line else f"{text}, no peer here"
+        )
     goal = f" (target {line['target']:g} or more)" if line["target"] else ""
     return f"{text}, peer {line['peer']:.3g} s, ratio {line['ratio']:.3g}{goal}"

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ SCRIPTS = {
     "conventional_loop": (["conventional-loop"], True),
     "tsne": (["tsne"], True),
     "generator": (["generator-16px"], False),
+    "attacks": (["fgsm", "pgd"], find_spec("foolbox") is not None),  # an extra
 }
 
 

@@ -47,8 +47,8 @@ def test_fixed_totals_have_equal_annotations_and_steps(profile):
         assert images * each in {total for total, _ in numbers.totals}
         assert cell.config.train_images == (images if images < whole else 0)
         steps = [
-            epochs * max(1, n // numbers.batch_size)
-            for epochs, n in [(cell.config.epochs, images), (numbers.epochs, whole)]
+            epochs * max(1, size // numbers.batch_size)
+            for epochs, size in ((cell.config.epochs, images), (numbers.epochs, whole))
         ]
         assert steps[0] == pytest.approx(steps[1], rel=0.2 if profile == "smoke" else 0.02)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from softlabels.figures.base import canvas, empty, styled
 from softlabels.panels import Panel
@@ -48,7 +49,8 @@ def against(panels: Mapping[str, Panel], base: str, words: Mapping[str, str]) ->
         axis.axvline(0, color="black", lw=1)
         axis.set_yticks(range(len(arms)), [words[a] for a in arms], fontsize=9)
         axis.set_ylim(len(arms) - 0.5, -0.5)
-        axis.set_xlabel(f"{name}: difference to {words[base]}")
+        axis.set_xlabel(f"{name}: arm − {base}")
+        axis.xaxis.set_major_locator(MaxNLocator(5))
         axis.grid(visible=False, axis="y")
     return figure
 

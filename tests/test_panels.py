@@ -1,0 +1,202 @@
+"""Arms side by side: pairs, intervals, tables and verdicts, on records made by hand."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from softlabels import (
+    experiments_human,
+    metrics,
+    panels,
+    published,
+    records,
+    review,
+    tables_human,
+    verdict_book,
+    verdicts_human,
+)
+from softlabels.panels import Collection, Evaluated, Panel
+from softlabels.statistics import paired_interval
+
+PANEL = Panel({"truth": {1: 1.0, 2: 2.0, 3: 3.5}, "soft": {3: 2.4, 2: 1.0, 1: 0.1, 4: 9.0}, "mixup": {}})
+
+
+def test_differences_are_paired_by_key_not_by_order():
+    found = PANEL.difference("soft", "truth")
+    assert found == paired_interval([0.1, 1.0, 2.4], [1.0, 2.0, 3.5])
+    assert found.mean == pytest.approx(-1.0) and found.n == 3
+    assert PANEL.difference("mixup", "truth") is None
+    assert PANEL.arms == ["truth", "soft"]
+    assert PANEL.summary("soft")[2] == 4
+
+
+def test_relative_differences_are_shares_of_the_base():
+    found = Panel({"a": {1: 1.0, 2: 3.0}, "b": {1: 2.0, 2: 4.0}}).relative("a", "b")
+    assert found.mean == pytest.approx((-0.5 - 0.25) / 2)
+
+
+def test_tables_hold_every_arm_and_its_difference():
+    table = panels.table({"KL": PANEL}, "truth", {"soft": "people"}, 2)
+    assert list(table["arm"]) == ["truth", "people"]
+    assert table["KL: − truth"][0] == "–" and table["KL: − truth"][1].startswith("**−1.00 [")
+    assert panels.table({"KL": Panel({})}, "truth").empty
+    tested = panels.tests(PANEL, "truth")
+    assert list(tested["arm"]) == ["soft"] and float(tested["p"][0]) < 0.05
+
+
+def test_holm_counts_the_arms():
+    rng = np.random.default_rng(0)
+    base = {k: float(v) for k, v in enumerate(rng.normal(size=8))}
+    arms = {f"a{i}": {k: v + 0.4 + rng.normal() * 0.4 for k, v in base.items()} for i in range(5)}
+    one, many = (panels.tests(Panel({"b": base, **dict(list(arms.items())[:n])}), "b") for n in (1, 5))
+    assert float(many["p (Holm)"][0]) >= float(one["p (Holm)"][0]) == pytest.approx(float(one["p"][0]))
+
+
+@pytest.mark.parametrize(
+    ("values", "better", "word"),
+    [
+        ([-1.0, -1.1, -0.9], verdicts_human.LOWER, "reproduced"),
+        ([-1.0, -1.1, -0.9], verdicts_human.HIGHER, "not reproduced"),
+        ([-1.0, 1.1, -0.1], verdicts_human.LOWER, "not reproduced"),
+        ([-1.0], verdicts_human.LOWER, "not tested"),
+    ],
+)
+def test_a_verdict_follows_from_the_interval(values, better, word):
+    found = verdicts_human.verdict("c", "p", {"": paired_interval(values, [0.0] * len(values))}, better)
+    assert found.verdict == word
+    assert ("n = 3" in found.reason) == (len(values) == 3)
+
+
+def test_one_control_that_is_as_good_makes_the_claim_partial():
+    good, open_ = paired_interval([-1, -1.1, -0.9], [0, 0, 0]), paired_interval([-1, 1, 0.1], [0, 0, 0])
+    found = verdicts_human.verdict("c", "p", {"permuted": good, "smoothed": open_}, verdicts_human.LOWER)
+    assert found.verdict == "partly" and "smoothed" in found.ours
+
+
+def made(run, shift):
+    """A record whose predictions lie `shift` nearer to the people's."""
+    rng = np.random.default_rng([run.config.seed, run.config.fold])
+    q = rng.dirichlet(np.full(10, 0.2), 60)
+    p = (1 - shift) * rng.dirichlet(np.full(10, 0.5), 60) + shift * q
+    truth = q.argmax(1)
+    arrays = records.pack(
+        ids=np.arange(60), log_probs=np.log(p).astype(np.float16), targets=q.astype(np.float16), truth=truth
+    )
+    one_hot = np.eye(10)[truth]
+    record = records.Record(
+        run.config,
+        {
+            "test": metrics.evaluate(np.log(p), q),
+            "truth": metrics.evaluate(np.log(p), one_hot),
+            "validation": {"loss": 1.0, "accuracy": 0.5},
+        },
+        [{"epoch": 1, "seconds": 1.0}],
+        1,
+        {"ties": 0},
+        {"name": "made here", "variant": "", "sha256": "0" * 64},
+        {"device": "cpu", "machine": "none", "commit": "unknown", "versions": {}},
+        1.0,
+        {"arrays": hashlib.sha256(arrays).hexdigest(), "features": ""},
+        records.cache_folder(),
+    )
+    records.write(record, arrays)
+    return record
+
+
+@pytest.fixture
+def filled(store):
+    """Every run of the smoke grids, the soft arms nearest to the people."""
+    for name, grid in experiments_human.GRIDS.items():
+        for run in grid("smoke", [0, 1, 2]):
+            near = {"soft": 0.7, "n=all": 0.7, "n=3": 0.68, "soft T=2": 0.6}.get(run.arm, 0.4)
+            made(run, near + 0.002 * run.config.seed if name != "human-rates" else 0.5)
+    return panels.collect("human", "smoke", [0, 1, 2])
+
+
+def test_a_collection_holds_every_arm_and_misses_nothing(filled):
+    assert not filled.missing and "No run" in filled.note()
+    assert set(filled.records) == {*experiments_human.ARMS, "soft T=2"}
+    assert len(filled.records["soft"]) == 3
+    lacking = panels.collect("human", "smoke", [0, 9])
+    assert {run.config.seed for run in lacking.missing} == {9}
+    assert "softlabels train --chapter human --profile smoke --seeds 9" in lacking.note()
+
+
+def test_claims_are_judged_from_the_records(filled):
+    found = {v.claim: v for v in [*verdicts_human.held_out(filled), verdicts_human.controls(filled)]}
+    assert [v.verdict for v in found.values()].count("reproduced") >= 4
+    [controls] = [v for claim, v in found.items() if "per-image" in claim]
+    assert controls.verdict == "reproduced" and "5 of 5" in controls.reason
+    few, kl, _ = verdicts_human.budget(panels.collect("budget", "smoke", [0, 1, 2]))
+    assert few.verdict == "reproduced"
+    assert kl.verdict == "not tested", "smoke has no run with ten annotations"
+
+
+def test_tables_put_the_published_numbers_beside_ours(filled):
+    heat = tables_human.temperatures(filled).set_index("temperature")
+    entry = published.get("human_uncertainty", "temperature", "2")
+    assert heat["published accuracy"]["2"] == f"{entry['accuracy']:.4f}"
+    assert heat["accuracy"]["2"] != "–" and heat["accuracy"]["0.25"] == "–"
+    budget = tables_human.annotations(panels.collect("budget", "smoke", [0, 1, 2]))
+    assert list(budget["annotations an image"]) == ["1", "3", "all"]
+    assert 70 <= float(budget["KL: share"][1].rstrip(" %")) <= 100
+    totals = tables_human.totals(panels.collect("budget-total", "smoke", [0, 1, 2]))
+    assert set(totals["in all"]) == {"240"}
+    rates = tables_human.rates(filled, panels.collect("human-rates", "smoke", [0, 1, 2]))
+    assert set(rates["learning rate"]) == {"0.02", "0.05"} and len(rates) == 8
+
+
+def test_the_share_of_an_improvement():
+    panel = Panel({"n=1": {1: 1.0}, "n=3": {1: 0.4}, "n=all": {1: 0.2}})
+    assert verdicts_human.share_reached(panel, "n=3").values["n=3"][1] == pytest.approx(0.75)
+
+
+def test_missing_evaluations_name_their_command(filled):
+    found = filled.evaluated("attacks")
+    assert not found.cases() and "softlabels evaluate --chapter human --profile smoke" in found.note()
+    assert verdicts_human.attacked(found)[0].verdict == "not tested"
+    assert tables_human.checks(found).empty and tables_human.shifts(found).empty
+
+
+def test_review_draws_on_the_right_answer_and_the_votes(filled):
+    source = review.Source("folds", "truth", filled.records, "")
+    p, truth, person = review.answers(source.records[0])
+    assert len(truth) == 60
+    assert p.shape == (60, 10) and ((person > 0) & (person <= 1)).all()
+    table = review.working_table(source, (0.1, 0.5))
+    recall = table.set_index(["labels", "budget"])["recall"].astype(float)
+    assert recall["soft", "50 %"] > recall["soft", "10 %"] > 0
+    assert review.area_table([source])["n"].tolist() == ["3"] * 3
+    assert review.verdicts([source])[0].verdict in ("reproduced", "not reproduced")
+    assert "lowers the error" in review.claim([source], 0.2)
+
+
+def test_records_without_a_label_of_their_own_take_what_most_people_said(filled):
+    record = filled.records["soft"][("resnet9-tiny", 0, 0)]
+    arrays = record.arrays()
+    del arrays["truth"]
+    bare = replace(record, checksums=record.checksums)
+    object.__setattr__(bare, "arrays", lambda: arrays)
+    np.testing.assert_array_equal(review.answers(bare)[1], arrays["targets"].argmax(1))
+
+
+def test_the_book_of_verdicts_counts_every_row(filled):
+    found = verdict_book.collect("smoke", [0, 1, 2])
+    assert set(found) == set(verdict_book.CHAPTERS)
+    counted = sum(sum(row.values()) for row in verdict_book.counts(found).values())
+    assert counted == sum(map(len, found.values())) == len(verdict_book.table(found))
+    assert str(counted) in verdict_book.sentence(found)
+
+
+def test_the_summary_looks_at_committed_records_only(filled):
+    text = verdict_book.summary("smoke", [0, 1, 2])
+    assert "not tested" in text and "| Human uncertainty | 0 | 0 | 0 |" in text
+
+
+def test_an_empty_collection_gives_empty_tables():
+    empty = Collection("budget", "laptop", {"n=1": {}, "n=all": {}})
+    assert tables_human.annotations(empty).empty
+    assert isinstance(panels.levels(lambda x: Panel({}), [1.0]), pd.DataFrame)
+    assert Evaluated("blur", empty, {}).cases() == []
