@@ -19,8 +19,8 @@ def cells(path, kind):
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
 
 
-def test_all_four_chapters_are_here():
-    names = ["01_quickstart", "02_label_distributions", "03_table1", "04_figure1"]
+def test_all_chapters_are_here():
+    names = ["01_quickstart", "02_label_distributions", "03_table1", "04_figure1", "11_annot_mix"]
     assert [path.stem for path in NOTEBOOKS] == names
 
 
