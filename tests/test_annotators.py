@@ -236,7 +236,7 @@ def test_the_loss_is_that_of_scikit_activeml():
     theirs = module._AnnotMixModule(C, M, Whole, {"net": net}, 128, 128, 128, 1, 0.0, 0.9)
     theirs.annotator_confusion_head[3] = nn.ReLU()  # theirs is a SiLU, AM's a ReLU
     theirs.sample_embed, theirs.annotator_embed = of.embed_x, of.embed_a
-    theirs.annotator_confusion_head[1:3] = of.hidden[1:3]
+    theirs.annotator_confusion_head[1], theirs.annotator_confusion_head[2] = of.hidden[1], of.hidden[2]
     theirs.annotator_confusion_head[4] = of.out
     weight, partner = Mixing(1.0).draw(found.sample, np.random.default_rng(5))
     rows = (found.x[found.sample], torch.eye(M)[found.annotator], torch.eye(C)[found.label])

@@ -1,13 +1,34 @@
 """The grids: arms differ in nothing but their labels, and the tuned rates are what the records say."""
 
 import pytest
-from softlabels import experiments, experiments_human, recipes, records
+from softlabels import experiments, experiments_annotators, experiments_human, recipes, records
+from softlabels.config import PUBLIC
 from softlabels.errors import ConfigError
 
 CHAPTERS_AND_PROFILES = [(c, p) for c in experiments.CHAPTERS for p in experiments.PROFILES]
 
 
 MANY_ARMS = {*experiments_human.GRIDS, "annot_mix", "annot_mix_ablations"}  # these have tests of their own
+
+
+@pytest.mark.parametrize("profile", experiments.PROFILES)
+def test_methods_differ_in_nothing_but_their_name(profile):
+    first = {}
+    for cell in experiments.grid("annot_mix", profile, [0, 1]):
+        assert (cell.config.method, cell.config.seed) == (cell.arm, cell.seed)
+        row = first.setdefault((cell.dataset, cell.seed), cell.config)
+        assert cell.config.replace(method=row.method) == row
+
+
+@pytest.mark.parametrize("profile", experiments.PROFILES)
+def test_an_ablation_changes_one_thing_of_the_row_it_is_made_on(profile):
+    row = experiments_annotators.FIRST[profile]
+    table = {
+        (c.arm, c.seed): c.config for c in experiments.grid("annot_mix", profile, [0]) if c.dataset == row
+    }
+    for cell in experiments.grid("annot_mix_ablations", profile, [0]):
+        base, config = table[PUBLIC.get(cell.arm, (cell.arm,))[0], cell.seed].to_dict(), cell.config.to_dict()
+        assert sum(base[name] != config[name] for name in base) == 1
 
 
 @pytest.mark.parametrize(
