@@ -175,8 +175,8 @@ def depends(comparisons: Sequence[Comparison], metric: str = "macro_accuracy") -
     same = "soft" if (equal > 0).all() else "hard" if (equal < 0).all() else "not always the same arm"
     turns = "depends" if worst < 0 < best else "does not depend"
     return (
-        f"By {NAMES[metric]} and with equally many settings tried, the better arm is {same}; with one setting "
-        f"tried for an arm and all for the other, the advantage of soft labels lies between "
+        f"By {NAMES[metric]} and with equally many settings tried, the better arm is {same}; with one "
+        f"setting tried for an arm and all for the other, the advantage of soft labels lies between "
         f"{signed(float(worst))} and {signed(float(best))}, so its sign {turns} on unequal tuning."
     )
 
