@@ -48,7 +48,7 @@ def _others(c: Comparison) -> tuple[str, ...]:
     short = {"none": "plain", "warm-restarts": "restarts"}
     augmentation = "plain" if c.config.augmentation == "none" else "augmented"
     schedule = short.get(c.config.schedule, c.config.schedule)
-    return schedule, f"decay {c.config.weight_decay:g}", augmentation
+    return schedule, f"decay\n{c.config.weight_decay:g}", augmentation
 
 
 @styled
