@@ -69,8 +69,8 @@ def trained():
 
 
 # Four of six annotators err alike and more often than not, so the vote is wrong on many images. A method that
-# cannot tell people apart, or starts from nearly uniform matrices, has no way to know who is right; the paper's
-# start near the identity (annot-mix, trace-reg, madl) or Dawid-Skene's counts do.
+# cannot tell people apart, or starts from nearly uniform matrices, has no way to know who is right; these
+# start near the identity (annot-mix, trace-reg, madl) or from Dawid-Skene's counts.
 @pytest.mark.parametrize("method", ["annot-mix", "madl", "trace-reg", "ds-mixup", "true-base"])
 def test_a_planted_truth_is_recovered_where_the_vote_fails(trained, method):
     vote = trained["mv-base"].metrics["last"]["accuracy"]

@@ -25,6 +25,8 @@ COMMITTED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("synthetic", {"image_size": 224}),
     ("cifar10h-9500", {}),
     ("cifar10-jpeg", {}),
+    ("ferplus", {}),
+    ("micebone-standin", {}),
 )
 SMOKE: tuple[tuple[str, dict[str, Any]], ...] = (
     ("synthetic", {"image_size": 32, "n_images": 600}),

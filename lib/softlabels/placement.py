@@ -80,7 +80,7 @@ def sentence(comparisons: Sequence[Comparison], found: "Mapping[str, Ceiling]") 
             ends = _percent(here[0]) if len(here) == 1 else f"{_percent(here[0])} to {_percent(here[-1])}"
             words.append(
                 f"On {name} a perfect model shows a KL of {number(ceiling.kl, 3)} nats, and soft labels go "
-                f"{ends} of the way there from hard labels ({len(here)} settings)."
+                f"{ends} of the way there from hard labels ({len(here)} of the settings)."
             )
     return " ".join(words) or "No pair of runs on a dataset with panels is here yet."
 

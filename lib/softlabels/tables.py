@@ -234,7 +234,7 @@ def missing_note(comparisons: Sequence[Comparison], chapter: str, profile: str) 
         lines.append(f"Missing runs: {listed}. They are trained by `{command}`.")
     if not any(c.dataset == "micebone" for c in comparisons):
         lines.append(
-            "MiceBone: its images have to be fetched from its authors, so its row shows published numbers. "
+            "MiceBone: its images have to be fetched from its authors, so the row shows published numbers. "
             "`softlabels train --chapter table1 --profile paper --dataset micebone` downloads them, trains "
             "the published recipe and fills ours."
         )

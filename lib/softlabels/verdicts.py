@@ -26,6 +26,7 @@ MEASURES = {
     "label_r2": "R² of the label distribution",
     "entropy_r2": "R² of its entropy",
 }
+_COMMON = ("trustworthiness_features", "trustworthiness_map", "distance_correlation")
 Measures = Mapping[str, Mapping[int, Mapping[str, float]]]  # arm, seed, name -> value
 
 
@@ -86,9 +87,9 @@ def _both(accuracy: float, kl: float) -> str:
 
 
 def measured(measures: Measures) -> dict[str, str]:
-    """Names and titles of the measures of structure that all runs have."""
-    every = [run for runs in measures.values() for run in runs.values()]
-    return {name: title for name, title in MEASURES.items() if every and all(name in run for run in every)}
+    """Names and titles of the measures that all runs have; without runs, those that every dataset has."""
+    every = [run for runs in measures.values() for run in runs.values()] or [dict.fromkeys(_COMMON, 0.0)]
+    return {name: title for name, title in MEASURES.items() if all(name in run for run in every)}
 
 
 def structure_differences(measures: Measures) -> dict[str, Interval]:

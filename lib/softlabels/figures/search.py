@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from softlabels import search
 from softlabels.comparisons import Comparison
@@ -47,7 +48,7 @@ def _others(c: Comparison) -> tuple[str, ...]:
     short = {"none": "plain", "warm-restarts": "restarts"}
     augmentation = "plain" if c.config.augmentation == "none" else "augmented"
     schedule = short.get(c.config.schedule, c.config.schedule)
-    return schedule, f"decay {c.config.weight_decay:g}", augmentation
+    return schedule, f"decay\n{c.config.weight_decay:g}", augmentation
 
 
 @styled
@@ -81,10 +82,13 @@ def placement(comparisons: Sequence[Comparison], ceilings: "Mapping[str, Ceiling
         found = ceilings[c.dataset]
         axis.fill_betweenx([y - 0.4, y + 0.4], found.kl, found.kl_above, color="#999999", alpha=0.35, lw=0)
         axis.plot([found.kl] * 2, [y - 0.4, y + 0.4], color="black", lw=1.5)
-        for arm in ("hard", "soft"):
+        for shift, arm in ((-0.12, "hard"), (0.12, "soft")):
             values = c.values(arm, "kl")
-            axis.plot(values, np.full(len(values), y), "o", color=ARMS[arm], ms=6, alpha=0.8)
+            axis.plot(values, np.full(len(values), y + shift), "o", color=ARMS[arm], ms=6, alpha=0.8)
     axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set_yticks(range(len(shown)), [c.setting for c in shown], fontsize=9)
     axis.set_ylim(len(shown) - 0.5, -0.5)
     axis.set_xlabel("KL on the test part [nats]")
