@@ -38,6 +38,8 @@ class Settings:
     seed : int
     n_jobs : int
         Threads. Part of the settings, since openTSNE repeats its result bit by bit only at the same number.
+    neighbors : str
+        "exact" is also the faster search up to some ten thousand images; "annoy" is approximate.
     """
 
     perplexity: float = 30.0
@@ -45,6 +47,7 @@ class Settings:
     early: int = 250
     seed: int = 0
     n_jobs: int = 2
+    neighbors: str = "exact"
 
     @property
     def id(self) -> str:
@@ -83,6 +86,7 @@ def tsne(
     n_iter: int = 5000,
     n_jobs: int = 2,
     early: int = 250,
+    neighbors: str = "exact",
 ) -> np.ndarray:
     """Map features ``[N, D]`` to float32 ``[N, 2]`` with t-SNE, started from their principal components.
 
@@ -92,6 +96,8 @@ def tsne(
         Iterations in all; `early` of them with early exaggeration.
     n_jobs : int
         Threads; the result is repeatable bit by bit only at the same number.
+    neighbors : str
+        How near neighbours are found, in openTSNE's words.
     """
     from openTSNE import TSNE
 
@@ -101,6 +107,7 @@ def tsne(
         early_exaggeration_iter=early,
         n_iter=n_iter - early,
         initialization="pca",
+        neighbors=neighbors,
         random_state=seed,
         n_jobs=n_jobs,
     )
@@ -195,7 +202,8 @@ def _compute(record: "Record", settings: Settings) -> Embedding:
         )
     features = arrays["features"]
     perplexity = min(settings.perplexity, (len(features) - 1) / 3)
-    points = tsne(features, settings.seed, perplexity, settings.n_iter, settings.n_jobs, settings.early)
+    given = asdict(settings) | {"perplexity": perplexity}
+    points = tsne(features, **given)
     if record.config.dataset == "synthetic":
         hue, shape_weight = factors(record)
         measures = structure.measure(features, points, hue, shape_weight, settings.seed)
