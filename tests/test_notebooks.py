@@ -103,7 +103,7 @@ def test_from_the_same_records_a_chapter_repeats_byte_by_byte(run):
 
 GRIDS = {
     "03_table1": ["train --chapter table1"],
-    "06_human_uncertainty": ["train --chapter human", "train --chapter human-rates", "--kinds shift"],
+    "06_human_uncertainty": ["train --chapter human", "train --chapter human-rates"],
     "07_adversarial": ["train --chapter human", "evaluate --chapter human --profile laptop --kinds attacks"],
     "08_blur_and_shift": ["evaluate --chapter human --profile laptop --kinds blur"],
     "09_annotation_budget": ["train --chapter budget", "train --chapter budget-total"],

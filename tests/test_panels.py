@@ -156,6 +156,8 @@ def test_the_share_of_an_improvement():
 def test_missing_evaluations_name_their_command(filled):
     found = filled.evaluated("attacks")
     assert not found.cases() and "softlabels evaluate --chapter human --profile smoke" in found.note()
+    lacking = panels.collect("human", "smoke", [9]).evaluated("blur").note()
+    assert lacking.index("softlabels train") < lacking.index("softlabels evaluate")
     assert verdicts_human.attacked(found)[0].verdict == "not tested"
     assert tables_human.checks(found).empty and tables_human.shifts(found).empty
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from softlabels import paths, records, suites
 from softlabels.checkpoint import write_atomically
@@ -122,8 +123,16 @@ def find(config: RunConfig, suite: Suite) -> Evaluation | None:
 
 
 def get(config: RunConfig, suite: Suite, device: str | None = None, fresh: bool = False) -> Evaluation:
-    """The evaluation of a run, made now if there is none; its network is trained if it has no weights."""
-    return (None if fresh else find(config, suite)) or _make(config, suite, device)
+    """The evaluation of a run, made now if there is none; its network is trained if it has no weights.
+
+    A second process that asks for the same one waits for the first.
+    """
+    found = None if fresh else find(config, suite)
+    if found:
+        return found
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with FileLock(cache_folder() / f"{config.id}.{suite.id}.lock"):
+        return (None if fresh else find(config, suite)) or _make(config, suite, device)
 
 
 def _make(config: RunConfig, suite: Suite, device: str | None) -> Evaluation:

@@ -1,6 +1,7 @@
 """Checks for gradient masking: a network that only hides its gradient is not robust (Athalye et al. 2018)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -52,6 +53,17 @@ def landscape(
     return found
 
 
+def autoattack_class() -> Any:
+    """The class `AutoAttack` of the extra "attacks"; `DataUnavailable` where that is not installed."""
+    try:
+        from pyautoattack import AutoAttack
+    except ImportError as error:
+        raise DataUnavailable(
+            "AutoAttack needs the package pyautoattack: pip install 'softlabels[attacks]'"
+        ) from error
+    return AutoAttack
+
+
 def autoattack(model: nn.Module, x: Tensor, y: Tensor, epsilon: float, norm: str, seed: int) -> Tensor:
     """Images that stand AutoAttack (Croce & Hein 2020), standard version; bool [N] on the CPU.
 
@@ -60,14 +72,8 @@ def autoattack(model: nn.Module, x: Tensor, y: Tensor, epsilon: float, norm: str
     DataUnavailable
         If the extra "attacks" (pyautoattack) is not installed.
     """
-    try:
-        from pyautoattack import AutoAttack
-    except ImportError as error:
-        raise DataUnavailable(
-            "AutoAttack needs the package pyautoattack: pip install 'softlabels[attacks]'"
-        ) from error
+    kind, name = autoattack_class(), {"linf": "Linf", "l2": "L2"}[norm]
     with frozen(model):
-        name = {"linf": "Linf", "l2": "L2"}[norm]
-        judge = AutoAttack(model, norm=name, eps=epsilon, seed=seed, device=x.device)
+        judge = kind(model, norm=name, eps=epsilon, seed=seed, device=x.device)
         moved, _ = judge.run_standard_evaluation(x.contiguous(), y, batch_size=250)
     return correct(model, moved, y)

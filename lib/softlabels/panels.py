@@ -164,10 +164,10 @@ class Evaluated:
         if not lacking:
             return f"No evaluation of kind `{self.kind}` is missing."
         listed = " ".join(map(str, sorted(seeds)))
+        first = f"{grid.note()}\n\n" if grid.missing else ""
         return (
-            f"Missing: {lacking} evaluations of kind `{self.kind}`. They are made by `softlabels evaluate "
-            f"--chapter {grid.grid} --profile {grid.profile} --kinds {self.kind} --seeds {listed}`, after "
-            "the runs were trained."
+            f"{first}Missing: {lacking} evaluations of kind `{self.kind}`. They are made by `softlabels "
+            f"evaluate --chapter {grid.grid} --profile {grid.profile} --kinds {self.kind} --seeds {listed}`."
         )
 
 

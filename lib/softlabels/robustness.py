@@ -152,6 +152,8 @@ class _Scene:
 
 
 def _attacks(subject: Subject, suite: AttackSuite) -> Iterator[Row]:
+    if suite.autoattack:
+        masking.autoattack_class()  # what is not installed is better known before an hour than after it
     rows = subject.rows(suite.images)
     x = subject.hw.images(torch.from_numpy(subject.images(rows)))
     y = torch.from_numpy(subject.truth(rows)).to(subject.hw.device)
