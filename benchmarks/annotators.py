@@ -59,14 +59,14 @@ class Peer:
             "verbose": 0,
         }
         self.model = AnnotMixClassifier(
-            Whole,
+            Whole(both["network"]),
             alpha=1.0,
             sample_embed_dim=128,
             annotator_embed_dim=128,
             hidden_dim=128,
             n_hidden_layers=1,
             hidden_dropout=0.5,
-            neural_net_param_dict={**settings, "module__clf_module_param_dict": {"net": both["network"]}},
+            neural_net_param_dict=settings,
             classes=list(range(c)),
             missing_label=-1,
             random_state=0,
@@ -102,12 +102,13 @@ def epochs(task: learning.CrowdTask, config: RunConfig, n: int):
 def main(arguments: Sequence[str] | None = None) -> None:
     top = parser(__doc__)
     top.add_argument("--rounds", type=int, default=7)
+    top.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     options = top.parse_args(arguments)
     torch.set_num_threads(1)
     config = RunConfig(
         method="annot-mix", network="mlp-256-128", dropout=0.5, batch_size=64, lr=0.01, weight_decay=0.0
     )
-    sizes = {"quick": (64, 8, 3, 5, 2)} if options.quick else SIZES
+    sizes = {"quick": (64, 8, 3, 5, 2)} if options.quick else {name: SIZES[name] for name in options.sizes}
     rounds = 2 if options.quick else options.rounds
     has_peer = importlib.util.find_spec("skactiveml") is not None
     for name, size in sizes.items():
