@@ -15,19 +15,21 @@ from softlabels import (
     verdicts_annotators,
 )
 from softlabels.annotators import learning, results
-from softlabels.annotators.describe import confusion_error
+from softlabels.annotators.describe import confusion_error, ranking
 from softlabels.config import METHODS, RunConfig
 from softlabels.datasets import LOADERS, Annotations
 from softlabels.datasets.crowds import crowd
 from softlabels.errors import ConfigError
+from softlabels.labels import hard_labels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-QUALITY = (0.95, 0.95, 0.3, 0.3, 0.3, 0.3)  # two who know, four who hardly do
+QUALITY = (0.95, 0.95, 0.95, 0.4, 0.4, 0.4)  # three who know, three who guess
 BASE = {
-    "network": "mlp-128",
+    "network": "mlp-256-128",
+    "dropout": 0.5,  # without it a matrix for each image can explain the labels by itself
     "epochs": 25,
     "batch_size": 32,
-    "lr": 0.01,
+    "lr": 0.003,
     "weight_decay": 0.0,
     "schedule": "cosine",
     "select": "last",
@@ -45,7 +47,7 @@ def planted(image_size=None, n=420, per_image=3):
     annotator = rng.random((len(train), len(QUALITY))).argsort(1)[:, :per_image].ravel()
     image = np.repeat(train, per_image)
     right = rng.random(len(image)) < np.array(QUALITY)[annotator]
-    label = np.where(right, truth[image], (truth[image] + 1) % 3)  # errors are systematic
+    label = np.where(right, truth[image], (truth[image] + rng.integers(1, 3, len(image))) % 3)
     parts = np.split(np.arange(n), [n - 160, n - 120])
     splits = dict(zip(("train", "validation", "test"), parts, strict=True))
     return crowd("planted", x, truth, Annotations(image, annotator, label), ("a", "b", "c"), splits, "", "")
@@ -68,22 +70,26 @@ def trained():
         return {m: learning.train(config(m), "cpu") for m in METHODS}
 
 
-# Four of six annotators err alike and more often than not, so the vote is wrong on many images. A method that
-# cannot tell people apart, or starts from nearly uniform matrices, has no way to know who is right; these
-# start near the identity (annot-mix, trace-reg, madl) or from Dawid-Skene's counts.
-@pytest.mark.parametrize("method", ["annot-mix", "madl", "trace-reg", "ds-mixup", "true-base"])
-def test_a_planted_truth_is_recovered_where_the_vote_fails(trained, method):
-    vote = trained["mv-base"].metrics["last"]["accuracy"]
-    assert trained[method].metrics["last"]["accuracy"] > vote + 0.02
+def vote():
+    """How often the majority of the judgements is right on the images that were judged."""
+    data = planted()
+    rows = np.unique(data.annotations.image)
+    return (hard_labels(data.counts, np.random.default_rng(0))[0] == data.truth)[rows].mean()
 
 
-@pytest.mark.parametrize("method", ["annot-mix", "trace-reg"])
-def test_planted_confusions_are_found(trained, method):
-    truth = np.stack([q * np.eye(3) + (1 - q) * np.roll(np.eye(3), 1, axis=1) for q in QUALITY])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_planted_truth_is_recovered_better_than_by_the_vote(trained, method):
+    assert trained[method].metrics["last"]["accuracy"] > vote() + 0.02
+
+
+@pytest.mark.parametrize("method", ["annot-mix", "madl", "trace-reg", "geo-reg-f", "geo-reg-w"])
+def test_planted_annotators_are_found(trained, method):
+    truth = np.stack([q * np.eye(3) + (1 - q) / 2 * (1 - np.eye(3)) for q in QUALITY])
     estimate = trained[method].arrays["confusions"].astype(np.float64)
-    uniform = np.full_like(truth, 1 / 3)
-    assert confusion_error(estimate, truth) < 0.6 * confusion_error(uniform, truth)
-    assert trained[method].metrics["annotators"]["auroc"] > 0.7
+    if method in ("annot-mix", "madl"):  # a few hundred steps hardly move the others from where they start
+        assert confusion_error(estimate, truth) < 0.75 * confusion_error(np.full_like(truth, 1 / 3), truth)
+    assert set(ranking(estimate)[:3]) == {0, 1, 2}
+    assert trained[method].metrics["annotators"]["auroc"] > 0.75
 
 
 def test_both_epochs_are_tested_and_last_is_chosen(trained):
@@ -133,7 +139,7 @@ def test_images_are_learnt_like_vectors(monkeypatch):
         return crowd("pictures", image, base.truth, a, base.classes, base.splits, "", "")
 
     monkeypatch.setitem(LOADERS, "planted", pictures)
-    found = learning.train(config("annot-mix", network="resnet9-tiny", epochs=2), "cpu")
+    found = learning.train(config("annot-mix", network="resnet9-tiny", epochs=2, dropout=0.0), "cpu")
     assert math.isfinite(found.metrics["last"]["kl"])
 
 

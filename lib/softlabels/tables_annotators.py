@@ -101,7 +101,8 @@ def ranks_sentence(results: Results) -> str:
     for part in ("last", "best"):
         for who, value in (("printed", published_ranks(part)), ("our", mean_ranks(results, part))):
             words.append(f"{who} ranks, {part} epoch: {_tests(value)}")
-    return "; ".join(words).capitalize() + "."
+    sentence = "; ".join(words)
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def _tests(value: Ranks | None) -> str:
