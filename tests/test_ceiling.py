@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 from scipy.stats import multinomial
-from softlabels import ceiling, labels, metrics, panels
+from softlabels import ceiling, labels, metrics, panels, twins
 from softlabels.datasets import synthetic
-from softlabels.errors import DataError, RecordError
+from softlabels.errors import DataError, DataUnavailable, RecordError
 
 
 def ambiguous(n_images=3000):
@@ -123,3 +123,25 @@ def test_a_committed_ceiling_is_read_and_a_damaged_one_named(store):
     path.write_text("{}")
     with pytest.raises(RecordError, match=r"python -m softlabels\.ceiling"):
         ceiling.get("micebone-standin")
+
+
+def test_parts_of_one_panel_are_what_twins_are_expected_to_be():
+    rng = np.random.default_rng(0)
+    a, b = (rng.multinomial(10, row) for row in (imbalanced(), imbalanced()))
+    same = twins.compare(a, b, rng)
+    assert same.divergence == pytest.approx(same.expected_divergence, rel=0.03)
+    assert same.agreement == pytest.approx(same.expected_agreement, abs=0.03)
+    other = twins.compare(a, np.roll(b, 1, axis=1), rng)
+    assert other.divergence > 2 * other.expected_divergence and other.agreement < 0.5
+
+
+def test_the_two_panels_of_an_image_of_ferplus_differ_by_chance_alone(store):
+    try:
+        a, b = twins.pairs()
+    except DataUnavailable as error:
+        pytest.skip(f"FER+ is not in SOFTLABELS_DATA: {error}")
+    found = twins.compare(a, b, np.random.default_rng(0))
+    assert found.n_pairs == 1484
+    assert found.divergence == pytest.approx(found.expected_divergence, rel=0.1)
+    assert found.agreement == pytest.approx(found.expected_agreement, abs=0.03)
+    assert "not here" in twins.sentence(twins.find())
