@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 from scipy.stats import multinomial
-from softlabels import ceiling, labels, metrics, panels, twins
+from softlabels import ceiling, finite_panels, labels, metrics
 from softlabels.datasets import synthetic
-from softlabels.errors import DataError, DataUnavailable, RecordError
+from softlabels.errors import DataError, RecordError
 
 
 def ambiguous(n_images=3000):
@@ -17,7 +17,8 @@ def ambiguous(n_images=3000):
 def imbalanced(n_images=3000, n_classes=8, seed=0):
     """Eight classes, the last of them rare, more or less ambiguous: the shape of FER+."""
     rng = np.random.default_rng(seed)
-    return rng.dirichlet(2.0 ** -np.arange(n_classes), n_images).clip(1e-9)
+    p = rng.dirichlet(2.0 ** -np.arange(n_classes), n_images).clip(1e-9)
+    return p / p.sum(1, keepdims=True)
 
 
 def test_the_floor_is_the_mean_over_all_panels():
@@ -30,13 +31,13 @@ def test_the_floor_is_the_mean_over_all_panels():
         for i, row in enumerate(p):
             weight = multinomial.pmf(counts, 3, row)
             expected[i] += weight * metrics.kl_divergence(q[None], row[None]) if weight else 0
-    assert panels.noise_floor(p, 3) == pytest.approx(expected, abs=1e-9)
+    assert finite_panels.noise_floor(p, 3) == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_floor_tends_to_the_known_limit():
     """(K - 1) / 2n for many annotations."""
     p = np.array([[0.2, 0.3, 0.5]])
-    assert panels.noise_floor(p, 2000) == pytest.approx([2 / 4000], rel=0.01)
+    assert finite_panels.noise_floor(p, 2000) == pytest.approx([2 / 4000], rel=0.01)
 
 
 def test_the_entropy_of_a_part_is_the_mean_over_all_parts():
@@ -44,21 +45,21 @@ def test_the_entropy_of_a_part_is_the_mean_over_all_parts():
     votes = [0, 0, 0, 1, 2]
     parts = [np.bincount(part, minlength=3) for part in itertools.combinations(votes, 2)]
     expected = np.mean([labels.entropy(part[None] / 2)[0] for part in parts])
-    assert panels.panel_entropy(counts, np.array([2])) == pytest.approx([expected])
-    assert panels.panel_entropy(counts, np.array([5])) == pytest.approx(labels.entropy(counts / 5))
+    assert finite_panels.panel_entropy(counts, np.array([2])) == pytest.approx([expected])
+    assert finite_panels.panel_entropy(counts, np.array([5])) == pytest.approx(labels.entropy(counts / 5))
 
 
 def test_halves_are_disjoint_parts_of_the_panel():
     rng = np.random.default_rng(0)
     counts = rng.multinomial(9, [0.5, 0.3, 0.2], size=200)
-    a, b = panels.halves(counts, rng)
+    a, b = finite_panels.halves(counts, rng)
     assert (a.sum(1) == 4).all() and (b.sum(1) == 4).all()
     assert (a + b <= counts).all() and ((counts - a - b).sum(1) == 1).all()
 
 
 def test_each_vote_has_the_same_chance_to_be_in_a_half():
     counts = np.tile([6, 3, 1], (4000, 1))
-    a, b = panels.halves(counts, np.random.default_rng(1))
+    a, b = finite_panels.halves(counts, np.random.default_rng(1))
     for half in (a, b):
         assert half.mean(0) == pytest.approx([3, 1.5, 0.5], abs=0.05)
 
@@ -69,10 +70,10 @@ def test_the_estimates_cover_the_truth_of_simulated_panels(p, n):
     found = ceiling.simulate(p, n, np.random.default_rng(0), n_boot=5)
     assert 0.75 * found["true_kl"] < found["kl"] < 1.05 * found["true_kl"]
     assert found["true_kl"] < found["kl_above"]
-    rare_and_few = p.shape[1] == 8 and n == 8  # too high there, as the docstring says
     error = found["accuracy"] - found["true_accuracy"]
     assert 2 * found["accuracy"] - 1 < found["true_accuracy"]  # the agreement of halves is too low
-    assert 0 < error < 0.12 if rare_and_few else abs(error) < 0.05
+    rare = p.shape[1] == 8  # too high there, as the docstring says
+    assert 0 < error < 0.12 if rare else abs(error) < 0.03
 
 
 def test_with_few_rare_classes_the_estimate_of_kl_is_close():
@@ -123,25 +124,3 @@ def test_a_committed_ceiling_is_read_and_a_damaged_one_named(store):
     path.write_text("{}")
     with pytest.raises(RecordError, match=r"python -m softlabels\.ceiling"):
         ceiling.get("micebone-standin")
-
-
-def test_parts_of_one_panel_are_what_twins_are_expected_to_be():
-    rng = np.random.default_rng(0)
-    a, b = (rng.multinomial(10, row) for row in (imbalanced(), imbalanced()))
-    same = twins.compare(a, b, rng)
-    assert same.divergence == pytest.approx(same.expected_divergence, rel=0.03)
-    assert same.agreement == pytest.approx(same.expected_agreement, abs=0.03)
-    other = twins.compare(a, np.roll(b, 1, axis=1), rng)
-    assert other.divergence > 2 * other.expected_divergence and other.agreement < 0.5
-
-
-def test_the_two_panels_of_an_image_of_ferplus_differ_by_chance_alone(store):
-    try:
-        a, b = twins.pairs()
-    except DataUnavailable as error:
-        pytest.skip(f"FER+ is not in SOFTLABELS_DATA: {error}")
-    found = twins.compare(a, b, np.random.default_rng(0))
-    assert found.n_pairs == 1484
-    assert found.divergence == pytest.approx(found.expected_divergence, rel=0.1)
-    assert found.agreement == pytest.approx(found.expected_agreement, abs=0.03)
-    assert "not here" in twins.sentence(twins.find())
