@@ -17,7 +17,8 @@ def ambiguous(n_images=3000):
 def imbalanced(n_images=3000, n_classes=8, seed=0):
     """Eight classes, the last of them rare, more or less ambiguous: the shape of FER+."""
     rng = np.random.default_rng(seed)
-    return rng.dirichlet(2.0 ** -np.arange(n_classes), n_images).clip(1e-9)
+    p = rng.dirichlet(2.0 ** -np.arange(n_classes), n_images).clip(1e-9)
+    return p / p.sum(1, keepdims=True)
 
 
 def test_the_floor_is_the_mean_over_all_panels():
@@ -69,10 +70,10 @@ def test_the_estimates_cover_the_truth_of_simulated_panels(p, n):
     found = ceiling.simulate(p, n, np.random.default_rng(0), n_boot=5)
     assert 0.75 * found["true_kl"] < found["kl"] < 1.05 * found["true_kl"]
     assert found["true_kl"] < found["kl_above"]
-    rare_and_few = p.shape[1] == 8 and n == 8  # too high there, as the docstring says
     error = found["accuracy"] - found["true_accuracy"]
     assert 2 * found["accuracy"] - 1 < found["true_accuracy"]  # the agreement of halves is too low
-    assert 0 < error < 0.12 if rare_and_few else abs(error) < 0.05
+    rare = p.shape[1] == 8  # too high there, as the docstring says
+    assert 0 < error < 0.12 if rare else abs(error) < 0.03
 
 
 def test_with_few_rare_classes_the_estimate_of_kl_is_close():

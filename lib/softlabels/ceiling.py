@@ -107,8 +107,8 @@ def split_half(counts: np.ndarray, rng: np.random.Generator, n_boot: int = BOOTS
     KL: `floors` and `upper_bound`. Accuracy: a perfect model disagrees with a panel of n half as often as
     two halves of it disagree with each other. Near a boundary between two classes the chance of a
     disagreement grows with the standard deviation of the difference, which is s/√n between the model and
-    the panel and 2s/√n between two halves. In simulations this was right within .05, but too high by up to
-    .1 where a class is as rare as one image in a hundred and panels are small; `agreement` is too low.
+    the panel and 2s/√n between two halves. In simulations this was right within .03 where classes are
+    frequent, and too high by up to .1 where one is as rare as one image in a hundred; `agreement` is too low.
 
     Parameters
     ----------

@@ -129,13 +129,13 @@ def more_regular(measures: Measures, dataset: str = "synthetic", figure: int = 1
 def bhl(comparisons: Sequence[Comparison], measures: Measures | None = None) -> list[Verdict]:
     """Judge all claims of BHL from the comparisons of Table 1 and the measures of figure 1."""
     synthetic = [c for c in comparisons if c.dataset == "synthetic"]
-    people = [c for c in comparisons if c.dataset.startswith("cifar10h")]
+    people = [c for c in comparisons if c.dataset.startswith(("cifar10h", "ferplus"))]
     found = []
     for metric, word in (("macro_accuracy", "higher macro accuracy"), ("kl", "lower KL")):
         found.append(
             better_by(synthetic, metric, f"Soft labels give the {word} on the synthetic data", "synthetic")
         )
-        claim = f"Soft labels give the {word} on photographs that people labelled (ours: CIFAR-10H)"
+        claim = f"Soft labels give the {word} on photographs that people labelled (ours: CIFAR-10H, FER+)"
         found.append(better_by(people, metric, claim, "micebone"))
     return [*found, reached(synthetic), more_regular(measures or {})]
 
