@@ -15,6 +15,7 @@ SCRIPTS = {
     "conventional_loop": (["conventional-loop"], True),
     "tsne": (["tsne"], True),
     "generator": (["generator-16px"], False),
+    "memory": (["memory"], True),
 }
 
 
