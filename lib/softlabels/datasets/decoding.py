@@ -25,6 +25,10 @@ from softlabels.datasets.cache import cached, read_array, read_checksum, write_c
 from softlabels.datasets.collection import Problem
 
 MAX_PIXELS = 1 << 26  # of one image, before it is decoded: a small file can claim to be a huge picture
+MAX_BYTES = 1 << 30
+# Only these, whatever the file is called: some of Pillow's other readers start programs.
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+Image.init()  # `formats` knows only what is loaded
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 DEPTHS = (8, 10, 12, 14, 16)
 REMEDY = "replace the file"
@@ -82,7 +86,9 @@ class _opened:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow warns of bombs and odd metadata; we decide
-                self.image = Image.open(io.BytesIO(self.path.read_bytes()))
+                if self.path.stat().st_size > MAX_BYTES:
+                    raise Unreadable(f"a file of more than {MAX_BYTES:,} bytes")
+                self.image = Image.open(io.BytesIO(self.path.read_bytes()), formats=FORMATS)
                 width, height = self.image.size
                 if width * height > MAX_PIXELS:
                     raise Unreadable(f"{width} x {height} pixels, more than {MAX_PIXELS:,} in all")
@@ -236,7 +242,7 @@ def _size_and_depth(root: Path, files: Sequence[str], size: int | None) -> tuple
 def _may_be_deep(path: Path) -> bool:
     """Whether the header speaks of more than 8 bits; a file that cannot be read is dealt with later."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             return image.mode in SIXTEEN_BIT
     except Exception:
         return False
