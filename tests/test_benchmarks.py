@@ -18,6 +18,7 @@ SCRIPTS = {
     "generator": (["generator-16px"], False),
     "attacks": (["fgsm", "pgd"], find_spec("foolbox") is not None),  # an extra
     "annotators": (["annotators-quick", "annotators-memory"], None),  # the peer may not be installed
+    "memory": (["memory"], True),
 }
 
 

@@ -274,6 +274,16 @@ MALFORMED = {
     "text as image": (file("img00.png", b"hello"), 1, "img00.png: no image that can be read"),
     "empty image file": (file("img00.png", b""), 1, "img00.png: no image that can be read"),
     "html as image": (file("img00.png", b"<html></html>"), 1, "no image that can be read"),
+    "postscript as image": (
+        file("img00.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n"),
+        1,
+        "no image",
+    ),
+    "gif as image": (
+        file("img00.png", b"GIF89a\x08\x00\x08\x00\x00\x00\x00;"),
+        1,
+        "no image that can be read",
+    ),
     "svg as image": (file("img00.png", b"<svg xmlns='x'/>"), 1, "no image that can be read"),
     "truncated": (damaged(truncated), 1, "img00.png: .*replace the file"),
     "flipped byte": (damaged(flipped), 1, "img00.png: .*replace the file"),

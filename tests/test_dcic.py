@@ -10,7 +10,7 @@ from dcic_folders import CLASSES, N, annotation_sets, edit, pixels, write
 from PIL import Image
 from softlabels import datasets, labels, paths, tasks
 from softlabels.config import RunConfig
-from softlabels.datasets import archives, dcic, siblings, zenodo
+from softlabels.datasets import archives, dcic_files, siblings, zenodo
 from softlabels.errors import ConfigError, DataError, DataUnavailable
 
 
@@ -210,7 +210,7 @@ def test_all_problems_are_counted(bone):
     delete_image(bone)
     unannotated(bone)
     unknown_class(bone)
-    found = dcic.read(bone, "MiceBone", CLASSES).problems
+    found = dcic_files.read(bone, "MiceBone", CLASSES).problems
     kinds = [problem.kind for problem in found]
     assert kinds.count("missing image") == 3 and kinds.count("unknown class") == 1
     with pytest.raises(DataError, match=f"{len(found)} problems in MiceBone"):
@@ -324,7 +324,7 @@ def test_a_flipped_byte_is_noticed(bone, tmp_path):
 
 
 def test_a_picture_that_claims_to_be_huge(bone, monkeypatch):
-    monkeypatch.setattr("softlabels.datasets.decoding.MAX_PIXELS", 100)
+    monkeypatch.setattr("softlabels.datasets.pictures.MAX_PIXELS", 100)
     with pytest.raises(DataError, match="16 x 16 pixels, more than 100 in all"):
         datasets.load("micebone", image_size=16)
 
@@ -347,7 +347,7 @@ def test_the_real_data_is_as_published(name):
     found = datasets.load(f"dcic:{name}")
     assert dict(zip(found.classes, np.bincount(found.counts.argmax(1)), strict=True)) == known.classes
     root = zenodo.folder(folder)
-    folds = np.bincount(dcic.read(root, name).folds)[1:]
+    folds = np.bincount(dcic_files.read(root, name).folds)[1:]
     assert tuple(folds) == known.folds
     pixels = found.images.reshape(len(found), -1, 3)
     mean = np.mean([image.mean(0) for image in pixels], 0) / 255

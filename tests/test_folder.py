@@ -9,7 +9,7 @@ from dcic_folders import write as write_dcic
 from PIL import Image
 from softlabels import datasets, labels, runs, tasks
 from softlabels.config import RunConfig
-from softlabels.datasets import decoding, folder
+from softlabels.datasets import folder, pictures
 from softlabels.errors import ConfigError, DataError, DataUnavailable
 from vote_folders import LABELS, N, images, long_table, said, wide_table, write
 
@@ -103,7 +103,7 @@ def kinds():
 def test_every_kind_of_image_becomes_three_channels(tmp_path, kind):
     image, expected = kinds()[kind]
     image.save(tmp_path / "a.png")
-    found = decoding.decode(tmp_path / "a.png", 16, 12)
+    found = pictures.decode(tmp_path / "a.png", 16, 12)
     assert found.shape == (16, 16, 3) and np.abs(found.astype(int) - expected).max() <= 1
 
 
@@ -123,7 +123,7 @@ def test_jpeg_is_turned_upright(tmp_path):
     exif = image.getexif()
     exif[0x0112] = 6  # to be turned by 90 degrees
     image.save(tmp_path / "a.jpg", exif=exif, quality=95)
-    found = decoding.decode(tmp_path / "a.jpg", 20)
+    found = pictures.decode(tmp_path / "a.jpg", 20)
     assert found[:8].mean() > 250 and found[12:].mean() < 5
 
 
@@ -131,7 +131,7 @@ def test_resizing_does_not_alias(tmp_path):
     stripes = np.zeros((64, 64), np.uint8)
     stripes[:, ::2] = 255
     Image.fromarray(stripes).save(tmp_path / "a.png")
-    assert np.abs(decoding.decode(tmp_path / "a.png", 16).astype(int) - 127).max() < 12
+    assert np.abs(pictures.decode(tmp_path / "a.png", 16).astype(int) - 127).max() < 12
 
 
 # Runs are named after the data.

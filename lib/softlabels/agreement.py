@@ -114,23 +114,30 @@ def _against_others(
     """The annotator, the standard error of kappa, and the others' share of the favourite label."""
     image, label = annotations.image[rows], annotations.label[rows]
     said = np.bincount(label, minlength=counts.shape[1])
-    own = np.zeros((len(rows), counts.shape[1]))
-    own[np.arange(len(rows)), label] = 1
-    others = counts[image].astype(np.float64) - own  # [m, K]
-    total = others.sum(1)
+    total = counts[image].sum(1, dtype=np.float64) - 1  # the others' annotations
     shared = total > 0
     top = float(said.max() / max(1, len(rows)))
     if shared.sum() < FEWEST:
         nan = float("nan")
         return Annotator(index, len(rows), int(shared.sum()), nan, nan, top), nan, nan
-    q = others[shared] / total[shared, None]
-    same = q[np.arange(len(q)), label[shared]]
-    chance = float(own[shared].mean(0) @ q.mean(0))
+    image, label, total = image[shared], label[shared], total[shared]
+    same = (counts[image, label].astype(np.float64) - 1) / total
+    usual = _mean_share(counts, image, label, 1 / total)
+    chance = float(np.bincount(label, minlength=len(usual)) @ usual / len(label))
     scale = max(1 - chance, 1e-9)
     error = float(same.std(ddof=1) / np.sqrt(len(same)) / scale)
     kappa = float((same.mean() - chance) / scale)
-    annotator = Annotator(index, len(rows), int(shared.sum()), float(same.mean()), kappa, top)
-    return annotator, error, float(q.mean(0)[said.argmax()])
+    annotator = Annotator(index, len(rows), len(label), float(same.mean()), kappa, top)
+    return annotator, error, float(usual[said.argmax()])
+
+
+def _mean_share(counts: np.ndarray, image: np.ndarray, label: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """What the others say of these images on average, float64 ``[K]``; in blocks, because K may be large."""
+    total = -np.bincount(label, weight, minlength=counts.shape[1])
+    for start in range(0, len(image), 2048):
+        part = slice(start, start + 2048)
+        total += weight[part] @ counts[image[part]].astype(np.float64)
+    return total / len(image)
 
 
 def _judged(annotator: Annotator, error: float, others: float, usual: float) -> Annotator:

@@ -10,7 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from softlabels import agreement, labels
-from softlabels.datasets import decoding, folder
+from softlabels.datasets import decoding, folder, pictures
 from softlabels.datasets.base import Annotations
 from softlabels.datasets.collection import Collection, Problem, file_sha256, printable, quoted
 from softlabels.errors import DataError
@@ -84,7 +84,7 @@ def _annotated(found: Collection) -> Collection:
     return replace(found, counts=found.counts[kept], files=tuple(found.files[i] for i in kept))
 
 
-def _image_facts(headers: Sequence[decoding.Header]) -> list[tuple[str, str]]:
+def _image_facts(headers: Sequence[pictures.Header]) -> list[tuple[str, str]]:
     if not headers:
         return []
     kinds = Counter(header.mode for header in headers).most_common()
@@ -94,9 +94,9 @@ def _image_facts(headers: Sequence[decoding.Header]) -> list[tuple[str, str]]:
     span = words[0] if len(sizes) == 1 else f"{words[0]} to {words[1]}, {len(sizes):,} different"
     facts.append(("size in pixels", span))
     facts.append(("median size", f"{decoding.median_size([header.size for header in headers])} pixels"))
-    deepest = max((h.largest for h in headers if h.mode in decoding.SIXTEEN_BIT), default=0)
+    deepest = max((h.largest for h in headers if h.mode in pictures.SIXTEEN_BIT), default=0)
     if deepest:
-        facts.append(("depth", f"{decoding.depth_of(deepest)} bits (largest value {deepest:,})"))
+        facts.append(("depth", f"{pictures.depth_of(deepest)} bits (largest value {deepest:,})"))
     return facts
 
 

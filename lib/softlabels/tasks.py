@@ -169,7 +169,9 @@ def statistics(images: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         mean = images[rows].mean(0, dtype=np.float64)
         return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
     total, squares, n = np.zeros(images.shape[-1]), np.zeros(images.shape[-1]), 0
-    for part in np.array_split(rows, max(1, len(rows) // 512)):  # bounded memory, whatever the size
+    # Bounded memory, whatever the size of the dataset and of its images: 512 at 64 px, fewer where larger.
+    block = max(1, min(512, (512 * 64 * 64 * 3) // max(1, images[:1].nbytes)))
+    for part in np.array_split(rows, max(1, len(rows) // block)):
         pixels = images[part].reshape(-1, images.shape[-1]).astype(np.float32) / 255
         total += pixels.sum(0, dtype=np.float64)
         squares += np.square(pixels).sum(0, dtype=np.float64)

@@ -36,6 +36,8 @@ def unpack(archive: Path, target: Path) -> Path:
         part.rename(target)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{archive}: damaged ({error}); remove it and try again") from error
+    except OSError as error:  # a full disk, or names that this file system cannot hold
+        raise DataError(f"{archive}: cannot be unpacked to {target} ({error.strerror or error})") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return target

@@ -1,121 +1,23 @@
-"""Image files of any size and kind as one memory-mapped array, decoded once, in bounded memory.
-
-What is done to an image: its EXIF orientation is applied; grey becomes three equal channels; what is
-transparent lies on white; 16 bits are scaled by the smallest depth (8, 10, 12, 14 or 16 bits) that holds all
-values of the dataset, so that brightness stays comparable between its images; another size is resized with
-antialiasing to a square, the whole image and nothing cut away, which changes the aspect of an oblong one.
-"""
+"""Image files of any size and kind as one memory-mapped array, decoded once, in bounded memory."""
 
 import hashlib
-import io
 import os
-import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm.auto import tqdm
 
 from softlabels import errors
 from softlabels.datasets.cache import cached, read_array, read_checksum, write_checksum
 from softlabels.datasets.collection import Problem
+from softlabels.datasets.pictures import FORMATS, SIXTEEN_BIT, Header, Unreadable, decode, depth_of, examine
 
-MAX_PIXELS = 1 << 26  # of one image, before it is decoded: a small file can claim to be a huge picture
-SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
-DEPTHS = (8, 10, 12, 14, 16)
 REMEDY = "replace the file"
 LARGEST = 4096  # pixels, of the edge
-
-
-@dataclass(frozen=True)
-class Header:
-    """What an image says of itself: (width, height), Pillow's mode, and the largest of its 16-bit values."""
-
-    size: tuple[int, int]
-    mode: str
-    largest: int = 0
-
-
-class Unreadable(Exception):
-    """An image that cannot be decoded, and what was found."""
-
-
-def examine(path: Path) -> Header:
-    """Decode one image to see that it is whole.
-
-    Raises
-    ------
-    Unreadable
-        With what was found, in a few words.
-    """
-    with _opened(path) as image:
-        largest = 0
-        if image.mode in SIXTEEN_BIT:
-            values = np.asarray(image)
-            largest = int(values.max())
-            if largest > 0xFFFF or values.min() < 0:
-                raise Unreadable(f"values of {values.min()} to {largest}, outside of 16 bits")
-        return Header(image.size, image.mode, largest)
-
-
-def decode(path: Path, size: int, depth: int = 16) -> np.ndarray:
-    """Return one image as uint8 ``[size, size, 3]``; `depth` is that of the dataset's 16-bit images."""
-    with _opened(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        picture = _rgb(upright, depth)
-        if picture.size != (size, size):
-            picture = picture.resize((size, size), Image.Resampling.BICUBIC)
-        return np.asarray(picture, dtype=np.uint8)
-
-
-class _opened:
-    """An image, loaded; whatever goes wrong in decoding it becomes `Unreadable`."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Image.Image:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Pillow warns of bombs and odd metadata; we decide
-                self.image = Image.open(io.BytesIO(self.path.read_bytes()))
-                width, height = self.image.size
-                if width * height > MAX_PIXELS:
-                    raise Unreadable(f"{width} x {height} pixels, more than {MAX_PIXELS:,} in all")
-                if self.image.mode == "F":
-                    raise Unreadable("floating-point intensities; save it with 8 or 16 bits")
-                self.image.load()
-        except Unreadable:
-            raise
-        except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them
-            raise Unreadable(_reason(error)) from error
-        return self.image
-
-    def __exit__(self, *_: object) -> None:
-        self.image.close()
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "no image that can be read"
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    return str(error) or type(error).__name__
-
-
-def _rgb(image: Image.Image, depth: int) -> Image.Image:
-    if image.mode in SIXTEEN_BIT:
-        scale = 255 / (2**depth - 1)
-        grey = np.minimum(np.asarray(image).astype(np.float32) * scale + 0.5, 255).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")
 
 
 def headers(root: Path, files: Sequence[str], title: str) -> tuple[list[Header | None], list[Problem]]:
@@ -134,11 +36,6 @@ def _tried(path: Path) -> Header | str:
         return examine(path)
     except Unreadable as error:
         return str(error)
-
-
-def depth_of(largest: int) -> int:
-    """Smallest depth of a camera that holds the value, in bits."""
-    return next(depth for depth in DEPTHS if largest < 2**depth)
 
 
 def median_size(sizes: Sequence[tuple[int, int]]) -> int:
@@ -236,7 +133,7 @@ def _size_and_depth(root: Path, files: Sequence[str], size: int | None) -> tuple
 def _may_be_deep(path: Path) -> bool:
     """Whether the header speaks of more than 8 bits; a file that cannot be read is dealt with later."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             return image.mode in SIXTEEN_BIT
     except Exception:
         return False

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from softlabels import errors, paths
 from softlabels.checkpoint import write_atomically
-from softlabels.datasets import dcic, votetable
+from softlabels.datasets import dcic, dcic_files, votetable
 from softlabels.datasets.base import Dataset, Source
 from softlabels.datasets.collection import Collection, Problem, content_sha256, demand
 
@@ -26,18 +26,18 @@ def read(path: Path) -> Collection:
             found = "no such folder" if not path.exists() else "not a folder"
             return _unreadable(path, name, found, "give the path of a folder of images")
         tables = sorted(p for p in path.iterdir() if p.suffix.lower() == ".csv" and p.is_file())
-        layout = (path / dcic.ANNOTATIONS).is_file()
+        layout = (path / dcic_files.ANNOTATIONS).is_file()
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         return _unreadable(path, name, f"cannot be read ({error})", "give the path of a folder of images")
     tables = [p for p in tables if p.name.lower() == "annotations.csv"] or tables
     if layout and not tables:
-        return dcic.read(path, name)
+        return dcic_files.read(path, name)
     if len(tables) == 1 and not layout:
         return votetable.read(path, name, tables[0])
     if not tables:
         remedy = "put annotations.json (DCIC layout) or a CSV file with columns image and label there"
         return _unreadable(path, name, "no annotations", remedy)
-    names = ", ".join([*(p.name for p in tables), *([dcic.ANNOTATIONS] if layout else [])])
+    names = ", ".join([*(p.name for p in tables), *([dcic_files.ANNOTATIONS] if layout else [])])
     return _unreadable(path, name, f"several files of annotations: {names}", "keep one, as annotations.csv")
 
 

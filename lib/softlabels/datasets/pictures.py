@@ -1,0 +1,117 @@
+"""One image file as pixels: orientation, transparency, depth and size; whatever is wrong with it in words.
+
+What is done to an image: its EXIF orientation is applied; grey becomes three equal channels; what is
+transparent lies on white; 16 bits are scaled by the smallest depth (8, 10, 12, 14 or 16 bits) that holds all
+values of the dataset, so that brightness stays comparable between its images; another size is resized with
+antialiasing to a square, the whole image and nothing cut away, which changes the aspect of an oblong one.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+MAX_PIXELS = 1 << 26  # of one image, before it is decoded: a small file can claim to be a huge picture
+MAX_BYTES = 1 << 30
+# Only these, whatever the file is called: some of Pillow's other readers start programs.
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+Image.init()  # `formats` knows only what is loaded
+SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+DEPTHS = (8, 10, 12, 14, 16)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image says of itself: (width, height), Pillow's mode, and the largest of its 16-bit values."""
+
+    size: tuple[int, int]
+    mode: str
+    largest: int = 0
+
+
+class Unreadable(Exception):
+    """An image that cannot be decoded, and what was found."""
+
+
+def examine(path: Path) -> Header:
+    """Decode one image to see that it is whole.
+
+    Raises
+    ------
+    Unreadable
+        With what was found, in a few words.
+    """
+    with _opened(path) as image:
+        largest = 0
+        if image.mode in SIXTEEN_BIT:
+            values = np.asarray(image)
+            largest = int(values.max())
+            if largest > 0xFFFF or values.min() < 0:
+                raise Unreadable(f"values of {values.min()} to {largest}, outside of 16 bits")
+        return Header(image.size, image.mode, largest)
+
+
+def decode(path: Path, size: int, depth: int = 16) -> np.ndarray:
+    """Return one image as uint8 ``[size, size, 3]``; `depth` is that of the dataset's 16-bit images."""
+    with _opened(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        picture = _rgb(upright, depth)
+        if picture.size != (size, size):
+            picture = picture.resize((size, size), Image.Resampling.BICUBIC)
+        return np.asarray(picture, dtype=np.uint8)
+
+
+class _opened:
+    """An image, loaded; whatever goes wrong in decoding it becomes `Unreadable`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Image.Image:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow warns of bombs and odd metadata; we decide
+                if self.path.stat().st_size > MAX_BYTES:
+                    raise Unreadable(f"a file of more than {MAX_BYTES:,} bytes")
+                self.image = Image.open(io.BytesIO(self.path.read_bytes()), formats=FORMATS)
+                width, height = self.image.size
+                if width * height > MAX_PIXELS:
+                    raise Unreadable(f"{width} x {height} pixels, more than {MAX_PIXELS:,} in all")
+                if self.image.mode == "F":
+                    raise Unreadable("floating-point intensities; save it with 8 or 16 bits")
+                self.image.load()
+        except Unreadable:
+            raise
+        except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them
+            raise Unreadable(_reason(error)) from error
+        return self.image
+
+    def __exit__(self, *_: object) -> None:
+        self.image.close()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "no image that can be read"
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return str(error) or type(error).__name__
+
+
+def _rgb(image: Image.Image, depth: int) -> Image.Image:
+    if image.mode in SIXTEEN_BIT:
+        scale = 255 / (2**depth - 1)
+        grey = np.minimum(np.asarray(image).astype(np.float32) * scale + 0.5, 255).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def depth_of(largest: int) -> int:
+    """Smallest depth of a camera that holds the value, in bits."""
+    return next(depth for depth in DEPTHS if largest < 2**depth)
