@@ -145,6 +145,12 @@ def attacked(found: Evaluated, base: str = "truth") -> list[Verdict]:
             },
             HIGHER,
         ),
+        *_survives(found, base),
+    ]
+
+
+def _survives(found: Evaluated, base: str) -> list[Verdict]:
+    return [
         verdict(
             "The advantage survives stronger attacks (1/255)",
             "not tested by the paper",

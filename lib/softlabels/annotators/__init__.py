@@ -86,7 +86,15 @@ def build(
     if name in _AGGREGATIONS:
         how, mixed = _AGGREGATIONS[name]
         return Aggregated(how, alpha if mixed else 0.0)
-    makers: dict[str, Callable[[], Method]] = {
+    makers = _makers(m, c, h)
+    makers["annot-mix"] = lambda: AnnotMix(m, c, h, alpha, eta, within)
+    if name not in makers:
+        raise unknown("method", name, (*METHODS, *PUBLIC))
+    return makers[name]()
+
+
+def _makers(m: int, c: int, h: int) -> dict[str, Callable[[], Method]]:
+    return {
         "crowd-layer": lambda: CrowdLayer(m, c),
         "trace-reg": lambda: Transition(m, 6 * torch.eye(c) - 5, mean_trace, 0.01),
         "conal": lambda: Conal(m, c, h),
@@ -95,8 +103,4 @@ def build(
         "geo-reg-f": lambda: Transition(m, torch.eye(c), volume_of_outputs, 1e-3),
         "geo-reg-w": lambda: Transition(m, torch.eye(c), volume_of_matrices, 1e-3),
         "crowd-ar": lambda: CrowdAR(m, c, h),
-        "annot-mix": lambda: AnnotMix(m, c, h, alpha, eta, within),
     }
-    if name not in makers:
-        raise unknown("method", name, (*METHODS, *PUBLIC))
-    return makers[name]()
