@@ -7,7 +7,18 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from softlabels import comparisons, embedding, experiments, panels, review, verdicts, verdicts_human
+from softlabels import (
+    comparisons,
+    embedding,
+    experiments,
+    experiments_annotators,
+    panels,
+    review,
+    verdicts,
+    verdicts_annotators,
+    verdicts_human,
+)
+from softlabels.annotators import results
 from softlabels.formatting import markdown
 from softlabels.verdicts import Verdict
 
@@ -49,6 +60,14 @@ def _asked(*how: *How) -> list[Verdict]:
     return review.verdicts(review.sources(*how))
 
 
+def _annotators(*how: *How) -> list[Verdict]:
+    # Nothing is trained here: its chapter does that, and most of its runs are those of "paper", ten seeds.
+    profile, seeds = ("paper", range(10)) if how[0] == "laptop" else how[:2]
+    grids = (experiments.grid(name, profile, seeds) for name in ("annot_mix", "annot_mix_ablations"))
+    compared, changed = (results.collect(cells) for cells in grids)
+    return verdicts_annotators.annotmix(compared, changed, experiments_annotators.FIRST[profile])
+
+
 # Chapter -> its rows; a chapter with claims of its own adds a line here.
 CHAPTERS: dict[str, Callable[..., list[Verdict]]] = {
     "Table 1 and Figure 1": _bhl,
@@ -57,6 +76,7 @@ CHAPTERS: dict[str, Callable[..., list[Verdict]]] = {
     "Blur and the right doubt": _blurred,
     "How many annotations?": _budget,
     "When to ask a person": _asked,
+    "annot-mix": _annotators,
 }
 
 
