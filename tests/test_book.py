@@ -48,6 +48,37 @@ def test_executing_twice_gives_the_same_bytes(notebook: Path, tmp_path: Path) ->
     assert [path.name for path in outs[0].parent.iterdir()] == ["05_toy.ipynb"]
 
 
+def test_a_kernel_that_dies_before_it_begins_is_started_again(notebook, tmp_path, monkeypatch) -> None:
+    import papermill
+
+    really, calls = papermill.execute_notebook, []
+
+    def unlucky_once(*args, **settings):
+        calls.append(args)
+        if len(calls) == 1:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return really(*args, **settings)
+
+    monkeypatch.setattr(papermill, "execute_notebook", unlucky_once)
+    book.execute(notebook, tmp_path / "out" / "05_toy.ipynb")
+    assert len(calls) == 2
+    assert printed(tmp_path / "out" / "05_toy.ipynb") == "laptop [0, 1]\n"
+
+
+def test_an_error_of_a_cell_is_not_tried_again(notebook, tmp_path, monkeypatch) -> None:
+    import papermill
+
+    def fail(*args, **settings):
+        calls.append(args)
+        raise RuntimeError("a cell's own error")
+
+    calls: list = []
+    monkeypatch.setattr(papermill, "execute_notebook", fail)
+    with pytest.raises(RuntimeError, match="own error"):
+        book.execute(notebook, tmp_path / "out" / "05_toy.ipynb")
+    assert len(calls) == 1
+
+
 def test_a_parameter_is_passed_and_a_default_is_not_injected(notebook: Path, tmp_path: Path) -> None:
     out = tmp_path / "out" / "05_toy.ipynb"
     book.execute(notebook, out, {"profile": "laptop", "seeds": [7]})

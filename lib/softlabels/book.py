@@ -42,21 +42,26 @@ def execute(notebook: Path, out: Path, parameters: dict[str, Any] | None = None)
     ConfigError
         If a parameter is not in the notebook's parameters cell; papermill would only warn.
     """
-    import papermill
-
     changed = _changed(notebook, parameters or {})
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
         raw = Path(folder) / notebook.name
-        papermill.execute_notebook(
-            str(notebook),
-            str(raw),
-            changed,
-            cwd=str(notebook.parent),
-            kernel_name="python3",
-            progress_bar=False,
-        )
+        _run_papermill(notebook, raw, changed)
         nbformat.write(normalised(nbformat.read(raw, as_version=4)), out)
+
+
+def _run_papermill(notebook: Path, out: Path, changed: dict[str, Any], tries: int = 3) -> None:
+    import papermill
+
+    settings = {"cwd": str(notebook.parent), "kernel_name": "python3", "progress_bar": False}
+    for left in reversed(range(tries)):
+        try:
+            papermill.execute_notebook(str(notebook), str(out), changed, **settings)
+            return
+        except RuntimeError as error:
+            # Two kernels that start at once may choose the same port; the second one dies before it begins.
+            if "before replying" not in str(error) or not left:
+                raise
 
 
 def _changed(notebook: Path, parameters: dict[str, Any]) -> dict[str, Any]:
