@@ -24,7 +24,7 @@ class Numbers:
     budgets: tuple[int, ...]
 
 
-# Laptop: 21 runs, ten minutes on two cores for 2,000 images with a dozen annotations each.
+# Laptop: 21 runs, meant for ten minutes on two cores for 2,000 images with a dozen annotations each.
 NUMBERS = {
     "smoke": Numbers(32, 240, "resnet9-tiny", 1, 32, (1, 4)),
     "laptop": Numbers(48, 0, "resnet9", 8, 32, (1, 2, 4)),
