@@ -122,6 +122,14 @@ def test_a_profile_is_found_from_a_run_of_any_seed():
     assert experiments.profile_of(cell.config.replace(epochs=11)) == "custom"
 
 
+def test_of_several_profiles_with_a_run_the_one_asked_for_is_named():
+    shared = next(c for c in experiments.grid("annot_mix", "paper", [0]) if c.dataset == "mgc")
+    assert experiments.profile_of(shared.config, "paper") == "paper"
+    assert experiments.profile_of(shared.config) == "laptop"
+    [own] = [c for c in experiments.grid("figure1", "laptop", [0]) if c.arm == "soft"]
+    assert experiments.profile_of(own.config, "paper") == "laptop"
+
+
 @pytest.mark.parametrize(
     ("call", "nearest"),
     [

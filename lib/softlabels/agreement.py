@@ -25,7 +25,7 @@ def fleiss_kappa(counts: np.ndarray) -> float:
     float
         nan where no image has two annotations, or all annotations name one class.
     """
-    n = counts[counts.sum(1) >= 2].astype(np.float64)
+    n = _judged_twice(counts)
     if not len(n):
         return float("nan")
     m = n.sum(1)
@@ -50,7 +50,7 @@ def krippendorff_alpha(counts: np.ndarray) -> float:
     float
         nan where no image has two annotations, or all annotations name one class.
     """
-    n = counts[counts.sum(1) >= 2].astype(np.float64)
+    n = _judged_twice(counts)
     if not len(n):
         return float("nan")
     m, total, of_class = n.sum(1), n.sum(), n.sum(0)
@@ -58,6 +58,10 @@ def krippendorff_alpha(counts: np.ndarray) -> float:
     observed = ((m**2 - (n**2).sum(1)) / (m - 1)).sum() / total
     expected = (total**2 - (of_class**2).sum()) / (total * (total - 1))
     return float(1 - observed / expected) if expected > 0 else float("nan")
+
+
+def _judged_twice(counts: np.ndarray) -> np.ndarray:
+    return counts[counts.sum(1) >= 2].astype(np.float64)
 
 
 @dataclass(frozen=True)

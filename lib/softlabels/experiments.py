@@ -169,9 +169,13 @@ def grid(chapter: str, profile: str = "laptop", seeds: Sequence[int] = SEEDS) ->
     return CHAPTERS[chapter](profile, list(seeds))
 
 
-def profile_of(config: RunConfig) -> str:
-    """Name the first profile whose grids contain this run, whatever the seed; "custom" if none does."""
-    return next((name for name in PROFILES if config in _configs(name, config.seed)), "custom")
+def profile_of(config: RunConfig, asked: str = "") -> str:
+    """Name the profile whose grids contain this run, whatever the seed; "custom" if none does.
+
+    Small runs belong to several profiles: the one that is `asked` for comes first, then their order.
+    """
+    names = sorted(PROFILES, key=lambda name: name != asked)
+    return next((name for name in names if config in _configs(name, config.seed)), "custom")
 
 
 @cache

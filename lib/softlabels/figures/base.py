@@ -77,11 +77,11 @@ def png(figure: Figure, profile: str = "") -> bytes:
 def caption_line(records: "Sequence[Record]", profile: str) -> str:
     """Say where a figure comes from: profile, runs, data, commit, machine and minutes of training.
 
-    The profile is looked up for each run; `profile` is named where there is none.
+    The profile is looked up for each run, `profile` first; it is named too where there is no run.
     """
     if not records:
         return f"profile {profile} · no runs"
-    profiles = _distinct(profile_of(r.config) for r in records)
+    profiles = _distinct(profile_of(r.config, profile) for r in records)
     data = [f"{r.data['name']} ({r.data['variant']}, SHA-256 {r.data['sha256'][:8]})" for r in records]
     commits = [_short_commit(r.environment["commit"]) for r in records]
     machines = [f"{r.environment['machine']}, {r.environment['device']}" for r in records]
