@@ -54,6 +54,7 @@ def descents(kls: Mapping[str, Sequence[float]]) -> Figure:
         axis.plot(steps, values, color=COLOURS[arm], lw=1.8, ls="-" if arm == "soft" else "--")
         axis.annotate(f"{arm} labels", (steps[-1], values[-1]), ha="right", va="bottom", color=COLOURS[arm])
     axis.set(xscale="log", xlabel="step of gradient descent", ylabel="KL on unseen images [nats]")
+    axis.margins(y=0.14)  # room for the word at the end of the upper line
     return figure
 
 
