@@ -69,6 +69,14 @@ def test_a_verdict_follows_from_the_interval(values, better, word):
     assert ("n = 3" in found.reason) == (len(values) == 3)
 
 
+@pytest.mark.parametrize(("value", "word"), [(-0.3, "excludes"), (-0.04, "holds")])
+def test_an_open_comparison_says_whether_the_published_effect_is_still_possible(value, word):
+    ours = paired_interval([-0.05, 0.04, 0.0], [0.0, 0.0, 0.0])
+    found = verdicts_human.verdict("c", "p", {"": ours}, verdicts_human.LOWER, value=value)
+    assert found.verdict == "not reproduced"
+    assert found.reason.endswith(f"; the interval {word} the published value")
+
+
 def test_one_control_that_is_as_good_makes_the_claim_partial():
     good, open_ = paired_interval([-1, -1.1, -0.9], [0, 0, 0]), paired_interval([-1, 1, 0.1], [0, 0, 0])
     found = verdicts_human.verdict("c", "p", {"permuted": good, "smoothed": open_}, verdicts_human.LOWER)

@@ -50,6 +50,14 @@ def judge(signs: Sequence[int], what: str = "settings") -> tuple[str, str]:
     return "reproduced" if support == len(signs) else "partly" if support else "not reproduced", reason
 
 
+def placed(value: float | None, found: Interval | None) -> str:
+    """Say whether a published difference lies in the interval of ours; nothing where there is none."""
+    if value is None or found is None or found.low is None or found.high is None:
+        return ""
+    inside = found.low <= value <= found.high
+    return f"; the interval {'holds' if inside else 'excludes'} the published value"
+
+
 def better_by(comparisons: Sequence[Comparison], metric: str, claim: str, dataset: str) -> Verdict:
     """Judge "soft labels are better by `metric`"; `dataset` is the row of BHL's Table 1 that says so."""
     counted = [c for c in comparisons if len(c.seeds) > 1]

@@ -9,7 +9,7 @@ from softlabels.experiments_human import CONTROLS, WORDS
 from softlabels.formatting import NOTHING, interval, number, signed
 from softlabels.panels import Collection, Evaluated, Panel
 from softlabels.statistics import Interval
-from softlabels.verdicts import Verdict, judge
+from softlabels.verdicts import Verdict, judge, placed
 
 RULE = (
     "A comparison supports a claim where the paired 95 % interval of the difference lies on the claimed side "
@@ -21,9 +21,14 @@ LOWER, HIGHER = -1, 1
 
 
 def verdict(
-    claim: str, shown: str, differences: Mapping[str, Interval | None], better: int, digits: int = 4
+    claim: str,
+    shown: str,
+    differences: Mapping[str, Interval | None],
+    better: int,
+    digits: int = 4,
+    value: float | None = None,
 ) -> Verdict:
-    """Judge a claim by the differences of some comparisons; `better` is `LOWER` or `HIGHER`."""
+    """Judge a claim by the differences of some comparisons; `value` is the published one, if it is single."""
     counted = {name: d for name, d in differences.items() if d is not None and d.n > 1}
     found, reason = judge([better * d.sign for d in counted.values()], "comparisons")
     several = len(differences) > 1
@@ -32,15 +37,20 @@ def verdict(
     ]
     pairs = sorted({d.n for d in counted.values()})
     n = f"; n = {', '.join(map(str, pairs))} pairs" if pairs else ""
-    return Verdict(claim, shown, "; ".join(ours) or NOTHING, found, reason + n)
+    place = "".join(placed(value, d) for d in counted.values())
+    return Verdict(claim, shown, "; ".join(ours) or NOTHING, found, reason + n + place)
+
+
+def _effect(kind: str, measure: str) -> float:
+    """Published change: of accuracy as it is, of cross-entropy relative."""
+    entry = published.get("human_uncertainty", "shift", kind)
+    hard, soft = entry["hard"][measure], entry["soft"][measure]
+    return soft - hard if measure == "accuracy" else soft / hard - 1
 
 
 def _change(kind: str, measure: str) -> str:
-    entry = published.get("human_uncertainty", "shift", kind)
-    hard, soft = entry["hard"][measure], entry["soft"][measure]
-    if measure == "accuracy":
-        return f"{signed(100 * (soft - hard), 2)} points"
-    return f"{signed(100 * (soft / hard - 1), 1)} %"
+    digits, unit = (2, "points") if measure == "accuracy" else (1, "%")
+    return f"{signed(100 * _effect(kind, measure), digits)} {unit}"
 
 
 def held_out(runs: Collection, base: str = "truth") -> list[Verdict]:
@@ -56,18 +66,21 @@ def held_out(runs: Collection, base: str = "truth") -> list[Verdict]:
             {"": entropy.relative("soft", base)},
             LOWER,
             3,
+            _effect("held-out", "cross_entropy"),
         ),
         verdict(
             "Human distributions raise the accuracy on held-out images",
             _change("held-out", "accuracy"),
             {"": accuracy.difference("soft", base)},
             HIGHER,
+            value=_effect("held-out", "accuracy"),
         ),
         verdict(
             "The second choice is the people's more often",
             signed(sba["soft"] - sba["hard"]),
             {"": second.difference("soft", base)},
             HIGHER,
+            value=sba["soft"] - sba["hard"],
         ),
         verdict(
             "KL to the human distribution is lower (relative)",
@@ -75,6 +88,7 @@ def held_out(runs: Collection, base: str = "truth") -> list[Verdict]:
             {"": kl.relative("soft", base)},
             LOWER,
             3,
+            both,
         ),
     ]
 
