@@ -55,7 +55,7 @@ def choose(data: "Dataset") -> Path:
     }
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path.with_suffix(".npz"), pack(image=data.pictures([row])[0]))
+    write_atomically(path.with_suffix(".npz"), pack(image=data.pictures(np.array([row]))[0]))
     write_atomically(path, (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
     return path
 

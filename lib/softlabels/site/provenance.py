@@ -10,7 +10,8 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from softlabels import evaluations, records
+from softlabels import paths
+from softlabels.config import RunConfig
 from softlabels.site import code
 from softlabels.site.numbers import Numbers, anchor
 
@@ -85,8 +86,8 @@ def _files(app: Sphinx, root: str, run: str) -> list[str]:
 
 
 def _record(run: str) -> Path | None:
-    paths = (folder / f"{run}.json" for folder in (records.published_folder(), records.cache_folder()))
-    return next((path for path in paths if path.exists()), None)
+    found = (folder / "runs" / f"{run}.json" for folder in (paths.results(), paths.cache()))
+    return next((path for path in found if path.exists()), None)
 
 
 @cache
@@ -95,7 +96,7 @@ def _committed_evaluations(folder: Path) -> tuple[Path, ...]:
 
 
 def _evaluated(run: str) -> list[Path]:
-    every = _committed_evaluations(evaluations.published_folder())
+    every = _committed_evaluations(paths.results() / "evaluations")
     return [path for path in every if path.name.startswith(f"{run}.")]
 
 
@@ -104,13 +105,13 @@ def _title(path: Path) -> str:
     body = json.loads(path.read_text("utf-8"))
     if "run" in body:
         return html.escape(f"evaluated: {body['suite'].partition('-')[0]}")
-    config = records.read(path).config
+    config = RunConfig.from_dict(body["config"])
     return html.escape(f"{config.dataset}, {config.network}, {config.label}, seed {config.seed}")
 
 
 def copy_records(app: Sphinx, error: Exception | None) -> None:
     """Put every record that a page links to into the site."""
-    found = getattr(app, "softlabels_records", set())
+    found: set[Path] = getattr(app, "softlabels_records", set())
     if error is not None or app.builder.format != "html" or not found:
         return
     folder = Path(app.outdir) / FOLDER

@@ -50,7 +50,7 @@ def _scoped(found: re.Match[str]) -> str:
 def rows(text: str) -> list[dict[str, str]]:
     """Rows of a table that a cell has shown, by the name of the column; cells are HTML."""
     head, _, body = text.partition("</thead>")
-    names = [html.unescape(name) for name in re.findall(r"<th[^>]*>(.*?)</th>", head, re.DOTALL)]
+    names = [html.unescape(name) for name in re.findall(r"<th(?:\s[^>]*)?>(.*?)</th>", head, re.DOTALL)]
     lines = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
     cells = (re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line, re.DOTALL) for line in lines)
     return [dict(zip(names, line, strict=True)) for line in cells]
