@@ -11,6 +11,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from string import ascii_uppercase
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
@@ -18,13 +19,22 @@ from bs4 import BeautifulSoup, Tag
 from softlabels import browser
 from softlabels.errors import SoftlabelsError
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 # What only a reader at a screen can use; the code is in the notebooks.
 SCREEN_ONLY = ".headerlink, .cell_input, details.hide, details.records, .download, script, style, .copybtn"
-MARGIN = {"top": "20mm", "bottom": "20mm", "left": "18mm", "right": "18mm"}
-FOOTER = (
-    '<div style="width:100%;text-align:center;font:8pt sans-serif;color:#555">'
-    '<span class="pageNumber"></span></div>'
-)
+FORM: dict[str, Any] = {
+    "format": "A4",
+    "margin": {"top": "20mm", "bottom": "20mm", "left": "18mm", "right": "18mm"},
+    "print_background": True,
+    "display_header_footer": True,
+    "header_template": "<span></span>",
+    "footer_template": '<div style="width:100%;text-align:center;font:8pt sans-serif;color:#555">'
+    '<span class="pageNumber"></span></div>',
+    "outline": True,
+    "tagged": True,
+}
 
 
 def contents(site: Path) -> list[tuple[str, str]]:
@@ -139,23 +149,14 @@ def _entry(page: str, title: str, number: str, start: int | None) -> str:
     return f'<li><a href="#{_slug(page)}">{words}<span class="start">{start or "000"}</span></a></li>'
 
 
-def _print(text: str, out: Path) -> None:
-    with TemporaryDirectory() as folder, browser.running() as running:
+def _print(text: str, out: Path, running: "Browser") -> None:
+    with TemporaryDirectory() as folder:
         source = Path(folder) / "book.html"
         source.write_text(text, "utf-8")
         page = running.new_page()
         page.goto(source.as_uri())
-        page.pdf(
-            path=out,
-            format="A4",
-            margin=MARGIN,  # type: ignore[arg-type]
-            print_background=True,
-            display_header_footer=True,
-            header_template="<span></span>",
-            footer_template=FOOTER,
-            outline=True,
-            tagged=True,
-        )
+        page.pdf(path=out, **FORM)
+        page.close()
 
 
 def starts(pdf: Path, pages: list[str]) -> dict[str, int]:
@@ -168,11 +169,11 @@ def starts(pdf: Path, pages: list[str]) -> dict[str, int]:
     return {slug: (reader.get_destination_page_number(places[slug]) or 0) + 1 for slug in slugs}
 
 
-def make(site: Path, out: Path) -> Path:
+def make(site: Path, out: Path, running: "Browser") -> Path:
     """Print the built site as one PDF."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    _print(document(site), out)
-    _print(document(site, starts(out, [page for page, _ in contents(site)])), out)
+    _print(document(site), out, running)
+    _print(document(site, starts(out, [page for page, _ in contents(site)])), out, running)
     return out
 
 
@@ -183,7 +184,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("out", type=Path)
     options = parser.parse_args(arguments)
     try:
-        print(f"The book as PDF: {make(options.site, options.out).resolve()}")
+        with browser.running() as running:
+            print(f"The book as PDF: {make(options.site, options.out, running).resolve()}")
     except SoftlabelsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -11,7 +11,7 @@ from softlabels.site.provenance import is_html
 # A word and a sign, so that the colour says nothing that they do not say.
 SIGNS = {"reproduced": "✓", "partly": "◐", "not reproduced": "✗", "not tested": "○"}
 _MOST = 12  # rows; a longer table is shown by its counts
-_LONGEST = 90  # characters of an interval
+_LONGEST = 150  # characters of what came out, marks of HTML included
 
 
 def below_claim(doctree: nodes.document) -> None:
