@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 
 from softlabels import browser
 from softlabels.errors import SoftlabelsError
@@ -78,6 +78,10 @@ def section(site: Path, page: str, number: str, known: set[str]) -> str:
         raise SoftlabelsError(f"{site / page}: not a page of the book")
     for tag in article.select(SCREEN_ONLY):
         tag.decompose()
+    for tag in article.select(".provenance a[download]"):
+        if isinstance(before := tag.previous_sibling, NavigableString):
+            before.replace_with(before.removesuffix(" · "))
+        tag.decompose()
     for tag in article.find_all(id=True):
         tag["id"] = f"{_slug(page)}--{tag['id']}"
     for tag in article.find_all("img"):
@@ -85,7 +89,7 @@ def section(site: Path, page: str, number: str, known: set[str]) -> str:
             tag["src"] = (site / page).parent.joinpath(str(tag["src"])).resolve().as_uri()
     for tag in article.find_all("a"):
         _turn(tag, page, known)
-    _small(article)
+    _fit(article)
     title = article.find("h1")
     if isinstance(title, Tag) and number:
         title.insert(0, f"{number}\u2002")
@@ -103,12 +107,12 @@ def _turn(link: Tag, page: str, known: set[str]) -> None:
         link.unwrap()  # a file of the site: paper cannot follow it
 
 
-def _small(article: Tag) -> None:
-    """Mark wide tables, so that they are set smaller."""
+def _fit(article: Tag) -> None:
+    """Mark wide tables, which are set smaller, and short ones, which are not broken over pages."""
     for table in article.find_all("table"):
-        columns = len(table.select("thead th"))
-        if columns > 6:
-            table["class"] = [*table.get_attribute_list("class"), "wide" if columns < 9 else "widest"]
+        columns, rows = len(table.select("thead th")), len(table.select("tbody tr"))
+        marks = ["wide" if columns < 9 else "widest"] if columns > 6 else []
+        table["class"] = [*table.get_attribute_list("class"), *marks, *(["whole"] if rows <= 24 else [])]
 
 
 def document(site: Path, starts: dict[str, int] | None = None) -> str:
