@@ -18,7 +18,7 @@ export PYTHONUNBUFFERED := 1
 # Reports how long the rest of the recipe took, and keeps its status.
 TIMED = @begin=$$(date +%s); report() { printf 'make $@: %s minutes\n' "$$(awk "BEGIN { printf \"%.1f\", ($$(date +%s) - $$begin) / 60 }")"; };
 
-.PHONY: help book test reproduce publish audit serve lock clean
+.PHONY: help book test reproduce publish audit serve pdf screens lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -45,6 +45,14 @@ audit: .venv/.stamp  ## train N=3 committed runs again on this machine and compa
 serve: .venv/.stamp  ## show the built site on this machine: PORT=8000
 	@test -f $(SITE)/index.html || { echo "No site yet: run 'make book' first." >&2; exit 1; }
 	@python -m http.server --bind 127.0.0.1 --directory $(SITE) $(PORT)
+
+pdf: .venv/.stamp  ## print the built site as one PDF; needs Chromium
+	@test -f $(SITE)/index.html || { echo "No site yet: run 'make book' first." >&2; exit 1; }
+	$(TIMED) python -m softlabels.paper $(SITE) build/book.pdf && report
+
+screens: .venv/.stamp  ## pictures of every page, wide and narrow, light and dark; needs Chromium
+	@test -f $(SITE)/index.html || { echo "No site yet: run 'make book' first." >&2; exit 1; }
+	$(TIMED) python -m softlabels.screens $(SITE) build/screens && report
 
 # pip checks every hash; the package itself has none, so it is installed in a second step.
 .venv/.stamp: requirements.lock pyproject.toml

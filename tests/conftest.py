@@ -58,16 +58,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
     """A headless browser of this machine, driven by Playwright."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip(f"no browser here: none of {', '.join(names)} is on the PATH")
-    from playwright.sync_api import sync_playwright
+    from softlabels import browser as ours
 
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    if ours.program() is None:
+        reason = f"no browser here: none of {', '.join(ours.NAMES)} is on the PATH"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    with ours.running() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -149,18 +150,21 @@ def timings() -> str:
 
 
 def _headline() -> str:
-    from softlabels import comparisons, experiments, records, tables
+    from softlabels import landing, tables
 
-    def committed(cell: experiments.Cell) -> "records.Record | None":
-        path = records.published_folder() / f"{cell.config.id}.json"
-        return records.read(path) if path.exists() else None
+    return tables.headline(landing.settings())
 
-    # The local cache is left out: the page must be the same in every clone.
-    found = []
-    for profile in ("laptop", "paper"):
-        cells = experiments.grid("table1", profile, experiments.SEEDS)
-        found += comparisons.arrange((cell, committed(cell)) for cell in cells)
-    return tables.headline([comparison for comparison in found if comparison.seeds])
+
+def _example() -> str:
+    from softlabels import landing
+
+    return landing.example()
+
+
+def _answer() -> str:
+    from softlabels import landing
+
+    return landing.answer()
 
 
 def _costs() -> str:
@@ -169,14 +173,26 @@ def _costs() -> str:
     return costs.page()
 
 
-def _verdicts() -> str:
+@cache
+def _judged(results: Path) -> str:
     from softlabels import verdict_book
 
     return verdict_book.summary()
 
 
+def _verdicts() -> str:
+    return _judged(paths.results())
+
+
+def _verdict_sentence() -> str:
+    return _verdicts().partition("\n")[0]
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "example": _example,
+    "answer": _answer,
     "headline": _headline,
+    "verdict-sentence": _verdict_sentence,
     "verdicts": _verdicts,
     "timings": timings,
     "costs": _costs,
@@ -211,8 +227,10 @@ def pages_with_parts(root: Path | None = None) -> Iterator[Path]:
 
 
 def generate() -> list[Path]:
-    """Renew every generated part from records and timings; return the pages that changed."""
-    changed = []
+    """Renew every generated part and figure from records and timings; return the files that changed."""
+    from softlabels import landing
+
+    changed = landing.renew()
     for page in pages_with_parts():
         old = page.read_text()
         new = filled(old)

@@ -3,7 +3,7 @@
 from softlabels.figures.annotators import ablations, confusions, critical_differences, mixed_triple
 from softlabels.figures.arms import against, blurring, curves, risk_coverage
 from softlabels.figures.base import ARMS, caption_line, png, show
-from softlabels.figures.images import examples, predictions, tiles
+from softlabels.figures.images import examples, predictions, tiles, votes
 from softlabels.figures.labels import entropy_histograms, reconstruction
 from softlabels.figures.own import budget
 from softlabels.figures.results import differences, learning_curves, verdict_counts
@@ -50,4 +50,5 @@ __all__ = [
     "tiles",
     "tried",
     "verdict_counts",
+    "votes",
 ]

@@ -47,6 +47,29 @@ def predictions(
     return figure
 
 
+@styled
+def votes(image: np.ndarray, counts: Mapping[str, int]) -> Figure:
+    """Draw one image, large, beside the number of people who gave it each class.
+
+    Parameters
+    ----------
+    image : uint8 [H, W, 3]
+    counts : dict of str to int
+        Votes by class; classes that nobody chose are shown too.
+    """
+    figure, axes = canvas(2.5, 1, 2, width_ratios=(1, 1.3))
+    _picture(axes[0, 0], image)
+    bars = axes[0, 1].barh(range(len(counts)), list(counts.values()), 0.75, color=ARMS["people"])
+    axes[0, 1].bar_label(bars, padding=3, fontsize=10)
+    axes[0, 1].set_yticks(range(len(counts)), list(counts))
+    axes[0, 1].invert_yaxis()
+    axes[0, 1].margins(x=0.15)
+    axes[0, 1].grid(visible=False)
+    axes[0, 1].set_xticks([])
+    axes[0, 1].set_xlabel("people who said so")
+    return figure
+
+
 def _picture(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(image, interpolation="nearest" if image.shape[0] >= 48 else "bicubic")
     axes.set_axis_off()

@@ -1,0 +1,306 @@
+"""The built site for its readers: provenance, verdicts, tables, sizes, keyboard, search, axe, PDF."""
+
+import json
+import os
+import re
+import shutil
+from importlib import resources
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+from site_pages import Site
+from softlabels import book, formatting, landing, paper, paths, screens
+from softlabels.site import code, launch, tables, verdicts
+from softlabels.site.numbers import anchor
+
+CHAPTERS = sorted((paths.PROJECT / "book" / "chapters").glob("*.ipynb"))
+LIMIT = {"landing": 500_000, "chapter": 1_500_000}  # bytes beyond the theme's own files
+OWN = ("noto-sans-math.woff2", "book.css", "book.js")  # assets of ours that every page loads
+AXE = {"resultTypes": ["violations"], "preload": False}
+
+
+def outputs(path: Path) -> list[str]:
+    cells = nbformat.read(path, as_version=4).cells
+    found = (o.get("data", {}).get("text/html", "") for c in cells for o in c.get("outputs", []))
+    return ["".join(text) for text in found]
+
+
+def page_of(site: Path, chapter: Path) -> str:
+    return (site / "chapters" / f"{chapter.stem}.html").read_text()
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_every_figure_links_to_what_is_behind_it(site: Path, chapter: Path) -> None:
+    drawn = [text for text in outputs(chapter) if "<figure>" in text]
+    blocks = re.findall(r'<figure class="drawn".*?</figure>', page_of(site, chapter), re.DOTALL)
+    assert len(blocks) == len(drawn)
+    for before, block in zip(drawn, blocks, strict=True):
+        assert 'href="../functions/figures_' in block, "no link to the function"
+        assert f'href="../_sources/chapters/{chapter.stem}.ipynb"' in block
+        ids = re.search(r"<summary>records</summary><small>(.*?)</small>", before)
+        linked = re.findall(r'href="\.\./records/([0-9a-f]{12})\.json"', block)
+        committed = (
+            [i for i in ids[1].split() if (paths.results() / "runs" / f"{i}.json").exists()] if ids else []
+        )
+        assert set(committed) <= set(linked)
+
+
+def test_a_linked_record_is_the_committed_one(site: Path) -> None:
+    copies = sorted((site / "records").glob("*.json"))
+    assert copies
+    for copy in copies[:20]:
+        [original] = (paths.results()).glob(f"*/{copy.name}")
+        assert copy.read_bytes() == original.read_bytes()
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_verdicts_stand_under_the_claim(site: Path, chapter: Path) -> None:
+    page = page_of(site, chapter)
+    assert f'<a download href="../_sources/chapters/{chapter.stem}.ipynb">Download this notebook</a>' in page
+    judged = next((text for text in outputs(chapter) if ">verdict</th>" in text), None)
+    marks = re.search(r'<ul class="verdicts".*?</ul>', page, re.DOTALL)
+    assert (marks is None) == (judged is None)
+    if marks and judged:
+        assert page.index("Claim") < marks.start() < page.index('class="cell')
+        words = {row["verdict"] for row in tables.rows(judged)}
+        assert {
+            word for word in verdicts.SIGNS if f"> {word}<" in marks[0] or f" {word}</a>" in marks[0]
+        } == words
+
+
+def test_marks_say_word_and_sign_and_count_what_is_not_tested() -> None:
+    row = {"claim": "A", "ours": "+0.1 [0.0, 0.2]", "verdict": "partly"}
+    open_ = {"claim": "B", "ours": "–", "verdict": "not tested"}
+    text = verdicts._marks([row, open_, open_], "table-3-1")
+    assert text.count("<li>") == 2 and "◐" in text and "2 of 3 claims" in text and "+0.1 [0.0, 0.2]" in text
+    assert 'href="#table-3-1"' in text
+    assert "20 not tested" in verdicts._marks([open_] * 20, "x")
+
+
+def test_rows_of_a_table_are_read_back() -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame([{"claim": "x < y", "verdict": "partly"}, {"claim": "z", "verdict": "reproduced"}])
+    found = tables.rows(formatting.markup(frame))
+    assert [row["verdict"] for row in found] == ["partly", "reproduced"]
+    assert found[0]["claim"] == "x &lt; y"
+
+
+def test_every_table_has_a_caption_and_scopes(site: Path) -> None:
+    seen = 0
+    for path in Site(site).pages:
+        for table in re.findall(r"<table class=\"table.*?</table>", path.read_text(), re.DOTALL):
+            seen += 1
+            assert "<caption>" in table, path.name
+            assert re.search(r"<th(?=[\s>])(?![^>]*scope)", table) is None, path.name
+    assert seen > 40
+
+
+def test_anchors_are_unique_on_every_page(site: Path) -> None:
+    for path in Site(site).pages:
+        ids = re.findall(r'<(?:figure|table)[^>]* id="([^"]+)"', path.read_text())
+        assert len(ids) == len(set(ids)), path.name
+    assert anchor("Table 3.2") == "table-3-2"
+
+
+def test_functions_of_figures_are_found_without_importing_them() -> None:
+    from softlabels import figures
+
+    public = set(figures.__all__) - {"ARMS", "caption_line", "png", "show"}
+    assert public <= set(code.functions())
+    assert code.functions()["differences"] == "results"
+
+
+def weight(site: Path, page: Path) -> int:
+    loaded = [Site(site).root / "_static" / name for name in OWN]
+    images = [page.parent / src for src in re.findall(r'<img[^>]* src="([^":]+)"', page.read_text())]
+    return sum(path.stat().st_size for path in [page, *loaded, *images] if path.exists())
+
+
+def test_pages_stay_light(site: Path) -> None:
+    assert weight(site, site / "intro.html") <= LIMIT["landing"]
+    for chapter in CHAPTERS:
+        assert weight(site, site / "chapters" / f"{chapter.stem}.html") <= LIMIT["chapter"], chapter.stem
+    assert not list((site / "_static").rglob("fontawesome.js")) and not list(
+        (site / "_static").rglob("*.map")
+    )
+
+
+def test_figures_of_the_first_page_are_those_of_the_records(tmp_path: Path) -> None:
+    if not list((paths.results() / "runs").glob("*.json")):
+        pytest.skip("no committed records yet")
+    for file in landing.renew(tmp_path):
+        ours, committed = (
+            Image.open(p).convert("L") for p in (file, paths.PROJECT / "book/_static" / file.name)
+        )
+        assert ours.size == committed.size, f"{file.name}: run `make publish`"
+        difference = np.abs(np.asarray(ours, np.float32) - np.asarray(committed, np.float32)).mean()
+        assert difference < 2, f"{file.name}: run `make publish`"
+
+
+def test_the_most_divided_row_is_chosen() -> None:
+    counts = np.array([[5, 5, 1], [30, 20, 0], [6, 5, 0], [26, 25, 0], [1, 1, 1]])
+    assert landing.most_divided(counts) == 3  # difference one, as the row above, and more votes
+    assert landing.most_divided(np.array([[9, 0], [4, 4], [7, 7]])) == 2
+
+
+@pytest.mark.parametrize("url", ["", "https://github.com/someone/somewhere"])
+def test_launch_buttons_follow_from_the_address(tmp_path: Path, url: str) -> None:
+    options = {"repository_url": url, "launch_buttons": {"colab_url": "https://colab.example"}}
+    launch.only_with_an_address(None, {"html_theme_options": options})
+    assert bool(options["launch_buttons"]) == bool(url)
+    if not url:
+        return
+    text = (paths.PROJECT / "_config.yml").read_text()
+    (tmp_path / "_config.yml").write_text(text.replace('url: ""', f"url: {url}", 1))
+    shutil.copy(paths.PROJECT / "book" / "references.bib", tmp_path)
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n- file: chapters/01_toy\n")
+    (tmp_path / "intro.md").write_text("# Page\n\nWords.\n")
+    (tmp_path / "chapters").mkdir()
+    nbformat.write(toy(), tmp_path / "chapters" / "01_toy.ipynb")
+    page = (book.build(tmp_path).parent / "chapters" / "01_toy.html").read_text()
+    where = f"{url.removeprefix('https://github.com/')}/blob/main/book/chapters/01_toy.ipynb"
+    assert f"https://colab.research.google.com/github/{where}" in page
+    assert (
+        "https://mybinder.org/v2/gh/someone/somewhere/main?urlpath=lab/tree/book/chapters/01_toy.ipynb"
+        in page
+    )
+    assert page.index("Claim") < page.index("✓") < page.index("Download this notebook") < page.index("<table")
+
+
+def toy() -> nbformat.NotebookNode:
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        [{"claim": "It works", "published": "1", "ours": "+1", "verdict": "reproduced", "reason": "x"}]
+    )
+    shown = new_output("display_data", data={"text/html": formatting.markup(frame), "text/plain": ""})
+    cells = [new_markdown_cell("# Toy\n\n**Claim.** It works."), new_code_cell("1", outputs=[shown])]
+    return new_notebook(cells=cells, metadata=book.KERNEL)
+
+
+# In the browser
+
+
+@pytest.fixture
+def page(browser):
+    found = browser.new_page(viewport={"width": 1280, "height": 900})
+    found.route(
+        "**/*",
+        lambda route: (
+            route.continue_() if route.request.url.startswith(("file:", "data:")) else route.abort()
+        ),
+    )
+    errors: list[str] = []
+    found.on("pageerror", lambda error: errors.append(str(error)))
+    found.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    yield found
+    found.close()
+    assert errors == []
+
+
+def test_from_the_first_page_to_a_record(site: Path, page) -> None:
+    page.goto((site / "intro.html").as_uri())
+    page.locator("article a", has_text="Table 1").first.click()
+    page.wait_for_url("**/03_table1.html")
+    page.locator("details.records summary").first.focus()
+    page.keyboard.press("Enter")  # as someone without a mouse does
+    link = page.locator("details.records a").first
+    run = link.inner_text()
+    link.click()
+    page.wait_for_url(f"**/records/{run}.json")
+    record = json.loads(page.locator("pre").inner_text())
+    assert record["id"] == run and record["metrics"]["test"]["kl"] > 0
+
+
+def test_from_a_figure_to_its_function(site: Path, page) -> None:
+    page.goto((site / "chapters" / "03_table1.html").as_uri())
+    page.locator(".provenance a", has_text="figures.differences").click()
+    page.wait_for_url("**/figures_results.html#differences")
+    assert "def differences(" in page.locator("#differences").inner_text()
+
+
+def test_the_theme_can_be_switched(site: Path, page) -> None:
+    page.goto((site / "intro.html").as_uri())
+    seen = set()
+    for _ in range(3):
+        page.locator("button.theme-switch-button").first.click()
+        seen.add(page.evaluate("document.documentElement.dataset.theme"))
+    assert seen == {"light", "dark"}
+    page.evaluate("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_search_finds_kl_divergence(site: Path, page) -> None:
+    page.goto(f"{(site / 'search.html').as_uri()}?q=KL+divergence")
+    page.locator("#search-results li a").first.wait_for(timeout=20_000)
+    assert page.locator("#search-results li a").count() >= 3
+
+
+def test_the_keyboard_reaches_content_and_tables(site: Path, browser) -> None:
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    page.goto((site / "chapters" / "03_table1.html").as_uri())
+    page.keyboard.press("Tab")
+    assert "Skip to main content" in page.evaluate("document.activeElement.innerText")
+    box = page.locator(".pst-scrollable-table-container").first
+    assert box.evaluate("e => e.scrollWidth > e.clientWidth && e.tabIndex === 0")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.close()
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 360)])
+def test_axe_finds_nothing_serious(site: Path, browser, theme: str, width: int) -> None:
+    """The other two combinations take as long again: the variable AXE_ALL asks for them."""
+    combinations = [(theme, width), (theme, 1640 - width)] if os.environ.get("AXE_ALL") else [(theme, width)]
+    script = pytest.importorskip(
+        "axe_playwright_python", reason="axe-core is not installed: `make test` has it"
+    )
+    source = resources.files(script).joinpath("axe.min.js").read_text("utf-8")
+    found = []
+    for scheme, pixels in combinations:
+        page = browser.new_page(viewport={"width": pixels, "height": 900}, color_scheme=scheme)
+        for path in screens.pages(site):
+            page.goto(path.as_uri())
+            page.evaluate(source)
+            for wrong in page.evaluate("options => axe.run(options)", AXE)["violations"]:
+                if wrong["impact"] in ("serious", "critical"):
+                    found.append(
+                        f"{path.name} {scheme} {pixels}: {wrong['id']}: {wrong['nodes'][0]['html'][:200]}"
+                    )
+        page.close()
+    assert found == []
+
+
+# On paper
+
+
+def test_links_of_the_pdf_stay_inside(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(
+        '<article class="bd-article"><h1 id="t">T</h1><a href="b.html#x">b</a><a href="records/1.json">r</a>'
+        '<a href="https://example.org">e</a><div class="cell_input">code</div></article>'
+    )
+    text = paper.section(tmp_path, "a.html", "3", {"a.html", "b.html"})
+    assert 'href="#b--x"' in text and "records/1.json" not in text and 'href="https://example.org"' in text
+    assert 'id="a--t"' in text and "code" not in text and "3\u2002T" in text
+
+
+def test_pages_are_numbered_as_on_the_site() -> None:
+    pages = ["intro.html", "chapters/03_table1.html", "differences.html", "data.html"]
+    assert paper.numbers(pages) == {pages[0]: "", pages[1]: "3", pages[2]: "A", pages[3]: "B"}
+
+
+def test_the_book_is_printed(site: Path, browser, tmp_path: Path, monkeypatch) -> None:
+    pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed: `make test` has it")
+    every = paper.contents(site)
+    assert len(every) >= len(CHAPTERS) + 5
+    monkeypatch.setattr(paper, "contents", lambda _: [every[0], every[3], every[-1]])  # three pages, for time
+    reader = pypdf.PdfReader(paper.make(site, tmp_path / "book.pdf", browser))
+    text = [leaf.extract_text() for leaf in reader.pages]
+    assert "Learning from people who disagree" in text[0] and "Contents" in text[1]
+    start = int(re.findall(r"Table 1: accuracy and KL\s*(\d+)", text[1])[0])
+    assert "accuracy and KL" in text[start - 1] and reader.outline
