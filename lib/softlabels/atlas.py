@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from softlabels.records import Record
 
 ARMS = ("hard", "soft")
-TITLES = {"people": "people", "hard": "hard-label network", "soft": "soft-label network"}
+TITLES = {"people": "People", "hard": "Hard-label network", "soft": "Soft-label network"}
 LICENCES = {
     "synthetic": "Images are generated; their true distribution is known. MIT.",
     "cifar10h-9500": "Images: test set of CIFAR-10 (Krizhevsky 2009), shown small and compressed. Votes: "

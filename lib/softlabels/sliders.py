@@ -84,8 +84,9 @@ def _mean(values: Curve, step: float, digits: int = 3, factor: float = 1) -> str
 
 
 def budget(sources: "Sequence[Source]") -> dict[str, Any]:
-    """Review budget against the error that remains, for every setting with runs of both arms."""
-    views = [_budget(source) for source in sources if all(source.runs.get(arm) for arm in source.arms)]
+    """Review budget against the error that remains, for every setting with both arms, last one first."""
+    both = [source for source in reversed(sources) if all(source.runs.get(arm) for arm in source.arms)]
+    views = [_budget(source) for source in both]
     return {
         "title": "What if a person could look at more images?",
         "label": "Review budget",

@@ -24,6 +24,7 @@ for (const who of data.voices) {
 const doubt = new Uint16Array(bytes(data.entropy).buffer);  // 1/1000 nats
 const shapes = PATHS.map((d) => new Path2D(d));
 const dark = () => document.documentElement.dataset.theme === "dark";
+const byDoubt = [...Array(n).keys()].sort((a, b) => doubt[a] - doubt[b] || a - b);  // the ambiguous are drawn last
 const distance = Array.from({ length: n }, (_, i) => {  // total variation of the two predictions, in percent
   let sum = 0;
   for (let c = 0; c < k; c++) sum += Math.abs(share[arms[0]][i * k + c] - share[arms[1]][i * k + c]);
@@ -75,7 +76,7 @@ const maps = data.arms.map((arm) => {
   const plot = el("div", { tabIndex: 0, className: "sl-plot" });
   plot.setAttribute("role", "application");
   plot.setAttribute("aria-roledescription", "map of images");
-  plot.setAttribute("aria-label", `Map of ${arm.title}. Arrow keys go from image to image.`);
+  plot.setAttribute("aria-label", `${arm.title}: map of the images. Arrow keys go from image to image.`);
   plot.setAttribute("aria-describedby", `${root.id}-keys`);
   const layers = [el("canvas"), el("canvas")];
   layers.forEach((layer) => { layer.setAttribute("aria-hidden", "true"); plot.append(layer); });
@@ -90,7 +91,7 @@ const fit = (map) => {
     layer.height = Math.round(height * ratio);
   });
   map.ratio = ratio;
-  map.size = Math.max(2, Math.min(3.4, side / 130));
+  map.size = Math.max(1.8, Math.min(3.2, side / 150));
   map.at = (i) => [(width - side) / 2 + (side * p[2 * i]) / 65535, (height + side) / 2 - (side * p[2 * i + 1]) / 65535];
 };
 const drawMap = (map) => {
@@ -132,10 +133,10 @@ const picture = el("canvas", { className: "sl-picture", width: 128, height: 128 
 picture.setAttribute("role", "img");
 const caption = el("caption");
 const body = el("tbody");
-const status = el("p", { className: "sl-quiet sl-status" });
+const status = el("p", { className: "sl-heard" });
 status.setAttribute("role", "status");
-const heads = data.voices.map((who) => el("th", { scope: "col", textContent: who.title }));
-const table = el("table", {}, caption, el("thead", {}, el("tr", {}, el("th", { scope: "col", textContent: "class" }), ...heads)), body);
+const heads = data.voices.map((who) => el("th", { scope: "col", textContent: who.title.replace(" network", "") }));
+const table = el("table", {}, caption, el("thead", {}, el("tr", {}, el("th", { scope: "col", textContent: "Class" }), ...heads)), body);
 const cell = (who, i, c) => {
   const percent = share[who.key][i * k + c];
   const fill = el("span");
@@ -187,7 +188,7 @@ const choose = (i) => {
 const filter = () => {
   lowShown.textContent = Number(low.value).toFixed(2);
   highShown.textContent = `${Number(high.value).toFixed(2)} nats`;
-  visible = [...Array(n).keys()].filter(passes);
+  visible = byDoubt.filter(passes);
   const key = KEYS[order.value];
   rank = [...visible].sort((a, b) => key(a) - key(b) || a - b);
   count.textContent = `${visible.length.toLocaleString("en")} of ${n.toLocaleString("en")} images`;

@@ -69,7 +69,7 @@ const show = () => {
   body.replaceChildren(...series.map((s, j) => el("tr", {},
     el("th", { scope: "row" }, key(s, j), s.name),
     el("td", { textContent: text(s.mean[i]) }),
-    el("td", { textContent: s.mean[i] === null ? "–" : `${text(s.low[i])} to ${text(s.high[i])}` }),
+    el("td", { textContent: s.mean[i] === null ? "–" : `${text(s.low[i])} – ${text(s.high[i])}` }),
   )));
 };
 const turn = () => {
