@@ -62,7 +62,6 @@ def view(
     return {
         "name": name,
         "measure": measure,
-        "digits": 3,
         "steps": list(steps.values()),
         "series": series,
         "says": [says(step) for step in steps],
@@ -71,16 +70,21 @@ def view(
 
 
 def _summary(values: Curve, steps: Steps) -> dict[str, list[float | None]]:
-    """Mean, least and greatest value of each step; nothing where it was not measured."""
+    """Mean, least and greatest value of each step, as shown; nothing where it was not measured."""
     functions: dict[str, Callable] = {"mean": np.mean, "low": np.min, "high": np.max}
     return {
-        name: [round(float(function(values[step])), 4) if step in values else None for step in steps]
+        name: [round(float(function(values[step])), 3) if step in values else None for step in steps]
         for name, function in functions.items()
     }
 
 
-def _mean(values: Curve, step: float, digits: int = 3, factor: float = 1) -> str:
-    return number(factor * float(np.mean(values[step])), digits)
+def _mean(values: Curve, step: float) -> str:
+    return number(float(np.mean(values[step])), 3)
+
+
+def _per_thousand(values: Curve, step: float) -> str:
+    # From the number as it is shown beside the sentence, which would otherwise be rounded another way.
+    return number(1000 * round(float(np.mean(values[step])), 3), 0)
 
 
 def budget(sources: "Sequence[Source]") -> dict[str, Any]:
@@ -90,7 +94,7 @@ def budget(sources: "Sequence[Source]") -> dict[str, Any]:
     return {
         "title": "What if a person could look at more images?",
         "label": "Review budget",
-        "choice": "setting",
+        "choice": "Setting",
         "axis": "share of images sent to a person",
         "views": views,
         "source": "The images of least largest probability are sent; one half of the held-out images "
@@ -100,18 +104,18 @@ def budget(sources: "Sequence[Source]") -> dict[str, Any]:
 
 def _budget(source: "Source") -> dict[str, Any]:
     errors = {arm: _errors(source.runs[arm].values()) for arm in source.arms}
-    alone = {arm: _mean(values, 0, 0, 1000) for arm, values in errors.items()}
+    alone = {arm: _per_thousand(values, 0) for arm, values in errors.items()}
 
     def says(step: float) -> str:
         parts = [
-            f"{_mean(values, step, 0, 1000)} instead of {alone[arm]} with {words[arm]} labels"
+            f"{_per_thousand(values, step)} instead of {alone[arm]} with {words[arm]} labels"
             for arm, values in errors.items()
         ]
         return f"Of 1,000 images {10 * step:g} go to a person. Wrong answers that remain: {', '.join(parts)}."
 
     words = {source.hard: "hard", "soft": "soft"}
     steps = {float(step): f"{step} %" for step in BUDGETS}
-    return view(source.title, "error of network and person", steps, errors, says, words)
+    return view(source.title, "Error of network and person", steps, errors, says, words)
 
 
 def _errors(records: "Iterable[Record]") -> dict[float, list[float]]:
@@ -132,7 +136,7 @@ def annotations(runs: "Collection") -> dict[str, Any]:
     return {
         "title": "What if there were fewer annotations for each image?",
         "label": "Annotations for each image",
-        "choice": "measure",
+        "choice": "Measure",
         "axis": "annotations for each image",
         "views": views,
         "source": "All runs are tested against the distribution of all annotations.",
@@ -159,7 +163,7 @@ def radius(attack: "Evaluated", cases: Sequence[str] = ("PGD", "FGSM", "PGD l2")
     return {
         "title": "What if the attacker may change more?",
         "label": "Radius ε",
-        "choice": "attack",
+        "choice": "Attack",
         "axis": "radius, in 1/255 of the intensity range",
         "views": [_radius(case, curves) for case, curves in found.items() if curves],
         "source": "Only measured radii can be chosen. Held-out images.",
@@ -177,4 +181,4 @@ def _radius(case: str, curves: Mapping[str, Curve]) -> dict[str, Any]:
         )
 
     steps = {level: f"{level:g}" for level in levels}
-    return view(case, f"accuracy under {case}", steps, curves, says, WORDS)
+    return view(case, f"Accuracy under {case}", steps, curves, says, WORDS)

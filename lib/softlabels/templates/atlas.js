@@ -274,9 +274,19 @@ const redraw = () => {
   maps.forEach((map) => { fit(map); drawMap(map); drawChosen(map); });
   legend.forEach((one) => one.paint());
 };
-redraw();
+const size = () => {
+  const { width, height } = maps[0].plot.getBoundingClientRect();
+  return `${width} ${height} ${window.devicePixelRatio}`;
+};
+maps.forEach(fit);
+legend.forEach((one) => one.paint());
 filter();
-new ResizeObserver(redraw).observe(root);
+let drawnAt = size();
+const resized = () => {  // an observer also reports at the start, when everything has just been drawn
+  if (size() !== drawnAt) redraw();
+  drawnAt = size();
+};
+new ResizeObserver(resized).observe(root);
 new MutationObserver(redraw).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 if (data.sheet) {
   const image = new Image();

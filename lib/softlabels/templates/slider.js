@@ -31,7 +31,7 @@ const scale = () => {
   const [low, high] = ends(), room = 0.05 * (high - low) || 0.05;
   return (v) => H - BOTTOM - ((H - BOTTOM - TOP) * (v - low + room)) / (high - low + 2 * room);
 };
-const text = (value) => (value === null ? "–" : value.toFixed(view().digits).replace("-", "−"));
+const text = (value) => (value === null ? "–" : value.toFixed(3).replace("-", "−"));
 const known = (series) => series.mean.map((_, i) => i).filter((i) => series.mean[i] !== null);
 const draw = () => {
   const { steps, series } = view(), y = scale(), every = Math.ceil(steps.length / 7);
@@ -81,7 +81,7 @@ const turn = () => {
 slider.addEventListener("input", show);
 slider.addEventListener("keydown", (event) => event.stopPropagation());  // the theme turns the page with arrow keys
 select.addEventListener("change", turn);
-const head = ["", "mean", "span of the runs"].map((name) => el("th", { scope: "col", textContent: name || "labels" }));
+const head = ["Labels", "Mean", "Span of the runs"].map((name) => el("th", { scope: "col", textContent: name }));
 root.append(
   el("p", { className: "sl-title", textContent: data.title }),
   ...(data.views.length > 1 ? [el("div", { className: "sl-controls" }, el("label", { textContent: data.choice }, select))] : []),
