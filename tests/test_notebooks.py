@@ -102,6 +102,7 @@ def test_from_the_same_records_a_chapter_repeats_byte_by_byte(run):
 
 
 GRIDS = {
+    "17_atlas": ["train --chapter atlas"],
     "03_table1": ["train --chapter table1"],
     "06_human_uncertainty": ["train --chapter human", "train --chapter human-rates"],
     "07_adversarial": ["train --chapter human", "evaluate --chapter human --profile laptop --kinds attacks"],

@@ -77,6 +77,13 @@ def _figure2(profile: str, seeds: Sequence[int]) -> list[Cell]:
     return [c for row, recipe in _profile(profile).figure2 for c in _cells(profile, row, [recipe], seeds)]
 
 
+def _atlas(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """Figure 1's runs, and Table 1's tuned ones on images that people judged."""
+    people = [r for r in _profile(profile).table1 if r.dataset == "cifar10h-9500" and "tuned" in r.recipes]
+    judged = [c for row in people for c in _cells(profile, row, ["tuned"], seeds)]
+    return _figure1(profile, seeds) + judged
+
+
 def _hyperparameters(profile: str, seeds: Sequence[int]) -> list[Cell]:
     from softlabels import search  # which needs this module
 
@@ -146,6 +153,7 @@ CHAPTERS: dict[str, Grid] = {
     "table1": _table1,
     "figure1": _figure1,
     "figure2": _figure2,
+    "atlas": _atlas,
     "tuning": _tuning,
     "hyperparameters": _hyperparameters,
     "why_distributions_help": _distributions,

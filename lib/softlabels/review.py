@@ -121,7 +121,7 @@ def working_table(
     for arm in source.arms:
         for score in scores:
             for budget in budgets:
-                found = [_routed(record, budget, score) for record in source.runs.get(arm, {}).values()]
+                found = [routed(record, budget, score) for record in source.runs.get(arm, {}).values()]
                 if found:
                     rows.append(
                         {"labels": arm, "score": score, "budget": f"{100 * budget:g} %"} | _row(found)
@@ -129,7 +129,8 @@ def working_table(
     return pd.DataFrame(rows)
 
 
-def _routed(record: Record, budget: float, score: str) -> selective.Review:
+def routed(record: Record, budget: float, score: str) -> selective.Review:
+    """Send the least certain share `budget` of a run's test images to a person."""
     p, truth, person = answers(record)
     # The seed cuts both arms of a pair into the same halves.
     return selective.route(p, truth, budget, score, person, generator(record.config.seed, 30))
@@ -172,9 +173,9 @@ def claim(found: Sequence[Source], budget: float) -> str:
             runs = list(source.runs.get(arm, {}).values())
             if not runs:
                 continue
-            routed = [_routed(record, budget, "max probability") for record in runs]
+            reviews = [routed(record, budget, "max probability") for record in runs]
             alone, both, chance = (
-                float(np.mean([value(r) for r in routed]))
+                float(np.mean([value(r) for r in reviews]))
                 for value in (
                     lambda r: r.machine_error,
                     lambda r: r.system_error,

@@ -48,6 +48,8 @@ PREFIXES: dict[str, Callable[..., Dataset]] = {
 }
 # What a figure needs of datasets whose images it does not.
 CLASSES: dict[str, tuple[str, ...]] = {
+    "synthetic": synthetic.CLASSES,
+    "cifar10h-9500": cifar10.CLASSES,
     "ferplus": ferplus.CLASSES,
     "micebone": standin.CLASSES,
     "micebone-standin": standin.CLASSES,

@@ -2,7 +2,7 @@
 
 from softlabels.figures.annotators import ablations, confusions, critical_differences, mixed_triple
 from softlabels.figures.arms import against, blurring, curves, risk_coverage
-from softlabels.figures.base import ARMS, caption_line, png, show
+from softlabels.figures.base import ARMS, caption_line, markup, png, show
 from softlabels.figures.images import examples, predictions, tiles, votes
 from softlabels.figures.labels import entropy_histograms, reconstruction
 from softlabels.figures.own import budget
@@ -38,6 +38,7 @@ __all__ = [
     "gradient_noise",
     "landscape",
     "learning_curves",
+    "markup",
     "mixed_triple",
     "order_of_accuracies",
     "placement",

@@ -134,8 +134,15 @@ def show(
     """
     from IPython.display import HTML, display
 
+    display(HTML(markup(figure, alt, caption, records, profile, source)))
+
+
+def markup(
+    figure: Figure, alt: str, caption: str, records: "Sequence[Record]", profile: str, source: str = ""
+) -> str:
+    """What `show` displays, as HTML."""
     line = source or caption_line(records, profile)
-    display(HTML(_markup(png(figure, profile), alt, caption, records, line)))
+    return _markup(png(figure, profile), alt, caption, records, line)
 
 
 def _markup(image: bytes, alt: str, caption: str, records: "Sequence[Record]", line: str) -> str:
