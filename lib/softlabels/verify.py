@@ -34,7 +34,7 @@ TOLERANCE = {
     "ece": 0.02,
     "second_best_accuracy": 0.08,
 }
-MEASURES = r"accura|\bKL\b|cross-entrop|\bnats?\b|Brier|\bECE\b|calibration error|AUROC|AURC"
+MEASURES = r"(?i:accura)|\bKL\b|cross-entrop|\bnats?\b|Brier|\bECE\b|calibration error|AUROC|AURC"
 # A decimal fraction or a percentage that stands alone: no version, no date, no level of confidence.
 NUMBER = re.compile(r"(?<![\w./:-])(?:\d*\.\d+|(?!(?:0|95|100)\s?%)\d+(?=\s?%))(?![\w./-]*\w)")
 BLOCK = re.compile(r"<!-- (\w+) -->.*?<!-- /\1 -->", re.DOTALL)
@@ -177,7 +177,7 @@ def of_pages() -> tuple[str, list[Fault]]:
 
 def typed(text: str) -> Iterator[str]:
     """Yield sentences of Markdown that have a measured-looking number beside the name of a measure."""
-    for sentence in re.split(r"(?<=[.!?:;|])\s|\n\n|\n(?=[-|#])", ASIDE.sub(" ", text)):
+    for sentence in re.split(r"(?<=[.!?:;])\s|\n\n|\n(?=[-|#])", ASIDE.sub(" ", text)):
         if re.search(MEASURES, sentence) and NUMBER.search(sentence):
             yield " ".join(sentence.split())[:160]
 
