@@ -1,5 +1,6 @@
 """Records packed into one archive, to be carried from the machine that trained to the repository."""
 
+import re
 import tempfile
 import zipfile
 from collections.abc import Collection
@@ -7,10 +8,14 @@ from pathlib import Path
 
 from softlabels import records
 from softlabels.checkpoint import write_atomically
-from softlabels.errors import RecordError
+from softlabels.errors import RecordError, StorageError
 
 _SUFFIXES = (".json", ".npz", ".features.npz")
+_NAME = re.compile(r"[0-9a-f]{12}(\.features)?\.(json|npz)")
 _LARGEST = 64 << 20  # bytes of one member; a record's arrays are well below
+_TOTAL = 8 << 30  # bytes of all
+_RATIO = 100  # of text to what it is packed to; arrays are packed already
+_SLACK = 1 << 20  # bytes below which that ratio says nothing
 
 
 def export(path: Path, ids: Collection[str] | None = None, features: bool = False) -> int:
@@ -69,12 +74,18 @@ def load(path: Path) -> tuple[int, int]:
 def _unpack(path: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                plain = "/" not in member.filename and member.filename.endswith(_SUFFIXES)
-                if not plain or "\\" in member.filename or member.file_size > _LARGEST:
+            members = archive.infolist()
+            if (total := sum(member.file_size for member in members)) > _TOTAL:
+                raise RecordError(f"{path}: it unpacks to {total} bytes, more than {_TOTAL}")
+            for member in members:
+                packed = _RATIO * member.compress_size
+                large = member.file_size > min(_LARGEST, max(_SLACK, packed))
+                if large or not _NAME.fullmatch(member.filename):
                     raise RecordError(f"{path}: {member.filename!r} is not a file of a record")
                 write_atomically(folder / member.filename, archive.read(member))
-    except (OSError, zipfile.BadZipFile) as error:
+    except (RecordError, StorageError):
+        raise
+    except Exception as error:  # zipfile raises whatever a damaged file makes it
         raise RecordError(f"{path}: not an archive of records ({error})") from error
 
 

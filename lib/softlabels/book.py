@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 
-from softlabels import paths
+from softlabels import paths, stamps
 from softlabels.errors import ConfigError, SoftlabelsError, unknown
 
 # Chapters that train while they are executed; all others are drawn from records.
@@ -44,11 +44,17 @@ def execute(notebook: Path, out: Path, parameters: dict[str, Any] | None = None)
         If a parameter is not in the notebook's parameters cell; papermill would only warn.
     """
     changed = _changed(notebook, parameters or {})
-    out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
         raw = Path(folder) / notebook.name
-        _run_papermill(notebook, raw, changed)
-        nbformat.write(normalised(nbformat.read(raw, as_version=4)), out)
+        opened = Path(folder) / "opened"
+        with stamps.listing(opened):
+            _run_papermill(notebook, raw, changed)
+        done = normalised(nbformat.read(raw, as_version=4))
+        done.metadata[stamps.NAME] = stamps.stamp(notebook, done, opened)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part = out.with_name(f".{out.name}.partial")  # a chapter is whole or not there
+        nbformat.write(done, part)
+        part.replace(out)
 
 
 def _run_papermill(notebook: Path, out: Path, changed: dict[str, Any], tries: int = 3) -> None:
@@ -84,7 +90,8 @@ def _literal(text: str) -> Any:
 
 def normalised(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Remove times, progress bars, widget state and the kernel's details; give cells stable ids."""
-    notebook.metadata = nbformat.from_dict(KERNEL)
+    stamp = notebook.metadata.get(stamps.NAME)
+    notebook.metadata = nbformat.from_dict(KERNEL | ({stamps.NAME: stamp} if stamp else {}))
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03d}"
         cell.metadata = {key: cell.metadata[key] for key in ("mystnb", "tags") if cell.metadata.get(key)}

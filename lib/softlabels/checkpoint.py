@@ -1,5 +1,6 @@
 """State of a training between two epochs, in one file that is either whole or not there."""
 
+import contextlib
 import json
 import os
 import warnings
@@ -11,6 +12,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
+
+from softlabels.errors import StorageError
 
 Weights = dict[str, Tensor]
 
@@ -35,16 +38,33 @@ class Progress:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new, nothing between."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file so that a reader, or a crash, sees the old content or the new, nothing between.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written; the old content stays.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: cannot be written ({error.strerror or error}); make room or get permission and call "
+            "again: what was finished before is kept"
+        ) from error
     finally:
+        _forget(partial)
+
+
+def _forget(partial: Path) -> None:
+    # Where nothing may be written nothing may be deleted either, and that is not the error to report.
+    with contextlib.suppress(OSError):
         partial.unlink(missing_ok=True)
 
 

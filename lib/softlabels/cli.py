@@ -1,4 +1,4 @@
-"""The command line: train, status, audit, check, records. Heavy imports wait until a command needs them."""
+"""The command line: train, audit, verify, check and more. Heavy imports wait until a command needs them."""
 
 import argparse
 import os
@@ -97,6 +97,12 @@ def _audit(options: argparse.Namespace) -> None:
         raise SoftlabelsError("the audit found differences beyond the tolerance")
 
 
+def _verify(options: argparse.Namespace) -> None:
+    from softlabels import verify
+
+    verify.report()
+
+
 def _export(options: argparse.Namespace) -> None:
     from softlabels import archive
 
@@ -174,6 +180,9 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("--device")
     audit.set_defaults(action=_audit)
 
+    verify = commands.add_parser("verify", help="check committed records, chapters and the numbers of pages")
+    verify.set_defaults(action=_verify)
+
     check = commands.add_parser("check", help="describe annotated images and find every problem")
     check.add_argument("path", type=Path, help="a folder: images with a CSV file, or the DCIC layout")
     check.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
@@ -206,6 +215,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SoftlabelsError as error:
         print(f"softlabels: {error}", file=sys.stderr)
         return 2 if isinstance(error, CheckError) else 1  # 1 is what `check` says of data with problems
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"softlabels: {where}{error.strerror or error}; what was finished before is kept", file=sys.stderr
+        )
+        return 1
     except KeyboardInterrupt:
         print("softlabels: interrupted; the next call goes on from the last finished epoch", file=sys.stderr)
         return 130

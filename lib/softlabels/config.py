@@ -13,6 +13,7 @@ AUGMENTATIONS = ("none", "flips-turns", "flips-turns-colour-zoom", "crop-flip")
 SELECTIONS = ("loss", "last")
 SPLITS = ("random", "folds", "official")
 WORKERS = ("own", "shuffled")
+LONGEST = 200  # characters of a name
 
 # The twelve of AM and their upper reference, in the order of its table, and one of ours.
 METHODS = (
@@ -96,6 +97,8 @@ class RunConfig:
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> Self:
         """Build a configuration; an unknown field raises `ConfigError` naming the nearest known one."""
+        if not isinstance(settings, dict):
+            raise ConfigError(f"settings must be names with values, not {type(settings).__name__}")
         known = [f.name for f in fields(cls)]
         for name in settings:
             if name not in known:
@@ -157,7 +160,12 @@ _RANGES: dict[str, tuple[float, float]] = {
 def _typed(name: str, kind: Any, value: Any) -> Any:
     """Return `value` as its declared type, so that 1 and 1.0 give one id; reject what does not fit."""
     if kind is float and type(value) in (int, float):
-        return float(value) + 0.0  # -0.0 becomes 0.0
+        try:
+            return float(value) + 0.0  # -0.0 becomes 0.0
+        except OverflowError:
+            raise ConfigError(f"{name} must be a number that a computer can hold") from None
     if type(value) is not kind:
-        raise ConfigError(f"{name} must be {kind.__name__}, not {value!r}")
+        raise ConfigError(f"{name} must be {kind.__name__}, not {repr(value)[:80]}")
+    if kind is str and len(value) > LONGEST:
+        raise ConfigError(f"{name} must have at most {LONGEST} characters, not {len(value)}")
     return value

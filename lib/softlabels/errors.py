@@ -28,6 +28,10 @@ class RecordError(SoftlabelsError):
     """A run record that is damaged or contradicts another one."""
 
 
+class StorageError(SoftlabelsError, OSError):
+    """A file that could not be written: the disk is full, or nobody may write there."""
+
+
 class TrainingError(SoftlabelsError):
     """A training that cannot go on, with the epoch, the batch and the configuration."""
 
@@ -40,7 +44,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     >>> print(unknown("network", "resnet8", ["resnet9", "densenet121"]))
     unknown network 'resnet8'; did you mean 'resnet9'? Known: densenet121, resnet9
     """
-    names = sorted(known)
+    names, name = sorted(known), str(name)[:80]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return ConfigError(f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from softlabels import paths, records, suites
+from softlabels import paths, records, schema, suites
 from softlabels.checkpoint import write_atomically
 from softlabels.config import RunConfig
 from softlabels.errors import DataUnavailable, RecordError, SoftlabelsError
@@ -103,8 +103,8 @@ def read(path: Path) -> Evaluation:
         body["run"] = RunConfig.from_dict(body["run"])
         body["rows"] = [(str(c), float(x), str(m), float(v)) for c, x, m, v in body["rows"]]
         found = Evaluation(folder=path.parent, **body)
-        _ = found.checksums["weights"], found.checksums["arrays"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        schema.check_digests(found.checksums, ("weights", "arrays"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecordError(f"{path}: not an evaluation ({type(error).__name__}: {error})") from error
     except SoftlabelsError as error:
         raise RecordError(f"{path}: {error}") from error

@@ -54,6 +54,8 @@ def soft_labels(counts: np.ndarray) -> np.ndarray:
     if not np.isfinite(counts).all() or (counts < 0).any():
         raise DataError("counts must be finite and not negative")
     total = counts.sum(1, keepdims=True, dtype=np.float64)
+    if not np.isfinite(total).all():
+        raise DataError("counts must have a finite sum")
     if (total == 0).any():
         raise DataError(f"image {int(np.flatnonzero(total == 0)[0])} has no annotation; leave it out")
     return (counts / total).astype(np.float32)

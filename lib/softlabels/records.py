@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from softlabels import paths
+from softlabels import paths, schema
 from softlabels.checkpoint import write_atomically
 from softlabels.config import RunConfig
 from softlabels.errors import RecordError, SoftlabelsError
 
 SCHEMA = 1
+LARGEST = 1 << 30  # bytes that the arrays of one record unpack to
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,12 @@ class Record:
         features = self.features_file()
         return found | (read_arrays(features, self.checksums["features"]) if features else {})
 
+    def check_files(self) -> None:
+        """Hold the files beside the record to their checksums; `RecordError` names the one that differs."""
+        checked_bytes(self.folder / f"{self.id}.npz", self.checksums["arrays"])
+        if (features := self.folder / f"{self.id}.features.npz").exists():
+            checked_bytes(features, self.checksums["features"])
+
     def features_file(self) -> Path | None:
         """File of the features: beside the record, else in the cache if this very training left it."""
         beside, cached = (f / f"{self.id}.features.npz" for f in (self.folder, cache_folder()))
@@ -104,16 +111,34 @@ class Record:
         return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_arrays(path: Path, stated: str) -> dict[str, np.ndarray]:
-    """Arrays of an npz file whose SHA-256 is `stated`; anything else raises `RecordError`."""
+def checked_bytes(path: Path, stated: str) -> bytes:
+    """Content of a file whose SHA-256 is `stated`; anything else raises `RecordError`."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise RecordError(f"{path}: arrays of the record cannot be read ({error.strerror})") from error
     found = sha256(content).hexdigest()
     if found != stated:
-        raise RecordError(f"{path}: SHA-256 is {found}, its record says {stated}; delete both to train again")
+        raise RecordError(
+            f"{path}: SHA-256 is {found}, its record says {stated}; take both from git again, or delete both "
+            "to train again"
+        )
+    return content
+
+
+def read_arrays(path: Path, stated: str) -> dict[str, np.ndarray]:
+    """Arrays of an npz file whose SHA-256 is `stated`; anything else raises `RecordError`."""
+    content = checked_bytes(path, stated)
+    try:
+        return _unpacked(content)
+    except Exception as error:  # numpy and zlib raise whatever damaged bytes make them
+        raise RecordError(f"{path}: not the arrays of a record ({type(error).__name__}: {error})") from error
+
+
+def _unpacked(content: bytes) -> dict[str, np.ndarray]:
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        if (size := sum(member.file_size for member in archive.zip.infolist())) > LARGEST:
+            raise ValueError(f"it unpacks to {size} bytes, more than {LARGEST}")
         return dict(archive)
 
 
@@ -137,10 +162,13 @@ def read(path: Path) -> Record:
         if body.pop("schema") != SCHEMA:
             raise RecordError(f"{path}: written by another version (schema is not {SCHEMA})")
         stated, config = body.pop("id"), RunConfig.from_dict(body.pop("config"))
+        schema.check(body)
         record = Record(config=config, folder=path.parent, **body)
-        _ = record.checksums["arrays"], record.checksums["features"], record.metrics["test"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordError(f"{path}: not a run record ({type(error).__name__}: {error})") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RecordError(
+            f"{path}: not a run record ({type(error).__name__}: {error}); take it from git again, or delete "
+            "it to train again"
+        ) from error
     except SoftlabelsError as error:
         raise RecordError(f"{path}: {error}") from error
     if not path.stem == stated == config.id:

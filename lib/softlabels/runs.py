@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from softlabels import labels, metrics, paths, records, training
+from softlabels import damage, labels, metrics, paths, records, training
 from softlabels.checkpoint import Progress, snapshot, write_atomically
 from softlabels.config import RunConfig
-from softlabels.errors import DataUnavailable, RecordError
+from softlabels.errors import DataUnavailable
 from softlabels.hardware import Hardware, hardware
 from softlabels.records import Record, find
 from softlabels.tasks import Task, prepare
@@ -41,12 +40,13 @@ def get(config: RunConfig, device: str | None = None, fresh: bool = False) -> Re
 
     Notes
     -----
-    A second process that asks for the same run waits for the first and reads its record.
+    A second process that asks for the same run waits for the first and reads its record. A damaged record
+    of the cache is set aside with a warning and trained again; a damaged committed one is an error.
     """
-    if not fresh and (record := find(config)):
+    if not fresh and (record := damage.sound(config)):
         return record
     with _lock(config):
-        if not fresh and (record := find(config)):
+        if not fresh and (record := damage.sound(config, aside=True)):
             return record
         return train_in(records.cache_folder(), config, device, fresh)
 
@@ -116,23 +116,16 @@ def train_in(
 def restored(config: RunConfig, task: Task, hw: Hardware) -> nn.Module:
     """Return the network of a run with its trained weights, ready to predict.
 
-    The weights are those of the local cache; where they are not there, the run is trained (again).
-
-    Raises
-    ------
-    RecordError
-        If the file holds no weights of this run.
+    The weights are those of the local cache; where they are not there, the run is trained (again). A file
+    that holds no weights of this run is set aside with a warning.
     """
     path = records.cache_folder() / f"{config.id}.safetensors"
-    if not path.exists():
-        with _lock(config):
-            if not path.exists():
-                train_in(records.cache_folder(), config, str(hw.device), fresh=False)
     model, _ = training.build(config, task, hw)
-    try:
+    if not damage.filled(model, path):
+        with _lock(config):
+            if not damage.filled(model, path):
+                train_in(records.cache_folder(), config, str(hw.device), fresh=False)
         model.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise RecordError(f"{path}: not the weights of run {config.id} ({error}); delete it") from error
     return model.eval()
 
 

@@ -93,10 +93,17 @@ def _epoch(
         loss.backward()
         optimiser.step()
         losses.append(loss.detach())
-    return _checked_mean(torch.stack(losses).cpu(), config, epoch)
+    return checked_mean(torch.stack(losses).cpu(), config, epoch)
 
 
-def _checked_mean(losses: Tensor, config: RunConfig, epoch: int) -> float:
+def checked_mean(losses: Tensor, config: RunConfig, epoch: int) -> float:
+    """Mean of the losses of an epoch's batches.
+
+    Raises
+    ------
+    TrainingError
+        If one is not finite; it names epoch, batch and configuration.
+    """
     # Checked once an epoch: asking a GPU after every batch would make it wait.
     wrong = (~losses.isfinite()).nonzero()
     if len(wrong):
@@ -170,12 +177,17 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
     return model, done
 
 
-def _finish_epoch(config: RunConfig, model: nn.Module, done: Progress, row: dict[str, float]) -> None:
+def checked_row(config: RunConfig, row: dict[str, float]) -> None:
+    """Raise `TrainingError` if the validation loss is not finite: the last update spoiled the weights."""
     if not math.isfinite(row["validation_loss"]):
         raise TrainingError(
             f"the validation loss became {row['validation_loss']} in epoch {row['epoch']}; "
             f"lower the learning rate. Run {config.id}: {config.to_dict()}"
         )
+
+
+def _finish_epoch(config: RunConfig, model: nn.Module, done: Progress, row: dict[str, float]) -> None:
+    checked_row(config, row)
     earlier = [r["validation_loss"] for r in done.history]
     done.history.append(row)
     if config.select == "last" or row["validation_loss"] < min(earlier, default=math.inf):

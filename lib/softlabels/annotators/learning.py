@@ -4,7 +4,6 @@ RAdam with cosine annealing once an epoch, no weight decay for the annotators' p
 all their judgements. Both the last epoch and the one with the best validation accuracy are tested.
 """
 
-import math
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,10 +19,9 @@ from softlabels.annotators.optimiser import RAdam
 from softlabels.augmentation import augment
 from softlabels.checkpoint import Progress, snapshot
 from softlabels.config import RunConfig
-from softlabels.errors import TrainingError
 from softlabels.hardware import Hardware, hardware
 from softlabels.tasks import generator
-from softlabels.training import learning_rate_factor
+from softlabels.training import checked_mean, checked_row, learning_rate_factor
 
 KEPT = 300  # test images whose predictions a record keeps; its measures are over all of them
 
@@ -108,7 +106,7 @@ def epoch(
         optimiser.step(lr)
         method.after_step()
         losses.append(loss.detach())
-    return round(torch.stack(losses).double().mean().item(), 5)
+    return round(checked_mean(torch.stack(losses).cpu(), config, number), 5)
 
 
 def _batch(config: RunConfig, task: CrowdTask, hw: Hardware, rows: Tensor, draws: torch.Generator) -> Batch:
@@ -143,7 +141,7 @@ def train(config: RunConfig, device: str | None = None) -> Result:
     ConfigError
         As for `prepare`.
     TrainingError
-        If the loss is no longer finite.
+        If the loss of a batch, or that of the validation part, is no longer finite.
     """
     task, hw = prepare(config), hardware(device, "fp32")
     both, done = build_all(config, task, hw), Progress()
@@ -155,11 +153,7 @@ def train(config: RunConfig, device: str | None = None) -> Result:
             torch.manual_seed(int(generator(config.seed, 10, number).integers(2**62)))  # for dropout
             row = {"epoch": number + 1, "train_loss": epoch(config, task, hw, both, optimiser, number)}
             row |= _validate(both, task, hw)
-            if not math.isfinite(row["train_loss"]):
-                raise TrainingError(
-                    f"the loss became {row['train_loss']} in epoch {number + 1}; lower the learning rate. "
-                    f"Run {config.id}: {config.to_dict()}"
-                )
+            checked_row(config, row)
             row["seconds"] = round(time.perf_counter() - start, 4)
             done.history.append(row)
             if row["validation_accuracy"] > best_accuracy:  # the first highest, as AM

@@ -18,7 +18,7 @@ SLACK = 1 << 20  # bytes below which a ratio says nothing
 
 
 def unpack(archive: Path, target: Path) -> Path:
-    """Unpack a zip file; the folder `target` appears whole or not at all.
+    """Unpack a zip file; the folder `target` appears whole or not at all. One process at a time.
 
     Raises
     ------
@@ -27,7 +27,9 @@ def unpack(archive: Path, target: Path) -> Path:
         is out of all proportion to its packed size.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    for left in target.parent.glob(f".{target.name}.unpacking.*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.unpacking."))
     try:
         with zipfile.ZipFile(archive) as opened:
             for member in tqdm(_checked(archive, opened), desc=archive.name, unit="file", leave=False):

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from softlabels import errors
+from softlabels.datasets.pictures import FORMATS
 
 KINDS = (".png", ".jpg")
+LARGEST = 1 << 24  # bytes of one image file
 
 
 def read_images(
@@ -36,8 +39,8 @@ def read_images(
         with zipfile.ZipFile(path) as archive:
             _check_names(path, {name for name in archive.namelist() if name.endswith(KINDS)}, names, others)
             for i, name in enumerate(tqdm(names, desc=f"decoding {path.name}", unit="image", leave=False)):
-                images[i] = _decode(archive.read(name), shape, f"{path}: {name}")
-    except zipfile.BadZipFile as error:
+                images[i] = _decode(_content(archive, name), shape, f"{path}: {name}")
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise errors.DataError(f"{path}: expected a zip archive, found {error}; replace the file") from None
     return images
 
@@ -51,14 +54,20 @@ def _check_names(path: Path, found: set[str], names: Sequence[str], others: bool
         )
 
 
+def _content(archive: zipfile.ZipFile, name: str) -> bytes:
+    if (size := archive.getinfo(name).file_size) > LARGEST:
+        raise zipfile.BadZipFile(f"an image {name} of {size} bytes")
+    return archive.read(name)
+
+
 def _decode(content: bytes, shape: tuple[int, int, int], where: str) -> np.ndarray:
     height, width, channels = shape
     mode, kind = ("L", "a grey") if channels == 1 else ("RGB", "an RGB")
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.mode == mode and image.size == (width, height):
                 return np.asarray(image).reshape(shape)
             found = f"{image.mode} {image.size}"
-    except OSError as error:
+    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them
         found = str(error)
     raise errors.DataError(f"{where}: expected {kind} image of {width} x {height} pixels, found {found}")
