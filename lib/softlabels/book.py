@@ -175,11 +175,18 @@ def _verdicts() -> str:
     return verdict_book.summary()
 
 
+def _speed() -> str:
+    from softlabels import speed
+
+    return speed.page()
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "headline": _headline,
     "verdicts": _verdicts,
     "timings": timings,
     "costs": _costs,
+    "speed": _speed,
 }
 
 
