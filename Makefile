@@ -44,7 +44,7 @@ test: .venv/.stamp  ## lint, types and all tests
 test-cluster: .venv/.stamp  ## the same runs here and on a SLURM that it starts; needs root and Debian or Ubuntu
 	@python workflow/cluster.py
 
-bench: .venv/.stamp  ## measure speed, ours and peers: a quarter of an hour on a quiet machine
+bench: .venv/.stamp  ## measure speed, ours and peers: half an hour on a quiet machine
 	$(TIMED) python benchmarks/all.py && report
 
 publish: book  ## refresh the committed chapters and generated tables from such a build

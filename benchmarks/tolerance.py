@@ -17,7 +17,7 @@ from softlabels.audit import METRICS, difference
 from softlabels.config import RunConfig
 from softlabels.hardware import hardware
 
-SMALL = RunConfig(network="resnet9-tiny", image_size=32, limit=1500, epochs=4, batch_size=32, lr=0.02)
+SMALL = RunConfig(network="resnet9-tiny", image_size=32, limit=3000, epochs=10, batch_size=32, lr=0.02)
 TINY = SMALL.replace(limit=240, epochs=1)
 
 

@@ -216,6 +216,8 @@ def compare(folder: Path, environment: dict[str, str]) -> tuple[int, list[str]]:
     process = subprocess.Popen(workflow("slurm", *on_slurm(folder)), cwd=ROOT, env=remote)
     done = disturb(process, environment)
     if process.returncode:
+        for log in sorted((folder / "logs").rglob("*.log")):  # of failed jobs; others are removed
+            print(f"--- {log.name}", log.read_text()[-4000:], sep="\n")
         raise SystemExit(f"cluster: snakemake ended with {process.returncode} ({', '.join(done)})")
     ours, theirs = records(caches["slurm"]), records(caches["local"])
     different = sorted(i for i in ours.keys() | theirs.keys() if ours.get(i) != theirs.get(i))

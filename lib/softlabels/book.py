@@ -181,12 +181,19 @@ def _speed() -> str:
     return speed.page()
 
 
+def _scaling() -> str:
+    from softlabels import scaling
+
+    return scaling.page()
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "headline": _headline,
     "verdicts": _verdicts,
     "timings": timings,
     "costs": _costs,
     "speed": _speed,
+    "scaling": _scaling,
 }
 
 

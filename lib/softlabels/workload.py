@@ -153,10 +153,10 @@ def seconds() -> dict[str, float]:
 
 
 @cache
-def past() -> Past:
-    """Times of the records at hand, committed and cached; their arrays are neither read nor checked."""
-    found = Past()
-    for body in _bodies((records.published_folder(), records.cache_folder())):
+def past(committed_only: bool = False) -> Past:
+    """Times of the records at hand, cached ones too if asked; arrays are neither read nor checked."""
+    found, folders = Past(), [records.published_folder(), records.cache_folder()]
+    for body in _bodies(folders[:1] if committed_only else folders):
         gpu = body["environment"]["device"] != "cpu"
         found.add(RunConfig.from_dict(body["config"]), body["seconds"], gpu)
     return found
