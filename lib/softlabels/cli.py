@@ -61,12 +61,18 @@ def _train(options: argparse.Namespace) -> None:
 
 def _train_batch(options: argparse.Namespace) -> None:
     from softlabels import batches, records, workers
+    from softlabels.errors import DataUnavailable
 
     configs = batches.read(options.file) if options.file else [c.config for c in _cells(options)]
-    done = workers.train(configs, options.device, options.runs_per_gpu)
-    if options.publish:
-        for record in done:
-            records.publish(record)
+    try:
+        workers.train(configs, options.device, options.runs_per_gpu)
+    except DataUnavailable as error:
+        if not options.file:
+            raise
+        # A batch must not fail for ever over data that cannot be had; chapters show such runs as missing.
+        print(f"softlabels: {error}", file=sys.stderr)
+    for record in filter(None, map(records.find, configs)) if options.publish else ():
+        records.publish(record)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
