@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -163,37 +164,18 @@ def _headline() -> str:
     return tables.headline([comparison for comparison in found if comparison.seeds])
 
 
-def _costs() -> str:
-    from softlabels import costs
-
-    return costs.page()
-
-
-def _verdicts() -> str:
-    from softlabels import verdict_book
-
-    return verdict_book.summary()
-
-
-def _speed() -> str:
-    from softlabels import speed
-
-    return speed.page()
-
-
-def _scaling() -> str:
-    from softlabels import scaling
-
-    return scaling.page()
+def _of(module: str, function: str = "page") -> Callable[[], str]:
+    """Part made by a module that is loaded only then."""
+    return lambda: getattr(import_module(f"softlabels.{module}"), function)()
 
 
 PARTS: dict[str, Callable[[], str]] = {
     "headline": _headline,
-    "verdicts": _verdicts,
+    "verdicts": _of("verdict_book", "summary"),
     "timings": timings,
-    "costs": _costs,
-    "speed": _speed,
-    "scaling": _scaling,
+    "costs": _of("costs"),
+    "speed": _of("speed"),
+    "scaling": _of("scaling"),
 }
 
 
