@@ -2,12 +2,16 @@
 PROFILE ?= laptop
 SEEDS   ?= 0 1 2
 N       ?= 3
-CORES   ?= all
+EXECUTOR ?= local
+CORES   ?=
 PORT    ?= 8000
 
 BIN  := .venv/bin
 SITE := build/book/_build/html
-FLOW := $(BIN)/snakemake --snakefile workflow/Snakefile --cores $(CORES) --rerun-incomplete --nolock --quiet reason host
+FLOW := $(BIN)/snakemake --snakefile workflow/Snakefile $(if $(CORES),--cores $(CORES))
+HERE := --workflow-profile workflow/profiles/local
+THERE := --workflow-profile workflow/profiles/$(EXECUTOR)
+ASKED = train=true profile=$(PROFILE) seeds="$(SEEDS)" $(CONFIG)
 # A data folder beside the project is used where there is one; see book/data.md.
 ifneq ($(wildcard ../shared/data),)
 export SOFTLABELS_DATA ?= $(abspath ../shared/data)
@@ -18,23 +22,30 @@ export PYTHONUNBUFFERED := 1
 # Reports how long the rest of the recipe took, and keeps its status.
 TIMED = @begin=$$(date +%s); report() { printf 'make $@: %s minutes\n' "$$(awk "BEGIN { printf \"%.1f\", ($$(date +%s) - $$begin) / 60 }")"; };
 
-.PHONY: help book test reproduce publish audit serve pdf screens lock clean
+.PHONY: help book test test-cluster bench reproduce publish audit serve pdf screens lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 # The book is drawn from committed records alone: a cache of its own hides runs trained here since.
 book publish: export SOFTLABELS_CACHE := $(abspath build/cache)
 book: .venv/.stamp  ## execute every notebook from the committed records and build the site
-	$(TIMED) $(FLOW) && echo "The book: $(abspath $(SITE))/index.html" && report
+	$(TIMED) $(FLOW) $(HERE) && echo "The book: $(abspath $(SITE))/index.html" && report
 
-reproduce: .venv/.stamp  ## train what is missing, then the book: PROFILE=laptop SEEDS="0 1 2"
-	$(TIMED) $(FLOW) --config train=true profile=$(PROFILE) seeds="$(SEEDS)" \
+reproduce: .venv/.stamp  ## train what is missing, then the book: PROFILE=laptop SEEDS="0 1 2" EXECUTOR=local
+	$(TIMED) $(FLOW) $(THERE) $(SNAKEMAKE_OPTIONS) trained --config $(ASKED) \
+	  && $(FLOW) $(HERE) --config $(ASKED) \
 	  && echo "The book: $(abspath $(SITE))/index.html" && report
 
 test: .venv/.stamp  ## lint, types and all tests
 	$(TIMED) ruff check . && ruff format --check . && mypy && python -m pytest && report
+
+test-cluster: .venv/.stamp  ## the same runs here and on a SLURM that it starts; needs root and Debian or Ubuntu
+	@python workflow/cluster.py
+
+bench: .venv/.stamp  ## measure speed, ours and peers: half an hour on a quiet machine
+	$(TIMED) python benchmarks/all.py && report
 
 publish: book  ## refresh the committed chapters and generated tables from such a build
 	@python -m softlabels.book publish build/book

@@ -67,6 +67,8 @@ def report(
 
 def _sentence(line: dict[str, Any]) -> str:
     text = f"{line['name']}: ours {line['ours']:.3g} s"
+    if "limit_seconds" in line:
+        return f"{text} (limit {line['limit_seconds']:g} s)"
     if line["ratio"] is None:
         return (
             f"{text}, peak memory {line['megabytes']} MB" if "megabytes" in line else f"{text}, no peer here"

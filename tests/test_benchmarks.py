@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from softlabels import audit, speed
+from softlabels.errors import RecordError
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 # script -> its lines, and whether each has a peer; foolbox and scikit-activeml are extras
@@ -20,6 +22,18 @@ SCRIPTS = {
     "attacks": {"fgsm": FOOLBOX, "pgd": FOOLBOX},
     "annotators": {"annotators-quick": ACTIVEML, "annotators-memory": False},
     "memory": {"memory": True},
+    "planning": {"planning": False, "status": False},
+    "overhead": {"overhead-local": True},
+    "runs_per_gpu": {"runs-per-gpu-2": True},
+}
+# No seconds, so no line of the usual form: `test_audit_accepts_what_was_measured` looks at what it writes.
+OTHER = {"common", "all", "tolerance"}
+# What `--quick` calls otherwise.
+QUICK = {
+    "generator-16px": {"generator-64px", "generator-224px"},
+    "annotators-quick": {"annotators-mgc", "annotators-letter"},
+    "overhead-local": {"overhead-local", "overhead-slurm"},
+    "runs-per-gpu-2": {"runs-per-gpu-2", "runs-per-gpu-4", "runs-per-gpu-8"},
 }
 
 
@@ -44,10 +58,16 @@ def outputs(tmp_path_factory):
 
 
 def test_every_script_is_covered_here_and_in_the_readme():
-    scripts = {path.stem for path in FOLDER.glob("*.py")} - {"common"}
-    assert scripts == set(SCRIPTS)
+    scripts = {path.stem for path in FOLDER.glob("*.py")} - OTHER
+    assert scripts == set(SCRIPTS) == set(speed.SCRIPTS)
     readme = (FOLDER / "README.md").read_text()
-    assert all(f"`{name}.py`" in readme for name in scripts)
+    assert all(f"`{name}.py`" in readme for name in scripts | OTHER - {"common"})
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_line_has_a_row_in_the_table(name):
+    lines = set().union(*(QUICK.get(line, {line}) for line in SCRIPTS[name]))
+    assert lines == set(speed.SCRIPTS[name])
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -67,3 +87,33 @@ def test_scripts_print_a_line_of_json_and_one_for_people(name, outputs):
         if has_peer:
             assert found["ratio"] > 0
             assert found["target"] > 0
+
+
+def line(name, **more):
+    found = {"name": name, "ours": 2.0, "peer": 4.0, "ratio": 2.0, "target": 1.5, "rounds": 3}
+    return json.dumps(found | {"machine": "a machine", "threads": 2} | more)
+
+
+def test_the_table_keeps_what_is_done_and_shows_what_is_missing(store):
+    assert set(speed.table(speed.load())["machine"]) == {"missing"}
+    speed.save("attacks", [line("fgsm"), "fgsm: ours 2 s"])
+    speed.save("planning", [line("planning", peer=None, ratio=None, limit_seconds=30)])
+    shown = speed.table(speed.load()).set_index("what; peer")
+    fgsm = shown.loc[speed.SCRIPTS["attacks"]["fgsm"]]
+    assert fgsm["ratio"] == "2.00" and fgsm["target"] == "≥ 1.5" and "a machine" in fgsm["machine"]
+    assert shown.loc[speed.SCRIPTS["attacks"]["pgd"], "machine"] == "missing"
+    assert shown.loc[speed.SCRIPTS["planning"]["planning"], "target"] == "≤ 30 s"
+    assert speed.measured("attacks") and not speed.measured("tsne")
+
+
+def test_a_damaged_record_of_benchmarks_is_named(store):
+    speed.file().write_text("[3]")
+    with pytest.raises(RecordError, match=r"benchmarks\.json.*make bench"):
+        speed.load()
+
+
+def test_audit_accepts_what_was_measured_and_no_more(store):
+    assert audit.tolerance() == audit.UNMEASURED
+    changes = [{m: {"largest": value} for m in audit.METRICS} for value in (0.01, 0.002)]
+    (store / "results" / "tolerance.json").write_text(json.dumps({"changes": changes}))
+    assert audit.tolerance() == dict.fromkeys(audit.METRICS, audit.FACTOR * 0.01)

@@ -110,7 +110,7 @@ def test_contents_list_every_notebook() -> None:
 
 
 def targets() -> list[str]:
-    return re.findall(r"^([a-z]+):.*##", MAKEFILE, re.MULTILINE)
+    return re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("target", targets())

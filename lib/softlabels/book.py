@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -162,22 +163,9 @@ def _headline() -> str:
     return tables.headline(landing.settings())
 
 
-def _example() -> str:
-    from softlabels import landing
-
-    return landing.example()
-
-
-def _answer() -> str:
-    from softlabels import landing
-
-    return landing.answer()
-
-
-def _costs() -> str:
-    from softlabels import costs
-
-    return costs.page()
+def _of(module: str, function: str = "page") -> Callable[[], str]:
+    """Part made by a module that is loaded only then."""
+    return lambda: getattr(import_module(f"softlabels.{module}"), function)()
 
 
 @cache
@@ -196,13 +184,15 @@ def _verdict_sentence() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    "example": _example,
-    "answer": _answer,
+    "example": _of("landing", "example"),
+    "answer": _of("landing", "answer"),
     "headline": _headline,
     "verdict-sentence": _verdict_sentence,
     "verdicts": _verdicts,
     "timings": timings,
-    "costs": _costs,
+    "costs": _of("costs"),
+    "speed": _of("speed"),
+    "scaling": _of("scaling"),
 }
 
 

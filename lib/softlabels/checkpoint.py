@@ -6,16 +6,17 @@ import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
 
 from softlabels.errors import StorageError
 
-Weights = dict[str, Tensor]
+if TYPE_CHECKING:  # who only writes a file atomically need not load PyTorch, which takes two seconds
+    import torch
+    from torch import Tensor, nn
+
+Weights = dict[str, "Tensor"]
 
 
 @dataclass
@@ -68,25 +69,29 @@ def _forget(partial: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def snapshot(model: nn.Module) -> Weights:
+def snapshot(model: "nn.Module") -> Weights:
     """Copy a model's weights to the CPU."""
     return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in model.state_dict().items()}
 
 
-def _momenta(model: nn.Module, optimiser: torch.optim.Optimizer) -> Weights:
+def _momenta(model: "nn.Module", optimiser: "torch.optim.Optimizer") -> Weights:
     buffers = {k: optimiser.state[p].get("momentum_buffer") for k, p in model.named_parameters()}
     return {k: v.detach().cpu().contiguous() for k, v in buffers.items() if v is not None}
 
 
-def store(path: Path, run: str, model: nn.Module, optimiser: torch.optim.Optimizer, done: Progress) -> None:
+def store(
+    path: Path, run: str, model: "nn.Module", optimiser: "torch.optim.Optimizer", done: Progress
+) -> None:
     """Write model, momentum, best weights and history of run `run` to `path`, atomically."""
+    from safetensors.torch import save
+
     parts = {"model": snapshot(model), "momentum": _momenta(model, optimiser), "best": done.best}
     tensors = {f"{part}/{k}": v for part, weights in parts.items() for k, v in weights.items()}
     state = {"run": run, "history": done.history, "best_epoch": done.best_epoch}
     write_atomically(path, save(tensors, metadata={"state": json.dumps(state)}))
 
 
-def restore(path: Path, run: str, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
+def restore(path: Path, run: str, model: "nn.Module", optimiser: "torch.optim.Optimizer") -> Progress:
     """Bring model and optimiser to the stored state; a fresh `Progress` if there is none.
 
     A file that is damaged or of another run is set aside with a warning that names it.
@@ -103,7 +108,7 @@ def restore(path: Path, run: str, model: nn.Module, optimiser: torch.optim.Optim
         return Progress()
     for name, parameter in model.named_parameters():
         if name in parts["momentum"]:
-            buffer = torch.empty_like(parameter).copy_(parts["momentum"][name])
+            buffer = parameter.detach().clone().copy_(parts["momentum"][name])
             optimiser.state[parameter]["momentum_buffer"] = buffer
     return Progress(state["history"], state["best_epoch"], parts["best"])
 

@@ -40,6 +40,9 @@ def _train(options: argparse.Namespace) -> None:
     from softlabels import records, runs
     from softlabels.errors import DataUnavailable
 
+    if options.file or options.runs_per_gpu > 1:
+        _train_batch(options)
+        return
     cells, left_out = _cells(options), []
     for number, c in enumerate(cells, 1):
         print(
@@ -54,6 +57,22 @@ def _train(options: argparse.Namespace) -> None:
             records.publish(record, features=options.chapter == "figure1")
     if left_out:
         raise DataUnavailable(f"{len(left_out)} of {len(cells)} runs left out:\n" + "\n".join(left_out))
+
+
+def _train_batch(options: argparse.Namespace) -> None:
+    from softlabels import batches, records, workers
+    from softlabels.errors import DataUnavailable
+
+    configs = batches.read(options.file) if options.file else [c.config for c in _cells(options)]
+    try:
+        workers.train(configs, options.device, options.runs_per_gpu)
+    except DataUnavailable as error:
+        if not options.file:
+            raise
+        # A batch must not fail for ever over data that cannot be had; chapters show such runs as missing.
+        print(f"softlabels: {error}", file=sys.stderr)
+    for record in filter(None, map(records.find, configs)) if options.publish else ():
+        records.publish(record)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -81,12 +100,13 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from softlabels import experiments, records
+    from softlabels import experiments, workload
 
+    seconds = workload.seconds()
     for chapter in experiments.CHAPTERS:
         cells = experiments.grid(chapter, options.profile, options.seeds)
-        done = [r for c in cells if (r := records.find(c.config))]
-        minutes = sum(r.seconds for r in done) / 60
+        done = [seconds[c.config.id] for c in cells if c.config.id in seconds]
+        minutes = sum(done) / 60
         print(f"{chapter:12} {len(done):4} of {len(cells):4} runs, {minutes:6.1f} minutes of training")
 
 
@@ -160,6 +180,9 @@ def parser() -> argparse.ArgumentParser:
     _grid_options(train, "table1")
     train.add_argument("--device", help="cpu, cuda, cuda:1 …; default: the GPU if there is one")
     train.add_argument("--publish", action="store_true", help="copy the records to the committed ones")
+    train.add_argument("--from", dest="file", type=Path, metavar="FILE", help="the runs of a batch instead")
+    per_gpu = "train so many side by side on one device; worth it where a run leaves a GPU idle"
+    train.add_argument("--runs-per-gpu", type=int, default=1, metavar="K", help=per_gpu)
     train.set_defaults(action=_train)
 
     evaluate = commands.add_parser("evaluate", help="attack, shift, corrupt and blur what trained runs see")

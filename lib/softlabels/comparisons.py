@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from softlabels import records
 from softlabels.errors import DataUnavailable
 from softlabels.statistics import Interval, mean_sd, paired_interval, paired_p
 
@@ -133,10 +134,10 @@ def table1(
 
 def record_of(cell: "Cell", train: bool, device: str | None, fresh: bool) -> "Record | None":
     """Record of one cell, trained where asked for; None where it has none or its data cannot be had here."""
+    if not (train or fresh):
+        return records.find(cell.config)
     from softlabels import runs
 
-    if not (train or fresh):
-        return runs.find(cell.config)
     try:
         return runs.get(cell.config, device, fresh)
     except DataUnavailable:

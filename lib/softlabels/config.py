@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from softlabels.errors import ConfigError, unknown
@@ -80,8 +80,8 @@ class RunConfig:
     workers: str = "own"  # annotators: who gave a label; shuffled: anybody, to see what people matter
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            object.__setattr__(self, f.name, _typed(f.name, f.type, getattr(self, f.name)))
+        for name, kind in _KINDS.items():
+            object.__setattr__(self, name, _typed(name, kind, getattr(self, name)))
         if self.dataset.startswith("folder:"):
             raise ConfigError(
                 "dataset: a run is named after its data, not after a folder; use "
@@ -99,19 +99,18 @@ class RunConfig:
         """Build a configuration; an unknown field raises `ConfigError` naming the nearest known one."""
         if not isinstance(settings, dict):
             raise ConfigError(f"settings must be names with values, not {type(settings).__name__}")
-        known = [f.name for f in fields(cls)]
         for name in settings:
-            if name not in known:
-                raise unknown("setting", name, known)
+            if name not in _DEFAULTS:
+                raise unknown("setting", name, _DEFAULTS)
         return cls(**settings)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some settings changed; unknown names raise as in `from_dict`."""
-        return self.from_dict({**asdict(self), **changes})
+        return self.from_dict({**self.to_dict(), **changes})
 
     def to_dict(self) -> dict[str, Any]:
         """All settings, in the order of their declaration."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _DEFAULTS}
 
     @property
     def id(self) -> str:
@@ -120,12 +119,14 @@ class RunConfig:
         Leaving defaults out lets a later version add settings without renaming every earlier run;
         it also means that a default, once released, must never change.
         """
-        default = {f.name: f.default for f in fields(self)}
-        meaning = {k: v for k, v in self.to_dict().items() if v != default[k]}
+        meaning = {k: v for k, v in self.to_dict().items() if v != _DEFAULTS[k]}
         canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
+# Looked up once: a plan of ten thousand runs asks for them as often.
+_DEFAULTS = {f.name: f.default for f in fields(RunConfig)}
+_KINDS = {f.name: f.type for f in fields(RunConfig)}
 _CHOICES = {
     "label": LABELS,
     "schedule": SCHEDULES,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -108,6 +107,8 @@ def _densenet121_cifar() -> tuple[nn.Module, int]:
 
 
 def _from_timm(name: str, pretrained: bool, keep_maxpool: bool = True) -> tuple[nn.Module, int]:
+    import timm  # takes two seconds, which runs of the small networks need not spend
+
     net = timm.create_model(name, num_classes=0)
     if pretrained:
         _fill(net, name)
@@ -134,6 +135,8 @@ def _fill(net: nn.Module, name: str) -> None:
 
 
 def _download(name: str) -> dict[str, Tensor]:
+    import timm
+
     try:
         return timm.create_model(name, pretrained=True, num_classes=0).state_dict()
     except Exception as error:  # the hub's client raises whatever its transport raises

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from softlabels import evaluations, experiments_human, runs, suites
+from softlabels import evaluations, experiments_human, records, suites
 from softlabels.evaluations import Evaluation
 from softlabels.experiments_human import Run
 from softlabels.formatting import interval, number, spread
@@ -193,6 +193,10 @@ def collect(
 
 
 def _records(configs: list, train: bool, device: str | None, fresh: bool) -> dict[str, Record]:
+    if not (train or fresh):
+        return {found.id: found for config in configs if (found := records.find(config))}
+    from softlabels import runs
+
     if not fresh:
         return runs.get_all(configs, train, device)
     return {config.id: runs.get(config, device, fresh=True) for config in configs}

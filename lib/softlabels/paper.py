@@ -112,7 +112,8 @@ def _fit(article: Tag) -> None:
     for table in article.find_all("table"):
         columns, rows = len(table.select("thead th")), len(table.select("tbody tr"))
         marks = ["wide" if columns < 9 else "widest"] if columns > 6 else []
-        table["class"] = [*table.get_attribute_list("class"), *marks, *(["whole"] if rows <= 24 else [])]
+        classes = [*table.get_attribute_list("class"), *marks, *(["whole"] if rows <= 24 else [])]
+        table["class"] = " ".join(map(str, classes))
 
 
 def document(site: Path, starts: dict[str, int] | None = None) -> str:

@@ -12,7 +12,6 @@ from softlabels.formatting import NOTHING, interval, number, spread
 from softlabels.panels import Panel
 from softlabels.records import Record
 from softlabels.statistics import mean_sd
-from softlabels.tasks import generator
 from softlabels.verdicts import Verdict
 from softlabels.verdicts_human import LOWER, verdict
 
@@ -133,6 +132,8 @@ def routed(record: Record, budget: float, score: str) -> selective.Review:
     """Send the least certain share `budget` of a run's test images to a person."""
     p, truth, person = answers(record)
     # The seed cuts both arms of a pair into the same halves.
+    from softlabels.tasks import generator  # loads PyTorch
+
     return selective.route(p, truth, budget, score, person, generator(record.config.seed, 30))
 
 

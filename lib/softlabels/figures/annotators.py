@@ -1,14 +1,17 @@
 """Figures of chapter 11: one mixed triple, ranks, confusion matrices, ablations."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from softlabels.annotators.results import RANKED, Results, paired
 from softlabels.figures.base import ARMS, canvas, empty, styled
 from softlabels.statistics import Ranks
+
+if TYPE_CHECKING:  # their package loads PyTorch, which no other chapter's figures need
+    from softlabels.annotators.results import Results
 
 OURS, OTHER = ARMS["soft"], "#777777"
 
@@ -69,6 +72,8 @@ def critical_differences(found: dict[str, Ranks | None]) -> Figure:
 
 
 def _ranks(axis: Axes, value: Ranks) -> None:
+    from softlabels.annotators.results import RANKED
+
     order, k = np.argsort(value.mean, kind="stable"), len(RANKED)
     axis.set_xlim(0.5, k + 0.5)
     axis.set_ylim(-k / 2 - 1.2, 1.4)
@@ -124,8 +129,10 @@ def confusions(matrices: dict[str, np.ndarray], titles: Sequence[str], classes: 
 
 
 @styled
-def ablations(results: Results, changed: Results, names: Sequence[str], row: str) -> Figure:
+def ablations(results: "Results", changed: "Results", names: Sequence[str], row: str) -> Figure:
     """Draw the paired difference in accuracy of each change of annot-mix, in points, with its interval."""
+    from softlabels.annotators.results import paired
+
     base = results.runs.get(row, {}).get("annot-mix", {})
     found = {n: paired(changed.runs.get(n, {}).get("annot-mix", {}), base) for n in names}
     shown = {name: value for name, value in found.items() if value is not None}

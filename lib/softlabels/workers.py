@@ -1,0 +1,75 @@
+"""Several runs side by side on one device: a small network leaves most of a large GPU idle."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from softlabels import runs
+from softlabels.config import RunConfig
+from softlabels.errors import ConfigError, DataUnavailable, SoftlabelsError
+from softlabels.records import Record, find
+
+Outcome = Record | SoftlabelsError
+
+
+def train(configs: Sequence[RunConfig], device: str | None = None, at_once: int = 1) -> list[Record]:
+    """Return the records of some runs, trained where they are missing, `at_once` of them at a time.
+
+    Each of the processes takes the next run as soon as it is done with one. Which runs stand side by side
+    changes no number: nothing is shared but the device.
+
+    Raises
+    ------
+    ConfigError
+        If `at_once` is below one.
+    SoftlabelsError
+        If runs failed, after all others have been trained; it names them.
+    """
+    if at_once < 1:
+        raise ConfigError(f"--runs-per-gpu must be at least 1, not {at_once}")
+    found: list[Record] = []
+    failed: list[SoftlabelsError] = []
+    for number, outcome in enumerate(_outcomes(configs, device, at_once), 1):
+        print(f"[{number}/{len(configs)}] {configs[number - 1].id} {_word(outcome)}", flush=True)
+        found += [outcome] if isinstance(outcome, Record) else []
+        failed += [] if isinstance(outcome, Record) else [outcome]
+    if failed:
+        kind = DataUnavailable if all(isinstance(e, DataUnavailable) for e in failed) else SoftlabelsError
+        raise kind(f"{len(failed)} of {len(configs)} runs left out:\n" + "\n".join(map(str, failed)))
+    return found
+
+
+def _word(outcome: Outcome) -> str:
+    return f"{outcome.seconds:.1f} s" if isinstance(outcome, Record) else "left out"
+
+
+def _outcomes(configs: Sequence[RunConfig], device: str | None, at_once: int) -> Iterator[Outcome]:
+    if at_once == 1:
+        yield from (_one(config, device) for config in configs)
+        return
+    missing = [config for config in configs if find(config) is None]
+    # Spawned, not forked: a process that has touched a GPU cannot be copied.
+    pool = ProcessPoolExecutor(
+        min(at_once, max(1, len(missing))),
+        mp_context=get_context("spawn"),
+        initializer=_share,
+        initargs=(at_once,),
+    )
+    with pool:
+        yield from pool.map(_one, configs, [device] * len(configs))
+
+
+def _share(at_once: int) -> None:
+    """Divide the cores: every process would take all of them, and they would wait for each other."""
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, torch.get_num_threads() // at_once))
+
+
+def _one(config: RunConfig, device: str | None) -> Outcome:
+    try:
+        return runs.get(config, device)
+    except SoftlabelsError as error:
+        return type(error)(f"{config.id}: {error}")

@@ -1,0 +1,148 @@
+"""Runs are cut into batches that are worth a job, and a batch is trained as its runs would be alone."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from softlabels import batches, models, records, runs, workers, workload
+from softlabels.config import RunConfig
+from softlabels.errors import ConfigError, DataUnavailable
+from softlabels.experiments import CHAPTERS, grid
+from softlabels.workload import Past
+from torch.utils.flop_counter import FlopCounterMode
+
+SMALL = RunConfig(network="resnet9-tiny", image_size=32, limit=60, epochs=1, batch_size=16)
+
+
+def several(n, **changes):
+    return [SMALL.replace(seed=seed, **changes) for seed in range(n)]
+
+
+@pytest.mark.parametrize("name", [n for n in workload.NETWORKS if n not in ("wrn28-10", "densenet121-cifar")])
+def test_flop_and_activations_of_networks_are_counted(name):
+    assert set(workload.NETWORKS) == set(models.NETWORKS)
+    model, kept = models.build(name, 10, torch.zeros(3), torch.ones(3)), {}
+
+    def keep(tensor):
+        if not isinstance(tensor, torch.nn.Parameter):
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() / 2**20
+        return tensor
+
+    with (
+        FlopCounterMode(display=False) as counter,
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t),
+    ):
+        model(torch.rand(2, 3, 64, 64))
+    gflop, megabytes = workload.NETWORKS[name]
+    assert counter.get_total_flops() / 2e9 == pytest.approx(gflop, rel=0.02)
+    assert sum(kept.values()) / 2 == pytest.approx(megabytes, rel=0.05)
+
+
+def test_every_grid_has_needs():
+    known = {c.config.dataset for name in CHAPTERS for c in grid(name, "paper")}
+    assert {d for d in known if ":" not in d} - set(workload.IMAGES) <= {
+        "mgc",
+        "labelme",
+        "letter",
+        "synthetic-crowd",
+    }
+    for cell in grid("table1", "paper"):
+        needs = workload.needs(cell.config, Past())
+        assert needs.minutes > 0 and needs.mem_mb >= workload.LIBRARIES and needs.limit > needs.minutes
+
+
+def test_a_long_run_asks_for_a_gpu_and_a_short_one_does_not():
+    long = RunConfig(network="densenet121", image_size=224, epochs=60)
+    assert workload.needs(long, Past()).gpu and not workload.needs(SMALL, Past()).gpu
+    assert not workload.needs(long, Past(), device="cpu").gpu and workload.needs(SMALL, Past(), "cuda:0").gpu
+
+
+def test_a_record_tells_the_time_of_its_like_and_scales_for_others():
+    past = Past()
+    for seconds in (50, 60, 400):
+        past.add(SMALL, seconds, gpu=False)
+    assert past.expected(SMALL.replace(seed=9, label="hard"), gpu=False) == pytest.approx(1)
+    assert past.expected(SMALL.replace(epochs=3), gpu=False) == pytest.approx(3)
+    assert past.expected(SMALL.replace(image_size=64), gpu=False) == pytest.approx(4)
+
+
+@pytest.mark.parametrize("places", [1, 2, 7])
+def test_batches_keep_every_run_once_in_order_and_have_work_for_all(places):
+    past = Past()
+    past.add(SMALL, 60, gpu=False)
+    configs = several(30)
+    found = batches.plan(configs, past, places)
+    assert [c for b in found for c in b.configs] == configs
+    assert len(found) >= min(places, 30)
+    assert len({b.name for b in found}) == len(found)
+    assert max(b.needs.minutes for b in found) <= batches.TARGET + 1
+    assert sum(b.needs.minutes for b in found) == pytest.approx(30)
+
+
+def test_runs_for_cpu_and_gpu_are_never_in_one_batch():
+    long = [RunConfig(network="densenet121", image_size=224, epochs=60, seed=seed) for seed in range(2)]
+    mixed = [long[0], *several(2), long[1]]
+    found = batches.plan(mixed, Past(), 1, target=1e6)
+    assert [len(b.configs) for b in found] == [2, 2]
+    assert [b.name[:4] for b in found] == ["cpu-", "gpu-"]
+
+
+def test_a_batch_file_gives_back_its_runs_and_a_stale_mark_goes(tmp_path):
+    [batch] = batches.plan(several(3, label="hard"), Past())
+    (tmp_path / f"{batch.name}.done").touch()
+    path = batches.write(batch, tmp_path)
+    assert batches.read(path) == list(batch.configs)
+    assert not path.with_suffix(".done").exists()
+    assert batches.resource(path, "limit") == batch.needs.limit
+    assert batches.resource(path, "mem_mb") == batch.needs.mem_mb
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"runs": 3}', '{"runs": [3]}', '{"runs": [{"epoch": 3}]}', '{"runs": [null]}']
+)
+def test_a_file_that_is_no_batch_is_named(tmp_path, text):
+    path = tmp_path / "batch.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"batch\.json"):
+        batches.read(path)
+
+
+def without_time(record):
+    body = json.loads(record.to_json())
+    return {k: body[k] for k in ("id", "config", "metrics", "best_epoch", "labels", "data", "checksums")}
+
+
+def test_side_by_side_gives_the_records_of_one_after_the_other(store, monkeypatch, one_thread):
+    """Two processes on one device share no more than the device: metrics and arrays are the same bits."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    configs = several(3)
+    alone = {r.id: without_time(r) for r in workers.train(configs)}
+    monkeypatch.setenv("SOFTLABELS_CACHE", str(store / "other"))
+    path = batches.write(batches.plan(configs, Past())[0], store)
+    command = [sys.executable, "-m", "softlabels.cli", "train", "--from", str(path), "--runs-per-gpu", "2"]
+    program = "import sys; from softlabels.cli import main; sys.exit(main(sys.argv[1:]))"
+    command[1:3] = ["-c", program]
+    done = subprocess.run([*command, "--device", "cpu"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {c.id: without_time(records.find(c)) for c in configs} == alone
+
+
+def test_runs_that_cannot_be_had_do_not_stop_the_others(store, monkeypatch):
+    def get(config, device):
+        if config.seed == 1:
+            raise DataUnavailable("no such file")
+        trained.append(config.seed)
+        return records.Record(config, {}, [], 1, {}, {}, {}, 1.0, {}, store)
+
+    trained: list[int] = []
+    monkeypatch.setattr(runs, "get", get)
+    with pytest.raises(DataUnavailable, match=rf"1 of 3 .*\n{several(2)[1].id}: no such file"):
+        workers.train(several(3))
+    assert trained == [0, 2]
+
+
+def test_at_least_one_at_a_time():
+    with pytest.raises(ConfigError, match="runs-per-gpu"):
+        workers.train([], at_once=0)
