@@ -18,6 +18,7 @@ from softlabels.datasets import (
     simulated,
     standin,
     synthetic,
+    texts,
 )
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 
@@ -39,6 +40,7 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "letter": letter.load,
     "synthetic-crowd": simulated.load,
     "cifar10n-jpeg": cifar10n.load,
+    "sentiment": texts.load_sentiment,
 }
 # A name may go on: "dcic:Turkey", "folder:PATH".
 PREFIXES: dict[str, Callable[..., Dataset]] = {

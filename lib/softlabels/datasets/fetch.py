@@ -116,6 +116,15 @@ FILES |= {
     }.items()
 }
 
+_SENTIMENT = {
+    "Sentiment_Z_test.txt": "261d1edd1bfe337c1d3d62f0df28cedc679e00bce9d6b53f46aa8cce7374b0fd",
+    "Sentiment_Z_train.txt": "623ca5a651273e491bbdc39e8a49909323c15df20468780db1b26dd520ed399c",
+    "Sentiment_text_test.txt": "2da4301784fc621df456c7ece19b1a7f9df2d0735a81d32ffb6f04ebaaf094cd",
+    "Sentiment_text_train.txt": "bec8026c384e895f48c18e728519aa4dd3f4a362da656623e15d40470def716d",
+    "answers.txt": "fb39e4103f326a2798e5a6b7eeb1840beceb2e826a619cc19089c6a24041f82a",
+}
+FILES |= {f"sentiment/{name}": File(digest) for name, digest in _SENTIMENT.items()}
+
 
 def fetch(key: str) -> Path:
     """Return the path of a registered file whose checksum fits; it is downloaded where it is not at hand.
