@@ -9,6 +9,7 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 from softlabels.site import assets, code, launch, provenance, tables, verdicts
 from softlabels.site.numbers import Numbers
@@ -31,12 +32,26 @@ def _dress(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         verdicts.below_claim(doctree)
 
 
+def _without_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Drop the roles of the bibliography: the list's entries have links beside them, which no list may."""
+    body = context.get("body") or ""
+    if "citation-list" in body:
+        body = body.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+        context["body"] = body.replace(' role="doc-biblioentry"', "")
+
+
+def _settings(app: Sphinx, config: Config) -> None:
+    launch.only_with_an_address(config)
+    config.html_context.setdefault("default_mode", "auto")  # the theme's script knows no empty one
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the parts with the moments at which Sphinx calls them."""
-    app.connect("config-inited", launch.only_with_an_address)
+    app.connect("config-inited", _settings)
     app.connect("builder-inited", provenance.begin)
     app.connect("doctree-resolved", _dress)
     app.connect("html-page-context", tables.scopes)
+    app.connect("html-page-context", _without_roles)
     app.connect("html-collect-pages", code.pages)
     app.connect("build-finished", provenance.copy_records)
     app.connect("build-finished", assets.drop_unused)

@@ -1,15 +1,14 @@
 """Ways to run a chapter: its notebook to download, and buttons that start it elsewhere."""
 
 from docutils import nodes
-from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from softlabels.site.verdicts import claim_of
 
 
-def only_with_an_address(app: Sphinx, config: Config) -> None:
+def only_with_an_address(config: Config) -> None:
     """Drop the launch buttons while `repository: url` of the configuration is empty."""
-    options = config["html_theme_options"]
+    options = config.html_theme_options
     if not options.get("repository_url"):
         options["launch_buttons"] = {}
 
