@@ -3,13 +3,16 @@
 import contextlib
 import multiprocessing
 import os
+import signal
+import sys
 import time
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["softlabels.runs", "timm", "tqdm.auto"])
+_context.set_forkserver_preload(["softlabels.runs", "timm", "tqdm.auto", "pooch", "requests"])
 
 
 def wait_until(condition, seconds: float = 60) -> None:
@@ -48,3 +51,38 @@ def start(store: Path, settings: dict[str, Any], log: Path, gate: Path | None = 
     process = _context.Process(target=_get, args=(store, settings, log, gate), daemon=True)
     process.start()
     return process
+
+
+def _doomed(store: Path, work: Callable, arguments: tuple, moment: int | None, count: Path) -> None:
+    import torch
+
+    os.environ |= {"SOFTLABELS_CACHE": str(store / "cache"), "SOFTLABELS_RESULTS": str(store / "results")}
+    torch.set_num_threads(1)
+    events = 0
+
+    def tick(*_: Any) -> None:
+        nonlocal events
+        events += 1
+        if events == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with (store / "said").open("a") as stream, contextlib.redirect_stderr(stream):
+        sys.setprofile(tick)  # each call of a function and each return from one, those of C included
+        work(*arguments)
+        sys.setprofile(None)
+    count.write_text(str(events))
+
+
+def killed(store: Path, work: Callable, arguments: tuple, moment: int | None = None) -> int | None:
+    """Do `work` in a process that kills itself (SIGKILL) at its event number `moment`, in its own store.
+
+    Returns the number of events when it came to its end, None when it was killed.
+    """
+    store.mkdir(parents=True, exist_ok=True)
+    count = store / "count"
+    count.unlink(missing_ok=True)
+    process = _context.Process(target=_doomed, args=(store, work, arguments, moment, count), daemon=True)
+    process.start()
+    process.join(240)
+    assert process.exitcode in (0, -signal.SIGKILL), (store / "said").read_text()[-2000:]
+    return int(count.read_text()) if process.exitcode == 0 else None

@@ -10,6 +10,8 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,16 +154,26 @@ QUICK = {
 }
 
 
-def library(folder: Path, mutant: Mutant | None) -> Path:
-    """A copy of the library below `folder`, mutated; returns what belongs on the path."""
-    shutil.copytree(PROJECT / "lib", folder / "lib", ignore=shutil.ignore_patterns("__pycache__"))
-    if mutant:
-        file = folder / "lib" / "softlabels" / mutant.file
-        text = file.read_text()
-        if text.count(mutant.before) != 1:
-            raise SystemExit(f"{mutant.file} no longer holds {mutant.before!r} once: renew the mutant")
-        file.write_text(text.replace(mutant.before, mutant.after))
-    return folder / "lib"
+@contextmanager
+def mutated(path: Path, mutant: Mutant | None) -> Iterator[None]:
+    """Change the library at `path`, and change it back; what was compiled of the file goes with it."""
+    file = path / "softlabels" / mutant.file if mutant else path / "none.py"
+    text = file.read_text() if mutant else ""
+    if mutant and text.count(mutant.before) != 1:
+        raise SystemExit(f"{mutant.file} no longer holds {mutant.before!r} once: renew the mutant")
+    try:
+        if mutant:
+            _write(file, text.replace(mutant.before, mutant.after))
+        yield
+    finally:
+        if mutant:
+            _write(file, text)
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text)
+    for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*"):
+        compiled.unlink()
 
 
 class Failures:
@@ -175,20 +187,22 @@ class Failures:
             self.names.append(report.nodeid.removeprefix("tests/"))
 
 
-def ask(mutant: Mutant | None, tests: tuple[str, ...]) -> list[str]:
+def ask(path: Path, mutant: Mutant | None, tests: tuple[str, ...]) -> list[str]:
     """Names of the tests that fail; in a fork of this process, which has imported what is heavy already."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path, out = library(Path(scratch), mutant), Path(scratch) / "failed"
+    out = path / "failed"
+    out.unlink(missing_ok=True)
+    with mutated(path, mutant):
         child = os.fork()
         if not child:
             _test(path, out, tests)
         os.waitpid(child, 0)
-        return json.loads(out.read_text()) if out.exists() else ["nothing could be run"]
+    return json.loads(out.read_text()) if out.exists() else ["nothing could be run"]
 
 
 def _test(path: Path, out: Path, tests: tuple[str, ...]) -> None:
     import pytest
 
+    sys.dont_write_bytecode = False
     os.chdir(PROJECT)
     os.dup2(os.open(out.with_name("log"), os.O_WRONLY | os.O_CREAT), 1)
     os.dup2(1, 2)
@@ -201,19 +215,31 @@ def _test(path: Path, out: Path, tests: tuple[str, ...]) -> None:
 
 def main(arguments: list[str]) -> int:
     """Ask every mutant, or with ``quick`` one of each kind; returns 1 if one survives."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "lib"
+        shutil.copytree(PROJECT / "lib", path, ignore=shutil.ignore_patterns("__pycache__"))
+        return _ask_all(path, "quick" in arguments)
+
+
+def _ask_all(path: Path, quick: bool) -> int:
+    import hypothesis  # noqa: F401
+    import pandas  # noqa: F401
+    import scipy.stats  # noqa: F401
     import timm  # noqa: F401
     import torch
 
     torch.set_num_threads(1)
     assert not any(name.startswith("softlabels") for name in sys.modules)
-    quick, survived = "quick" in arguments, 0
-    if not quick and (failed := ask(None, (SCIENCE,))):
+    survived = 0
+    if not quick and (failed := ask(path, None, (SCIENCE,))):
         print(f"without a mutant: {', '.join(failed)}")
         return 1
     first = {mutant.kind: mutant for mutant in reversed(MUTANTS)}
     chosen = [first[kind] for kind in QUICK] if quick else MUTANTS
     for mutant in chosen:
-        failed = ask(mutant, (f"{SCIENCE}::{QUICK[mutant.kind]}",) if quick else (SCIENCE, *mutant.tests))
+        failed = ask(
+            path, mutant, (f"{SCIENCE}::{QUICK[mutant.kind]}",) if quick else (SCIENCE, *mutant.tests)
+        )
         survived += not failed
         what = f"{mutant.kind}: {mutant.file}: {' '.join(mutant.after.split())}"
         print(f"{'caught  ' if failed else 'SURVIVED'} {what}")

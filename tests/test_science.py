@@ -16,7 +16,7 @@ from softlabels.hardware import hardware
 pytestmark = pytest.mark.usefixtures("one_thread", "store")
 CONFIG = RunConfig(network="resnet9-tiny", image_size=16, limit=60, batch_size=12, epochs=1)
 CROWD = RunConfig(
-    dataset="planted", method="annot-mix", network="mlp-256-128", epochs=1, split="official", lr=0.003
+    dataset="planted", method="mv-mixup", network="mlp-256-128", epochs=1, split="official", lr=0.003
 )
 
 
@@ -25,7 +25,7 @@ def planted(image_size=None):
     rng = np.random.default_rng(0)
     truth = np.arange(60) % 3
     x = (3 * np.eye(3, 8)[truth] + rng.normal(size=(60, 8))).astype(np.float32)
-    image, annotator = np.repeat(np.arange(36), 3), np.tile([0, 1, 2, 3], 27)
+    image, annotator = np.repeat(np.arange(60), 3), np.tile([0, 1, 2, 3], 45)
     given = Annotations(image, annotator, rng.integers(0, 3, len(image)))
     parts = np.split(np.arange(60), [36, 48])
     splits = dict(zip(("train", "validation", "test"), parts, strict=True))

@@ -212,6 +212,8 @@ def publish(record: Record, features: bool = False) -> Record:
         source = record.features_file() if features else None
         kept = source.read_bytes() if source else None
         moved = Record(**{**record.__dict__, "folder": target})
+        for left in target.glob(f".{record.id}.*.partial"):  # by a process that was killed while it wrote
+            left.unlink()
         write(moved, (record.folder / f"{record.id}.npz").read_bytes(), kept)
         return moved
     return record
