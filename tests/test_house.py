@@ -193,3 +193,12 @@ def test_package_import_is_light() -> None:
     code = "import softlabels.cli, sys; print({'torch', 'pandas', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_drawing_from_records_loads_no_library_of_training() -> None:
+    """Every chapter starts a process: what it loads in vain is paid fifteen times by `make book`."""
+    names = "comparisons, embedding, experiments, figures, formatting, panels, review, tables, verdicts"
+    code = f"from softlabels import {names}; import sys; "
+    code += "print({'torch', 'timm', 'torchvision', 'scipy.stats', 'seaborn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

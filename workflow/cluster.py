@@ -57,10 +57,12 @@ def reason_to_skip(install: bool = True) -> str:
     """Say why no SLURM can be started here, or nothing; installs missing packages where it can."""
     if sys.platform != "linux" or os.getuid() != 0:
         return "a SLURM of its own needs root on Linux"
+    if not _plugin():
+        return "snakemake-executor-plugin-slurm is not installed: pip install -e '.[cluster]'"
     if CONF.is_file() and not CONF.is_symlink():
         return f"this machine belongs to a cluster already ({CONF})"
     if all(map(shutil.which, PROGRAMS)):
-        return "" if _plugin() else "snakemake-executor-plugin-slurm is not installed (extra 'cluster')"
+        return ""
     if shutil.which("apt-get") is None or not install:
         return f"SLURM is not installed ({', '.join(PACKAGES)}) and there is no apt-get to do it"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
