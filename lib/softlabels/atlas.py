@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ARMS = ("hard", "soft")
 TITLES = {"people": "People", "hard": "Hard-label network", "soft": "Soft-label network"}
 LICENCES = {
-    "synthetic": "Images are generated; their true distribution is known. MIT.",
+    "synthetic": "Images are generated; their true distribution is known. CC BY 4.0, like the text.",
     "cifar10h-9500": "Images: test set of CIFAR-10 (Krizhevsky 2009), shown small and compressed. Votes: "
     f"CIFAR-10H (Peterson et al. 2019, {cifar10.URL}), CC BY-NC-SA 4.0, which holds for this copy too.",
 }
