@@ -16,7 +16,7 @@ from softlabels import comparisons, datasets, embedding, figures, interactive, t
 from softlabels.datasets import cifar10
 from softlabels.embedding import Embedding
 from softlabels.errors import RecordError, SoftlabelsError
-from softlabels.formatting import number
+from softlabels.formatting import NOTHING, number
 from softlabels.labels import entropy
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ARMS = ("hard", "soft")
 TITLES = {"people": "People", "hard": "Hard-label network", "soft": "Soft-label network"}
 LICENCES = {
-    "synthetic": "Images are generated; their true distribution is known. MIT.",
+    "synthetic": "Images are generated; their true distribution is known. CC BY 4.0, like the text.",
     "cifar10h-9500": "Images: test set of CIFAR-10 (Krizhevsky 2009), shown small and compressed. Votes: "
     f"CIFAR-10H (Peterson et al. 2019, {cifar10.URL}), CC BY-NC-SA 4.0, which holds for this copy too.",
 }
@@ -141,16 +141,15 @@ def _packed(values: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
 
 
-def summary(found: Sequence[Atlas]) -> "pd.DataFrame":
-    """How often the two networks of each atlas answer alike, and like most people."""
+def summary(names: Sequence[str], found: Mapping[str, Atlas]) -> "pd.DataFrame":
+    """How often the two networks answer alike, and like most people; a row for each name of a dataset."""
     import pandas as pd
 
     rows = []
-    for atlas in found:
-        counts = _agreement(atlas)
-        row = {"test images of": atlas.dataset, "images": f"{len(atlas.ids):,}"}
-        rows.append(row | {name: f"{count:,}" for name, count in counts.items()})
-    return pd.DataFrame(rows)
+    for name in names:
+        counts = {"images": len(found[name].ids)} | _agreement(found[name]) if name in found else {}
+        rows.append({"test images of": name} | {word: f"{count:,}" for word, count in counts.items()})
+    return pd.DataFrame(rows).fillna(NOTHING)
 
 
 def _agreement(atlas: Atlas) -> dict[str, int]:
@@ -169,11 +168,16 @@ def finding(atlas: Atlas) -> str:
     shares, counts = atlas.shares(), _agreement(atlas)
     doubt = entropy(shares["people"])
     differ = shares["hard"].argmax(1) != shares["soft"].argmax(1)
-    means = [number(float(doubt[part].mean()), 2) if part.any() else "–" for part in (differ, ~differ)]
-    return (
+    words = (
         f"{atlas.dataset}: the two networks answer differently on {counts['answer differently']:,} of "
-        f"{len(atlas.ids):,} test images; the mean entropy of the people's distribution is {means[0]} nats "
-        f"there and {means[1]} nats where they answer alike."
+        f"{len(atlas.ids):,} test images"
+    )
+    if differ.all() or not differ.any():
+        return f"{words}."
+    there, elsewhere = (number(float(doubt[part].mean()), 2) for part in (differ, ~differ))
+    return (
+        f"{words}; the mean entropy of the people's distribution is {there} nats there and {elsewhere} nats "
+        "where they answer alike."
     )
 
 

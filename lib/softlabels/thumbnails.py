@@ -81,5 +81,5 @@ def _store(path: Path, record: "Record") -> bytes:
 
 
 def _path(root: Path, record: "Record") -> Path:
-    images = checksum(record.arrays()["ids"])[:8]
-    return root / "atlas" / f"{record.config.dataset}-{images}-{TILE}px.webp"
+    content, chosen = record.data["sha256"][:8], checksum(record.arrays()["ids"])[:8]
+    return root / "atlas" / f"{record.config.dataset}-{content}-{chosen}-{TILE}px.webp"
