@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from softlabels.datasets.collection import printable
 from softlabels.figures.base import ARMS, canvas, empty, styled
 from softlabels.labels import entropy
 
@@ -75,10 +76,15 @@ def _picture(axes: Axes, image: np.ndarray) -> None:
     axes.set_axis_off()
 
 
+def plain(name: str) -> str:
+    """Name of a class as text in a figure: no formula, no control characters, not too long."""
+    return printable(name, 30).replace("$", r"\$")
+
+
 def _probability_axis(axes: Axes, classes: Sequence[str]) -> None:
     axes.set_ylim(0, 1.02)
     axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
-    axes.set_xticks(range(len(classes)), list(classes))
+    axes.set_xticks(range(len(classes)), [plain(name) for name in classes])
     axes.grid(visible=False, axis="x")
     axes.set_ylabel("probability", fontsize=9)
 
@@ -111,7 +117,7 @@ def tiles(images: np.ndarray, q: np.ndarray, classes: Sequence[str], columns: in
 
 def _strongest(row: np.ndarray, classes: Sequence[str]) -> str:
     order = [k for k in np.argsort(-row, kind="stable")[:2] if row[k] >= 0.005]
-    return "\n".join(f"{classes[k]} {row[k]:.2f}" for k in order) + "\n" * (2 - len(order))
+    return "\n".join(f"{plain(classes[k])} {row[k]:.2f}" for k in order) + "\n" * (2 - len(order))
 
 
 def examples(
