@@ -34,7 +34,7 @@ book: .venv/.stamp  ## execute every notebook from the committed records and bui
 	$(TIMED) $(FLOW) $(HERE) && echo "The book: $(abspath $(SITE))/index.html" && report
 
 reproduce: .venv/.stamp  ## train what is missing, then the book: PROFILE=laptop SEEDS="0 1 2" EXECUTOR=local
-	$(TIMED) $(FLOW) $(THERE) $(SNAKEMAKE_OPTIONS) trained --config $(ASKED) \
+	$(TIMED) $(FLOW) trained $(THERE) $(SNAKEMAKE_OPTIONS) --config $(ASKED) \
 	  && $(FLOW) $(HERE) --config $(ASKED) \
 	  && echo "The book: $(abspath $(SITE))/index.html" && report
 

@@ -17,7 +17,8 @@ from softlabels.workload import Needs, Past, needs
 
 TARGET = 15.0  # minutes: beside it the start of a job, some ten seconds on a cluster, does not count
 MOST = 1000  # batches of a plan: more jobs than that no scheduler likes to see at once
-SHARES = 2  # batches per place that can work, so that one slow batch does not keep everybody waiting
+SHARES = 2  # batches per place that can work, so that one slow batch does not keep everybody waiting …
+LEAST = 2.0  # … unless they would be shorter than so many minutes
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def plan(
     """
     needed = [(c, needs(c, past, device)) for c in configs]
     minutes = sum(n.minutes for _, n in needed)
-    size = max(min(target, minutes / (SHARES * places)) if places > 1 else target, minutes / MOST)
+    share = max(minutes / (SHARES * places), min(LEAST, minutes / places)) if places > 1 else target
+    size = max(min(target, share), minutes / MOST)
     kinds = [[pair for pair in needed if pair[1].gpu == gpu] for gpu in (False, True)]
     return [_batch(pairs) for kind in kinds for pairs in _cut(kind, size)]
 

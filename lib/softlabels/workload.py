@@ -141,9 +141,12 @@ def _bodies(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
     for folder in folders:
         for path in sorted(folder.glob("*.json")):
             try:
-                yield json.loads(path.read_text(encoding="utf-8"))
-            except ValueError:  # a damaged record is somebody else's matter: here it only tells no time
-                continue
+                body = json.loads(path.read_text(encoding="utf-8"))
+                _ = body["id"], body["config"], body["seconds"], body["environment"]["device"]
+            except (ValueError, KeyError, TypeError):
+                records.read(path)  # which says what is wrong with it
+                raise
+            yield body
 
 
 def seconds() -> dict[str, float]:
