@@ -1,9 +1,9 @@
 """An epoch of annot-mix as we train it against one of scikit-activeml's, on data of the size of music genres.
 
 Same network, annotator part, batches and optimiser, one thread; seconds are those of the processor, so that
-other programs on the machine count little. Without scikit-activeml (and skorch) only ours is measured. Memory:
-one epoch with 50,000 images and 10,000 annotators, whose dense matrix alone would take 2 GB at four bytes an
-entry, in a process of its own (``--memory``).
+other programs on the machine count little. Without scikit-activeml (and skorch) only ours is measured.
+Memory: one epoch with 50,000 images and 10,000 annotators, whose dense matrix alone would take 2 GB at four
+bytes an entry, in a process of its own (``--memory``).
 """
 
 import importlib.util

@@ -27,8 +27,31 @@ def test_an_ablation_changes_one_thing_of_the_row_it_is_made_on(profile):
         (c.arm, c.seed): c.config for c in experiments.grid("annot_mix", profile, [0]) if c.dataset == row
     }
     for cell in experiments.grid("annot_mix_ablations", profile, [0]):
+        if cell.dataset.startswith(f"{experiments_annotators.UNMIXED}, "):
+            continue  # made on other rows
         base, config = table[PUBLIC.get(cell.arm, (cell.arm,))[0], cell.seed].to_dict(), cell.config.to_dict()
         assert sum(base[name] != config[name] for name in base) == 1
+
+
+@pytest.mark.parametrize("profile", ["laptop", "paper"])
+def test_every_row_of_vectors_is_there_without_mixup(profile):
+    table = {
+        (c.dataset, c.seed): c.config for c in experiments.grid("annot_mix", profile) if c.arm == "annot-mix"
+    }
+    first, name = experiments_annotators.FIRST[profile], experiments_annotators.UNMIXED
+    found = {
+        (c.dataset.removeprefix(f"{name}, ").replace(name, first), c.seed): c.config
+        for c in experiments.grid("annot_mix_ablations", profile)
+        if c.dataset == name or c.dataset.startswith(f"{name}, ")
+    }
+    assert {row for row, _ in found} == set(experiments_annotators.SETTINGS)
+    assert all(config == table[place].replace(mix_alpha=0.0) for place, config in found.items())
+
+
+def test_on_shuffled_workers_only_methods_that_know_them_are_compared():
+    rows = experiments_annotators.IMAGES["paper"]
+    found = {row: set(experiments_annotators.methods("paper", row)) for row in rows}
+    assert found["cifar10n, shuffled workers"] == found["cifar10n"] - {"mv-base", "mv-mixup", "true-base"}
 
 
 @pytest.mark.parametrize(

@@ -29,29 +29,22 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mgc, random splits": {**_MLP, "dataset": "mgc", "dropout": 0.5, "split": "random"},
     "synthetic-crowd": {**_MLP, "dataset": "synthetic-crowd", "split": "random"},
     "letter": {**_MLP, "dataset": "letter"},
+    "sentiment": {**_MLP, "dataset": "sentiment", "dropout": 0.5},
 }
 _IMAGES = {**COMMON, "lr": 0.001, "weight_decay": 1e-4, "augmentation": "crop-flip", "batch_size": 128}
+_CIFAR10N = {**_IMAGES, "dataset": "cifar10n-jpeg", "image_size": 32}
+_FULL = {**_CIFAR10N, "network": "resnet18-nomaxpool", "epochs": 100}
+_SMALL = {**_CIFAR10N, "network": "resnet9-cifar", "epochs": 10, "train_images": 3000}
 IMAGES: dict[str, dict[str, dict[str, Any]]] = {
     "laptop": {
         "labelme-64px": {**_IMAGES, "dataset": "labelme-64px", "network": "resnet9", "epochs": 10},
+        "cifar10n": _SMALL,
+        "cifar10n, shuffled workers": {**_SMALL, "workers": "shuffled"},
     },
     "paper": {
         "labelme-64px": {**_IMAGES, "dataset": "labelme-64px", "network": "resnet18", "epochs": 100},
-        "cifar10n": {
-            **_IMAGES,
-            "dataset": "cifar10n-jpeg",
-            "image_size": 32,
-            "network": "resnet18-nomaxpool",
-            "epochs": 100,
-        },
-        "cifar10n, shuffled workers": {
-            **_IMAGES,
-            "dataset": "cifar10n-jpeg",
-            "image_size": 32,
-            "network": "resnet18-nomaxpool",
-            "epochs": 100,
-            "workers": "shuffled",
-        },
+        "cifar10n": _FULL,
+        "cifar10n, shuffled workers": {**_FULL, "workers": "shuffled"},
     },
 }
 SMOKE: dict[str, dict[str, Any]] = {
@@ -61,6 +54,8 @@ SMOKE: dict[str, dict[str, Any]] = {
 FIRST = {"smoke": "synthetic-crowd", "laptop": "mgc", "paper": "mgc"}
 LAPTOP_SEEDS = 5
 IMAGE_METHODS = ("annot-mix", "mv-base", "mv-mixup", "ds-mixup", "true-base", "trace-reg", "geo-reg-w")
+# Methods that count votes do not ask whose they are: their runs are the same with shuffled workers.
+WORKER_METHODS = ("annot-mix", "ds-mixup", "trace-reg", "geo-reg-w")
 
 # Ablations, each against annot-mix as published (α = 1, η = 0.9, everything mixed).
 ABLATIONS: dict[str, dict[str, Any]] = {
@@ -73,6 +68,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "η = 0.8": {"eta": 0.8},
     "η = 0.98": {"eta": 0.98},
 }
+UNMIXED = "α = 0"  # of this change every row is made, not only the first
 AMOUNTS = (1, 2, 3, 5)  # judgements kept per image, and all
 AMOUNT_METHODS = ("annot-mix", "soft-mixup")
 
@@ -87,13 +83,26 @@ def settings(profile: str) -> dict[str, dict[str, Any]]:
 
 def compared(profile: str, seeds: Sequence[int]) -> list[tuple[str, str, RunConfig]]:
     """Runs of the main table as (row, method, configuration); on images only `IMAGE_METHODS`."""
-    images = IMAGES.get(profile, {})
     return [
         (row, method, RunConfig.from_dict({**chosen, "method": method, "seed": seed}))
         for row, chosen in settings(profile).items()
         for seed in _seeds(profile, seeds)
-        for method in (IMAGE_METHODS if row in images else METHODS)
+        for method in methods(profile, row)
     ]
+
+
+def methods(profile: str, row: str) -> Sequence[str]:
+    """Methods that a row of the main table compares."""
+    images = IMAGES.get(profile, {})
+    if row not in images:
+        return METHODS
+    return WORKER_METHODS if "workers" in images[row] else IMAGE_METHODS
+
+
+def unmixed(profile: str) -> dict[str, str]:
+    """Name of the runs of annot-mix without mixup, by row of vectors; the first row's is an ablation."""
+    rows = [row for row in settings(profile) if row not in IMAGES.get(profile, {})]
+    return {row: UNMIXED if row == FIRST[profile] else f"{UNMIXED}, {row}" for row in rows}
 
 
 def ablated(profile: str, seeds: Sequence[int]) -> list[tuple[str, str, RunConfig]]:
@@ -109,7 +118,18 @@ def ablated(profile: str, seeds: Sequence[int]) -> list[tuple[str, str, RunConfi
             (name, m, RunConfig.from_dict({**base, "method": m, "seed": seed, **change}))
             for name, m, change in changes
         ]
-    return found
+    return found + _unmixed(profile, seeds)
+
+
+def _unmixed(profile: str, seeds: Sequence[int]) -> list[tuple[str, str, RunConfig]]:
+    """annot-mix without mixup on every other row of vectors: on one test part a difference is one draw."""
+    change = {"method": "annot-mix", **ABLATIONS[UNMIXED]}
+    return [
+        (name, "annot-mix", RunConfig.from_dict({**settings(profile)[row], **change, "seed": seed}))
+        for row, name in unmixed(profile).items()
+        for seed in _seeds(profile, seeds)
+        if row != FIRST[profile]
+    ]
 
 
 def _seeds(profile: str, seeds: Sequence[int]) -> Sequence[int]:

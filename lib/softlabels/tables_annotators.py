@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from softlabels import published
-from softlabels.annotators.results import RANKED, Results, mean_ranks, paired, published_ranks
+from softlabels.annotators.results import RANKED, Results, mean_ranks, over_images, paired, published_ranks
 from softlabels.config import METHODS, PUBLIC
 from softlabels.formatting import NOTHING, interval, number, signed, spread
 from softlabels.statistics import Interval, Ranks, mean_sd, welch_p
@@ -59,7 +59,10 @@ def _change(results: Results, row: str, method: str) -> str:
 
 
 def distributions(results: Results, row: str) -> pd.DataFrame:
-    """Measures that AM do not report: log loss or KL, calibration, Brier; and how annotators are judged."""
+    """Measures that AM do not report: log loss or KL, calibration, Brier; and how annotators are judged.
+
+    All are of the last epoch where nothing else is said.
+    """
     exact = row.startswith("synthetic")
     measures = {"KL [nats]" if exact else "log loss [nats]": "kl" if exact else "cross_entropy"}
     measures |= {"ECE": "ece", "Brier": "brier"}
@@ -67,6 +70,8 @@ def distributions(results: Results, row: str) -> pd.DataFrame:
     for method in METHODS:
         line = {"method": method, "n": str(len(results.of(row, method)))}
         line |= {name: spread(*results.summary(row, method, m)[:2], 3) for name, m in measures.items()}
+        first, metric = next(iter(measures.items()))
+        line[f"{first}, best epoch"] = spread(*results.summary(row, method, metric, "best")[:2], 3)
         people = {"AUROC": "auroc"} | ({"confusion error": "confusion_error"} if exact else {})
         line |= {
             name: spread(*results.summary(row, method, m, "annotators")[:2], 3) for name, m in people.items()
@@ -139,6 +144,27 @@ def changes(results: Results, ablations: Results, names: Sequence[str], row: str
             }
         )
     return pd.DataFrame(rows)
+
+
+def mixing(results: Results, ablations: Results, rows: Mapping[str, str]) -> pd.DataFrame:
+    """annot-mix (α = 1) less itself without mixup (α = 0), row by row; `rows` names the latter's runs."""
+    lines = []
+    for row, name in rows.items():
+        a, b = (
+            results.runs.get(row, {}).get("annot-mix", {}),
+            ablations.runs.get(name, {}).get("annot-mix", {}),
+        )
+        lines.append(
+            {
+                "dataset": row,
+                "n": str(len(set(a) & set(b))),
+                "accuracy, last epoch": points(paired(a, b)),
+                "over test images": points(over_images(a, b)),
+                "best epoch": points(paired(a, b, part="best")),
+                "log loss, last epoch": interval(paired(a, b, "cross_entropy"), 3),
+            }
+        )
+    return pd.DataFrame(lines)
 
 
 def changes_sentence(results: Results, ablations: Results, names: Sequence[str], row: str) -> str:
@@ -228,3 +254,16 @@ def worker_tests(cards: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Do CIFAR-10N's workers differ? χ² over its degrees of freedom for each way to pair them with labels."""
     tests: Mapping[str, float] = next((card["tests"] for card in cards if "tests" in card), {})
     return pd.DataFrame([{"pairing": name, "χ²/df": number(value, 2)} for name, value in tests.items()])
+
+
+def combined(cards: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Share of right labels in % after the judgements of an image were combined, by way to combine."""
+    ways = list(dict.fromkeys(way for card in cards for way in card.get("combined", {})))
+    return pd.DataFrame(
+        [
+            {"dataset": card["name"]}
+            | {w: number(100 * card["combined"][w], 1) if w in card["combined"] else NOTHING for w in ways}
+            for card in cards
+            if "combined" in card
+        ]
+    )

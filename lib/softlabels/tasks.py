@@ -90,6 +90,14 @@ def rows(data: Dataset, config: RunConfig) -> dict[str, np.ndarray]:
     return {name: data.splits[name] for name in FRACTIONS}
 
 
+def fewer(parts: dict[str, np.ndarray], config: RunConfig) -> dict[str, np.ndarray]:
+    """Keep `config.train_images` random images of the training part; 0: all."""
+    if not config.train_images:
+        return parts
+    kept = generator(config.seed, 8).permutation(parts["train"])[: config.train_images]
+    return parts | {"train": np.sort(kept)}
+
+
 def training_targets(
     counts: np.ndarray,
     config: RunConfig,
@@ -191,10 +199,7 @@ def prepare(config: RunConfig) -> Task:
         If the split leaves a part without images.
     """
     data = load(config)
-    parts = rows(data, config)
-    if config.train_images:
-        kept = generator(config.seed, 8).permutation(parts["train"])[: config.train_images]
-        parts = parts | {"train": np.sort(kept)}
+    parts = fewer(rows(data, config), config)
     for name, part in parts.items():
         if len(part) < 2:
             raise ConfigError(

@@ -1,11 +1,10 @@
 """AM's claims held against our records; the rule is that of `verdicts`."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from softlabels import published
-from softlabels.annotators.results import RANKED, Results, mean_ranks, paired, published_ranks
+from softlabels.annotators.results import RANKED, Results, mean_ranks, over_images, paired, published_ranks
+from softlabels.experiments_annotators import UNMIXED
 from softlabels.formatting import NOTHING
 from softlabels.statistics import holm
 from softlabels.tables_annotators import COMPARABLE, deviation, percent, points, printed
@@ -83,10 +82,20 @@ def _rejected(p: np.ndarray) -> int:
 
 
 def mixing(results: Results, ablations: Results, row: str) -> Verdict:
-    """Judge "mixing is what makes the difference": annot-mix against itself without mixup."""
-    base = results.runs.get(row, {}).get("annot-mix", {})
-    found = paired(base, ablations.runs.get("α = 0", {}).get("annot-mix", {}))
-    signs: Sequence[int] = [found.sign] if found is not None and found.n > 1 else []
+    """Judge "mixing is what makes the difference": annot-mix against itself without mixup, by dataset."""
+    others = {
+        name.removeprefix(f"{UNMIXED}, "): name for name in ablations.runs if name.startswith(f"{UNMIXED}, ")
+    }
+    signs, shown = [], []
+    for place, name in ({row: UNMIXED} | others).items():
+        base = results.runs.get(place, {}).get("annot-mix", {})
+        other = ablations.runs.get(name, {}).get("annot-mix", {})
+        found = paired(base, other)
+        if found is not None and found.n > 1:
+            signs.append(found.sign)
+            shown.append(
+                f"{place}: {points(found)} over seeds, {points(over_images(base, other))} over images"
+            )
     verdict, reason = judge(signs, "datasets")
-    claim = f"Mixing images, annotators and labels raises accuracy ({row}, α = 1 against 0)"
-    return Verdict(claim, "no number found", points(found), verdict, reason)
+    claim = "Mixing images, annotators and labels raises accuracy (α = 1 against 0, last epoch)"
+    return Verdict(claim, "no number found", "; ".join(shown) or NOTHING, verdict, reason)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from softlabels import datasets, paths
+from softlabels.annotators import bridges
 from softlabels.annotators.describe import facts, heterogeneity
 from softlabels.annotators.pairs import chosen, shuffled
 from softlabels.checkpoint import write_atomically
@@ -19,7 +20,12 @@ from softlabels.datasets.cifar10 import CLASSES, TRAIN_LABELS
 from softlabels.datasets.fetch import fetch
 from softlabels.errors import DataUnavailable, RecordError
 
-NAMES = ("mgc", "labelme", "letter", "synthetic-crowd", "cifar10n")
+NAMES = ("mgc", "labelme", "letter", "synthetic-crowd", "cifar10n", "sentiment")
+COMBINED = (
+    "mgc",
+    "labelme",
+    "sentiment",
+)  # people's own judgements of vectors, few enough for slow libraries
 SMOKE = ("synthetic-crowd",)
 
 Card = dict[str, Any]
@@ -28,9 +34,11 @@ Card = dict[str, Any]
 def describe(name: str, **options: Any) -> Card:
     """Describe the annotators of a dataset's training part; options as for `datasets.load`.
 
-    Of CIFAR-10N only labels and workers are read, no image. Beside the ratio of χ² to its degrees of freedom
-    stands that of the same labels with annotators shuffled.
+    Of CIFAR-10N only labels and workers are read, no image. For `COMBINED`, "combined" says how often the
+    labels that `bridges.accuracies` makes of the judgements are right. Beside the ratio of χ² to its degrees
+    of freedom stands that of the same labels with annotators shuffled.
     """
+    combined: Card = {}
     if name == "cifar10n":
         found, truth, n_classes = cifar10n.annotations(), _clean(), len(CLASSES)
     else:
@@ -38,12 +46,16 @@ def describe(name: str, **options: Any) -> Card:
         assert data.annotations is not None and data.truth is not None
         part = data.splits.get("train", np.arange(len(data)))
         found, truth, n_classes = chosen(data.annotations, part), data.truth, len(data.classes)
+        if name in COMBINED:
+            shares = bridges.accuracies(found, data.images, truth, n_classes)
+            combined = {"combined": {way: round(share, 6) for way, share in shares.items()}}
     return {
         "name": name,
         "classes": n_classes,
         "labelled": len(np.unique(found.image)),
         **{key: round(value, 6) for key, value in facts(found, truth).items()},
         "chi2_df_shuffled": round(_chance(found, truth), 6),
+        **combined,
     }
 
 

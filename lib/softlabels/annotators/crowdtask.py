@@ -43,7 +43,7 @@ def split(data: datasets.Dataset, config: RunConfig) -> dict[str, np.ndarray]:
     assert data.annotations is not None
     annotated = np.unique(data.annotations.image)
     if config.split != "random" or len(annotated) == len(data):
-        return tasks.rows(data, config)
+        return tasks.fewer(tasks.rows(data, config), config)
     rng = generator(config.seed, 8)
     train = rng.permutation(annotated)[: round(ANNOTATED * len(annotated))]
     rest = rng.permutation(np.setdiff1d(np.arange(len(data)), train))

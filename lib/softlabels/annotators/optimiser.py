@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 class RAdam:

@@ -74,6 +74,27 @@ def paired(
     return paired_interval(x, y)
 
 
+def over_images(a: "dict[int, Record]", b: "dict[int, Record]") -> Interval | None:
+    """Mean difference of accuracy over the test images that records keep, common seeds averaged; or None.
+
+    Seeds share their test part: an interval over seeds says what another training would give, this one what
+    other images would. The latter is the wider one where the part is small.
+    """
+    seeds = sorted(set(a) & set(b))
+    sides = [[_right(side[s]) for s in seeds] for side in (a, b)]
+    ids = [found for side in sides for found, _ in side]
+    if not ids or any(not np.array_equal(ids[0], other) for other in ids):
+        return None  # every seed has a test part of its own
+    x, y = (np.mean([right for _, right in side], 0) for side in sides)
+    return paired_interval(x.tolist(), y.tolist())
+
+
+def _right(record: "Record") -> tuple[np.ndarray, np.ndarray]:
+    """Ids of the images kept, and whether the network is right on each."""
+    found = record.arrays()
+    return found["ids"], found["log_probs"].argmax(1) == found["targets"].argmax(1)
+
+
 def collect(
     cells: "Iterable[Cell]", train: bool = False, device: str | None = None, fresh: bool = False
 ) -> Results:
