@@ -111,16 +111,16 @@ def groups(ranks: np.ndarray, width: float) -> list[tuple[float, float]]:
 @styled
 def confusions(matrices: dict[str, np.ndarray], titles: Sequence[str], classes: Sequence[str]) -> Figure:
     """Draw confusion matrices [n, C, C], one column per annotator, one row per source; dark is probable."""
+    import seaborn  # slow to load, and only the two heatmaps need it
+
     if not matrices:
         return empty("no run with confusion matrices is here yet")
     n = len(titles)
     figure, axes = canvas(1.35 * len(matrices) + 0.6, len(matrices), n)
     for line, (source, found) in zip(axes, matrices.items(), strict=True):
         for axis, matrix in zip(line, found, strict=True):
-            axis.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
-            axis.set_xticks([])
-            axis.set_yticks([])
-            axis.grid(visible=False)
+            seaborn.heatmap(matrix, ax=axis, cmap="Blues", vmin=0, vmax=1, cbar=False, square=True)
+            axis.set(xticks=[], yticks=[])
         line[0].set_ylabel(source, fontsize=9)
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title, fontsize=9)

@@ -22,7 +22,7 @@ ARMS = {"hard": "#D55E00", "soft": "#0072B2", "people": "#555555"}
 WIDTH = 6.0  # inches; 11 pt at this width stays readable on a phone
 DPI = 120
 STYLE: Any = {
-    # seaborn's "whitegrid", written out: importing seaborn takes longer than drawing a figure.
+    # seaborn's "whitegrid", written out: importing it takes longer than drawing most figures.
     "axes.axisbelow": True,
     "axes.edgecolor": ".8",
     "axes.grid": True,

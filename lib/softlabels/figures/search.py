@@ -22,6 +22,8 @@ def landscape(comparisons: Sequence[Comparison], metric: str) -> Figure:
 
     Rows are learning rates; columns are the other axes. A setting without both runs is left white.
     """
+    import seaborn  # slow to load, and only the two heatmaps need it
+
     shown = search.advantage(comparisons, metric)
     if not np.isfinite(shown).any():
         return empty("no pair of runs is here yet")
@@ -32,15 +34,22 @@ def landscape(comparisons: Sequence[Comparison], metric: str) -> Figure:
         table[rates.index(c.config.lr), others.index(_others(c))] = value
     figure, axes = canvas(0.42 * len(rates) + 2.2)
     axis, reach = axes[0, 0], max(float(np.nanmax(np.abs(table))), 1e-9)
-    picture = axis.imshow(table, cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
-    for (row, column), value in np.ndenumerate(table):
-        if np.isfinite(value):
-            ink = "white" if abs(value) > 0.6 * reach else "black"
-            axis.text(column, row, signed(value, 3), ha="center", va="center", size=9, color=ink)
-    axis.set_xticks(range(len(others)), ["\n".join(words) for words in others], fontsize=9)
-    axis.set_yticks(range(len(rates)), [f"lr {rate:g}" for rate in rates])
-    axis.grid(visible=False)
-    figure.colorbar(picture, ax=axis, label=f"advantage of soft labels,\n{NAMES[metric]}")
+    words = [[signed(value, 3) if np.isfinite(value) else "" for value in row] for row in table]
+    seaborn.heatmap(
+        table,
+        ax=axis,
+        annot=np.array(words),
+        annot_kws={"size": 9},
+        fmt="",
+        cmap="RdBu",
+        vmin=-reach,
+        vmax=reach,
+        xticklabels=["\n".join(setting) for setting in others],
+        yticklabels=[f"lr {rate:g}" for rate in rates],
+        cbar_kws={"label": f"advantage of soft labels,\n{NAMES[metric]}"},
+    )
+    axis.tick_params(axis="x", labelsize=9, rotation=0)
+    axis.tick_params(axis="y", rotation=0)
     return figure
 
 
