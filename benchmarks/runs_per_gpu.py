@@ -9,6 +9,7 @@ script says so, and `--device cpu` shows that it works.
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,7 +32,8 @@ def took(configs: Sequence[RunConfig], device: str, at_once: int) -> float:
         before = os.environ["SOFTLABELS_CACHE"]
         os.environ["SOFTLABELS_CACHE"] = scratch
         try:
-            return seconds(lambda: workers.train(configs, device, at_once))
+            with redirect_stdout(sys.stderr):  # progress: standard output has the result alone
+                return seconds(lambda: workers.train(configs, device, at_once))
         finally:
             os.environ["SOFTLABELS_CACHE"] = before
 
@@ -52,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     configs = [base.replace(seed=seed) for seed in range(options.runs)]
     with TemporaryDirectory() as scratch:
         os.environ["SOFTLABELS_CACHE"] = scratch
-        workers.train(configs[:1], options.device)  # generates the images, loads what is loaded once
+        with redirect_stdout(sys.stderr):
+            workers.train(configs[:1], options.device)  # generates the images, loads what is loaded once
         alone = took(configs, options.device, 1)
         for k in (2,) if options.quick else (2, 4, 8):
             shared = took(configs, options.device, k)

@@ -46,6 +46,7 @@ def test_every_grid_has_needs():
         "mgc",
         "labelme",
         "letter",
+        "sentiment",
         "synthetic-crowd",
     }
     for cell in grid("table1", "paper"):

@@ -70,7 +70,7 @@ def test_arms_differ_in_nothing_but_label_and_tuned_rate(chapter, profile):
 
 
 @pytest.mark.parametrize("profile", experiments.PROFILES)
-@pytest.mark.parametrize("chapter", ["human", "human-rates", "budget"])
+@pytest.mark.parametrize("chapter", ["human", "human-rates", "human-epochs", "budget"])
 def test_arms_of_human_uncertainty_differ_in_nothing_but_what_they_learn_from(chapter, profile):
     learnt_from = {"label": "soft", "temperature": 1.0, "mixup": 0.0, "annotations": 0}
     groups = {}

@@ -104,7 +104,11 @@ def test_from_the_same_records_a_chapter_repeats_byte_by_byte(run):
 GRIDS = {
     "17_atlas": ["train --chapter atlas"],
     "03_table1": ["train --chapter table1"],
-    "06_human_uncertainty": ["train --chapter human", "train --chapter human-rates"],
+    "06_human_uncertainty": [
+        "train --chapter human",
+        "train --chapter human-rates",
+        "train --chapter human-epochs",
+    ],
     "07_adversarial": ["train --chapter human", "evaluate --chapter human --profile laptop --kinds attacks"],
     "08_blur_and_shift": ["evaluate --chapter human --profile laptop --kinds blur"],
     "09_annotation_budget": ["train --chapter budget", "train --chapter budget-total"],

@@ -104,7 +104,14 @@ def made(run, shift):
         1,
         {"ties": 0},
         {"name": "made here", "variant": "", "sha256": "0" * 64},
-        {"device": "cpu", "machine": "none", "commit": "unknown", "versions": {}},
+        {
+            "device": "cpu",
+            "machine": "none",
+            "threads": 1,
+            "precision": "fp32",
+            "commit": "unknown",
+            "versions": {},
+        },
         1.0,
         {"arrays": hashlib.sha256(arrays).hexdigest(), "features": ""},
         records.cache_folder(),
@@ -154,6 +161,9 @@ def test_tables_put_the_published_numbers_beside_ours(filled):
     assert set(totals["in all"]) == {"240"}
     rates = tables_human.rates(filled, panels.collect("human-rates", "smoke", [0, 1, 2]))
     assert set(rates["learning rate"]) == {"0.02", "0.05"} and len(rates) == 8
+    lengths = tables_human.lengths(filled, panels.collect("human-epochs", "smoke", [0, 1, 2]))
+    assert list(lengths["epochs"]) == ["1"] * 3 + ["2"] * 3 and set(lengths["epoch tested"][3:]) == {"last"}
+    assert float(lengths["soft"][0].split(" ")[0]) > float(lengths["truth"][0].split(" ")[0])
 
 
 def test_the_share_of_an_improvement():

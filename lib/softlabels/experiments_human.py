@@ -2,7 +2,7 @@
 
 Within a profile all arms share network, schedule, number of steps and learning rate: a rate of its own for
 each arm would be one more difference between them. The grid "human-rates" shows on one fold what another
-common rate would have changed.
+common rate would have changed, the grid "human-epochs" on all folds what longer training would.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "distilled": {"label": "distilled"},
 }
 CONTROLS = ("class-mean", "permuted", "smoothed", "mixup", "distilled")  # softening without the people
+LONG_ARMS = ("truth", "soft")
 WORDS = {
     "truth": "hard: CIFAR-10 label",
     "hard": "hard: majority of people",
@@ -65,6 +66,8 @@ class Numbers:
         Annotations in all, and how many of them an image gets: more on fewer images.
     rates : tuple of float
         Other common rates, tried on the first fold with the arms `rate_arms`.
+    longer : int
+        Epochs of longer runs of the arms `LONG_ARMS`, tested at their last epoch.
     """
 
     networks: tuple[str, ...]
@@ -80,6 +83,7 @@ class Numbers:
     totals: tuple[tuple[int, tuple[int, ...]], ...] = ()
     rates: tuple[float, ...] = ()
     rate_arms: tuple[str, ...] = ("truth", "soft", "smoothed", "permuted")
+    longer: int = 0
 
 
 NUMBERS: dict[str, Numbers] = {
@@ -93,6 +97,7 @@ NUMBERS: dict[str, Numbers] = {
         annotations=(3,),
         totals=((240, (1, 2)),),
         rates=(0.05,),
+        longer=2,
     ),
     "laptop": Numbers(
         ("resnet9-cifar",),
@@ -102,6 +107,7 @@ NUMBERS: dict[str, Numbers] = {
         annotations=(2, 3, 5, 10, 20),
         totals=((7600, (1, 2, 5, 10)),),
         rates=(0.01, 0.05),
+        longer=30,
     ),
     "paper": Numbers(
         ("resnet18-nomaxpool", "wrn28-10", "densenet121-cifar"),
@@ -113,6 +119,7 @@ NUMBERS: dict[str, Numbers] = {
         annotations=(2, 3, 5, 10, 20),
         totals=((7600, (1, 2, 5, 10, 20)), (15200, (2, 5, 10, 20))),
         rates=(0.01, 0.1),
+        longer=150,
     ),
 }
 RECIPE: dict[str, Any] = {
@@ -173,6 +180,12 @@ def rates(profile: str, seeds: Sequence[int]) -> list[Run]:
     return [Run(run.arm, run.config.replace(lr=lr)) for lr in n.rates for run in first]
 
 
+def longer(profile: str, seeds: Sequence[int]) -> list[Run]:
+    """The arms of the first claim, trained longer and to the end, as the published networks were."""
+    changed = {"epochs": numbers(profile).longer, "select": "last"}
+    return list(_runs(profile, seeds, {arm: ARMS[arm] | changed for arm in LONG_ARMS}, 1))
+
+
 def annotations(profile: str, seeds: Sequence[int]) -> list[Run]:
     """Soft labels from n annotations an image, from one (the arm "sampled") to all (the arm "soft")."""
     some = {f"n={n}": {"label": "soft", "annotations": n} for n in numbers(profile).annotations}
@@ -200,4 +213,10 @@ def _epochs(n: Numbers, whole: int, images: int) -> int:
     return max(1, round(n.epochs * steps / fewer))
 
 
-GRIDS = {"human": human, "human-rates": rates, "budget": annotations, "budget-total": totals}
+GRIDS = {
+    "human": human,
+    "human-rates": rates,
+    "human-epochs": longer,
+    "budget": annotations,
+    "budget-total": totals,
+}

@@ -116,6 +116,24 @@ def rates(runs: Collection, others: Collection) -> pd.DataFrame:
     )
 
 
+def lengths(runs: Collection, others: Collection, base: str = "truth") -> pd.DataFrame:
+    """The arms of the first claim by length of training: a row for each length and measure."""
+    measures = {"accuracy": "macro_accuracy", "cross-entropy": "cross_entropy", "ECE": "ece"}
+    words = {"loss": "least validation loss", "last": "last"}
+    rows = []
+    for length in (runs, others):
+        for name, measure in measures.items():
+            panel, found = length.panel(measure, "truth"), length.only(["soft", base])
+            if panel.difference("soft", base) is None:
+                continue
+            row = {"epochs": str(found[0].config.epochs), "epoch tested": words[found[0].config.select]}
+            row |= {"measure": name} | {arm: spread(*panel.summary(arm)[:2]) for arm in (base, "soft")}
+            row[f"soft − {base}"] = interval(panel.difference("soft", base))
+            row["relative"] = interval(panel.relative("soft", base), 3)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def checks(found: Evaluated, level: float = 1, base: str = "truth") -> pd.DataFrame:
     """Accuracy of all attacks and checks at one radius: every arm, and soft against hard."""
     rows = []
