@@ -113,7 +113,7 @@ def made(run, shift):
             "versions": {},
         },
         1.0,
-        {"arrays": hashlib.sha256(arrays).hexdigest(), "features": ""},
+        {"arrays": hashlib.sha256(arrays).hexdigest(), "features": "0" * 64},
         records.cache_folder(),
     )
     records.write(record, arrays)
