@@ -32,6 +32,12 @@ def test_differences_are_paired_by_key_not_by_order():
     assert PANEL.summary("soft")[2] == 4
 
 
+def test_a_sentence_speaks_of_the_pairs_that_it_compares():
+    said = panels.sentence("KL", PANEL, "soft", "truth")  # without the fourth run of "soft", 9.0
+    assert said.startswith("KL: 1.167 with soft, 2.167 with truth labels, difference −1.000 [")
+    assert said.endswith("3 pairs of runs.")
+
+
 def test_relative_differences_are_shares_of_the_base():
     found = Panel({"a": {1: 1.0, 2: 3.0}, "b": {1: 2.0, 2: 4.0}}).relative("a", "b")
     assert found.mean == pytest.approx((-0.5 - 0.25) / 2)
@@ -44,6 +50,8 @@ def test_tables_hold_every_arm_and_its_difference():
     assert panels.table({"KL": Panel({})}, "truth").empty
     tested = panels.tests(PANEL, "truth")
     assert list(tested["arm"]) == ["soft"] and float(tested["p"][0]) < 0.05
+    surely = Panel({"truth": dict.fromkeys(range(9), 0.0), "soft": {k: 1 + k / 100 for k in range(9)}})
+    assert panels.tests(surely, "truth")["p"][0] == "< 0.001"
 
 
 def test_holm_counts_the_arms():
@@ -104,9 +112,16 @@ def made(run, shift):
         1,
         {"ties": 0},
         {"name": "made here", "variant": "", "sha256": "0" * 64},
-        {"device": "cpu", "machine": "none", "commit": "unknown", "versions": {}},
+        {
+            "device": "cpu",
+            "machine": "none",
+            "threads": 1,
+            "precision": "fp32",
+            "commit": "unknown",
+            "versions": {},
+        },
         1.0,
-        {"arrays": hashlib.sha256(arrays).hexdigest(), "features": ""},
+        {"arrays": hashlib.sha256(arrays).hexdigest(), "features": "0" * 64},
         records.cache_folder(),
     )
     records.write(record, arrays)
@@ -154,6 +169,9 @@ def test_tables_put_the_published_numbers_beside_ours(filled):
     assert set(totals["in all"]) == {"240"}
     rates = tables_human.rates(filled, panels.collect("human-rates", "smoke", [0, 1, 2]))
     assert set(rates["learning rate"]) == {"0.02", "0.05"} and len(rates) == 8
+    lengths = tables_human.lengths(filled, panels.collect("human-epochs", "smoke", [0, 1, 2]))
+    assert list(lengths["epochs"]) == ["1"] * 3 + ["2"] * 3 and set(lengths["epoch tested"][3:]) == {"last"}
+    assert float(lengths["soft"][0].split(" ")[0]) > float(lengths["truth"][0].split(" ")[0])
 
 
 def test_the_share_of_an_improvement():
