@@ -1,6 +1,7 @@
 """Training with annotators: planted truth, records, tables, ranks."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from softlabels import (
     verdicts,
     verdicts_annotators,
 )
-from softlabels.annotators import learning, results
+from softlabels.annotators import build, learning, results
 from softlabels.annotators.describe import confusion_error, ranking
 from softlabels.config import METHODS, RunConfig
 from softlabels.datasets import LOADERS, Annotations
@@ -23,13 +24,14 @@ from softlabels.errors import ConfigError
 from softlabels.labels import hard_labels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+MODELS = [m for m in METHODS if build(m, 2, 3, 4).aggregate is None]
 QUALITY = (0.95, 0.95, 0.95, 0.4, 0.4, 0.4)  # three who know, three who guess
 BASE = {
     "network": "mlp-256-128",
     "dropout": 0.5,  # without it a matrix for each image can explain the labels by itself
-    "epochs": 25,
+    "epochs": 45,
     "batch_size": 32,
-    "lr": 0.003,
+    "lr": 0.05,  # matrices per annotator move by no more than this in a step, and they start far away
     "weight_decay": 0.0,
     "schedule": "cosine",
     "select": "last",
@@ -82,20 +84,22 @@ def test_a_planted_truth_is_recovered_better_than_by_the_vote(trained, method):
     assert trained[method].metrics["last"]["accuracy"] > vote() + 0.02
 
 
-@pytest.mark.parametrize("method", ["annot-mix", "madl", "trace-reg", "geo-reg-f", "geo-reg-w"])
+@pytest.mark.parametrize("method", MODELS)
 def test_planted_annotators_are_found(trained, method):
     truth = np.stack([q * np.eye(3) + (1 - q) / 2 * (1 - np.eye(3)) for q in QUALITY])
     estimate = trained[method].arrays["confusions"].astype(np.float64)
-    if method in ("annot-mix", "madl"):  # a few hundred steps hardly move the others from where they start
-        assert confusion_error(estimate, truth) < 0.75 * confusion_error(np.full_like(truth, 1 / 3), truth)
+    error, nothing = (confusion_error(a, truth) for a in (estimate, np.full_like(truth, 1 / 3)))
+    # trace-reg starts at matrices that are sure (e⁶ against 1), where the gradient of a row softmax is
+    # nearly zero: so short a training finds who is good, not how good.
+    assert error < (0.9 if method == "trace-reg" else 0.35) * nothing
     assert set(ranking(estimate)[:3]) == {0, 1, 2}
-    assert trained[method].metrics["annotators"]["auroc"] > 0.75
+    assert trained[method].metrics["annotators"]["auroc"] > 0.8
 
 
 def test_both_epochs_are_tested_and_last_is_chosen(trained):
     for result in trained.values():
         assert result.metrics["test"] == result.metrics["last"]
-        assert result.progress.best_epoch == 25
+        assert result.progress.best_epoch == BASE["epochs"]
         best = max(row["validation_accuracy"] for row in result.progress.history)
         first = next(r["epoch"] for r in result.progress.history if r["validation_accuracy"] == best)
         assert result.labels["best_epoch"] == first
@@ -200,6 +204,16 @@ def test_the_best_method_on_every_dataset_ranks_first_and_holm_spares_its_equal(
     assert found.mean.tolist() == [1, 2, 3, 4]
     p = found.against(0)
     assert np.isnan(p[0]) and p[1] > 0.05 and p[2] < 0.01 and p[3] < 0.001
+
+
+def test_two_splits_of_one_dataset_are_ranked_as_one():
+    def row(dataset):
+        config = RunConfig(dataset=dataset)
+        return {m: {0: SimpleNamespace(config=config)} for m in results.RANKED}
+
+    runs = {"mgc": row("mgc"), "labelme": row("labelme"), "mgc, random splits": row("mgc")}
+    found = results.Results(runs | {"letter": {"annot-mix": row("letter")["annot-mix"]}})
+    assert found.complete() == ["mgc", "labelme"]
 
 
 def test_too_few_datasets_or_methods_cannot_be_ranked():

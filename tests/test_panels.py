@@ -32,6 +32,12 @@ def test_differences_are_paired_by_key_not_by_order():
     assert PANEL.summary("soft")[2] == 4
 
 
+def test_a_sentence_speaks_of_the_pairs_that_it_compares():
+    said = panels.sentence("KL", PANEL, "soft", "truth")  # without the fourth run of "soft", 9.0
+    assert said.startswith("KL: 1.167 with soft, 2.167 with truth labels, difference −1.000 [")
+    assert said.endswith("3 pairs of runs.")
+
+
 def test_relative_differences_are_shares_of_the_base():
     found = Panel({"a": {1: 1.0, 2: 3.0}, "b": {1: 2.0, 2: 4.0}}).relative("a", "b")
     assert found.mean == pytest.approx((-0.5 - 0.25) / 2)
@@ -44,6 +50,8 @@ def test_tables_hold_every_arm_and_its_difference():
     assert panels.table({"KL": Panel({})}, "truth").empty
     tested = panels.tests(PANEL, "truth")
     assert list(tested["arm"]) == ["soft"] and float(tested["p"][0]) < 0.05
+    surely = Panel({"truth": dict.fromkeys(range(9), 0.0), "soft": {k: 1 + k / 100 for k in range(9)}})
+    assert panels.tests(surely, "truth")["p"][0] == "< 0.001"
 
 
 def test_holm_counts_the_arms():

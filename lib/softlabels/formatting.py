@@ -74,6 +74,12 @@ def number(value: float, digits: int = 4) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
 
 
+def p_value(p: float, digits: int = 3) -> str:
+    """Write a p value, never as zero: below the last digit it is only bounded."""
+    least = 10.0**-digits
+    return f"< {number(least, digits)}" if p < least else number(p, digits)
+
+
 def signed(value: float, digits: int = 4) -> str:
     """Write a difference with its sign, unless it rounds to zero."""
     return ("+" if round(value, digits) > 0 else "") + number(value, digits)

@@ -10,7 +10,7 @@ import pandas as pd
 from softlabels import evaluations, experiments_human, records, suites
 from softlabels.evaluations import Evaluation
 from softlabels.experiments_human import Run
-from softlabels.formatting import interval, number, spread
+from softlabels.formatting import interval, number, p_value, spread
 from softlabels.records import Record
 from softlabels.statistics import Interval, effect_size, holm, mean_sd, paired_interval, paired_p
 
@@ -232,8 +232,8 @@ def tests(panel: Panel, base: str, words: Mapping[str, str] | None = None, digit
                 "pairs": str(len(panel.pairs(arm, base)[0])),
                 f"− {base}": interval(panel.difference(arm, base), digits),
                 "d_z": number(effect_size(*panel.pairs(arm, base)), 2),
-                "p": number(one, 3),
-                "p (Holm)": number(many, 3),
+                "p": p_value(one),
+                "p (Holm)": p_value(many),
             }
             for arm, one, many in zip(arms, p, adjusted, strict=True)
         ]
@@ -241,11 +241,11 @@ def tests(panel: Panel, base: str, words: Mapping[str, str] | None = None, digit
 
 
 def sentence(measure: str, panel: Panel, arm: str, base: str) -> str:
-    """One measure of two arms in words: both means, their difference with its interval, and n."""
+    """One measure of two arms in words: both means over their pairs, the difference with its interval, n."""
     found = panel.difference(arm, base)
     if found is None:
         return f"{measure}: no pair of runs is here yet."
-    means = [number(panel.summary(name)[0], 3) for name in (arm, base)]
+    means = [number(mean_sd(values)[0], 3) for values in panel.pairs(arm, base)]
     return (
         f"{measure}: {means[0]} with {arm}, {means[1]} with {base} labels, difference "
         f"{interval(found, 3).replace('**', '')}, {found.n} pair{'s' if found.n > 1 else ''} of runs."

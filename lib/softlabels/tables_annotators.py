@@ -10,7 +10,7 @@ import pandas as pd
 from softlabels import published
 from softlabels.annotators.results import RANKED, Results, mean_ranks, over_images, paired, published_ranks
 from softlabels.config import METHODS, PUBLIC
-from softlabels.formatting import NOTHING, interval, number, signed, spread
+from softlabels.formatting import NOTHING, interval, number, p_value, signed, spread
 from softlabels.statistics import Interval, Ranks, mean_sd, welch_p
 
 # Rows of ours that a published row may stand beside, and why levels may differ.
@@ -94,7 +94,7 @@ def ranks(results: Results) -> pd.DataFrame:
 def _rank_cells(value: Ranks, control: int) -> list[str]:
     p = value.against(control)
     cells = [
-        f"{number(r, 2)} (p {number(q, 3)})" if np.isfinite(q) else number(r, 2)
+        f"{number(r, 2)} (p {p_value(q)})" if np.isfinite(q) else number(r, 2)
         for r, q in zip(value.mean, p, strict=True)
     ]
     return [f"**{c}**" if q <= 0.05 else c for c, q in zip(cells, p, strict=True)]

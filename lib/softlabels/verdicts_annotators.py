@@ -82,7 +82,7 @@ def _rejected(p: np.ndarray) -> int:
 
 
 def mixing(results: Results, ablations: Results, row: str) -> Verdict:
-    """Judge "mixing is what makes the difference": annot-mix against itself without mixup, by dataset."""
+    """Judge "mixing is what makes the difference": annot-mix against itself without mixup, row by row."""
     others = {
         name.removeprefix(f"{UNMIXED}, "): name for name in ablations.runs if name.startswith(f"{UNMIXED}, ")
     }
@@ -96,6 +96,6 @@ def mixing(results: Results, ablations: Results, row: str) -> Verdict:
             shown.append(
                 f"{place}: {points(found)} over seeds, {points(over_images(base, other))} over images"
             )
-    verdict, reason = judge(signs, "datasets")
+    verdict, reason = judge(signs, "comparisons")  # two splits of one dataset are two of these
     claim = "Mixing images, annotators and labels raises accuracy (α = 1 against 0, last epoch)"
     return Verdict(claim, "no number found", "; ".join(shown) or NOTHING, verdict, reason)

@@ -59,8 +59,14 @@ class Results:
         return paired(runs.get(a, {}), runs.get(b, {}), metric, part)
 
     def complete(self, methods: Sequence[str] = RANKED) -> list[str]:
-        """Rows that hold a run of each of these methods."""
-        return [row for row in self.runs if all(self.of(row, m) for m in methods)]
+        """Rows that hold a run of each of these methods; of several rows of one dataset the first.
+
+        Friedman's test and a count of datasets take rows for independent, which two splits of the same songs
+        are not.
+        """
+        full = [row for row in self.runs if all(self.of(row, m) for m in methods)]
+        first = {self.of(row, methods[0])[0].config.dataset: row for row in reversed(full)}
+        return [row for row in full if row in first.values()]
 
 
 def paired(
@@ -111,7 +117,7 @@ def collect(
 
 
 def mean_ranks(results: Results, part: str = "last") -> Ranks | None:
-    """Ranks of AM's twelve over the rows that have all of them; None with fewer than two such rows."""
+    """Ranks of AM's twelve over the datasets that have all of them; None with fewer than two."""
     rows = results.complete()
     if len(rows) < 2:
         return None
