@@ -41,14 +41,9 @@ def test_flop_and_activations_of_networks_are_counted(name):
 
 
 def test_every_grid_has_needs():
-    known = {c.config.dataset for name in CHAPTERS for c in grid(name, "paper")}
-    assert {d for d in known if ":" not in d} - set(workload.IMAGES) <= {
-        "mgc",
-        "labelme",
-        "letter",
-        "sentiment",
-        "synthetic-crowd",
-    }
+    cells = [c for name in CHAPTERS for c in grid(name, "paper") if c.config.network in workload.NETWORKS]
+    known = {c.config.dataset for c in cells if ":" not in c.config.dataset}
+    assert known <= set(workload.IMAGES), "say how many images it has"
     for cell in grid("table1", "paper"):
         needs = workload.needs(cell.config, Past())
         assert needs.minutes > 0 and needs.mem_mb >= workload.LIBRARIES and needs.limit > needs.minutes

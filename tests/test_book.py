@@ -132,7 +132,9 @@ def test_filling_replaces_only_between_its_marks() -> None:
     assert once == "a\n<!-- t -->\nnew \\1\n<!-- /t -->\nb\n"
     assert book.filled(once, {"t": lambda: r"new \1"}) == once
     with pytest.raises(ConfigError, match="/t"):
-        book.filled("<!-- t --> no end", {"t": str})
+        book.filled("<!-- t -->\nno end", {"t": str})
+    named = "What stands between `<!-- t -->` and its end is made again.\n"
+    assert book.filled(named, {"t": lambda: "new"}) == named
 
 
 def test_generated_parts_are_in_step_with_the_records() -> None:

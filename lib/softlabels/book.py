@@ -5,7 +5,7 @@
 
 import argparse
 import ast
-import json
+import re
 import shutil
 import subprocess
 import sys
@@ -147,22 +147,6 @@ def publish(executed: Path, chapters: Path | None = None) -> list[Path]:
     return [Path(shutil.copyfile(path, chapters / name)) for name, path in fresh.items()]
 
 
-def timings() -> str:
-    """Markdown table of the minutes that each command took and on which machine."""
-    file = paths.results() / "timings.json"
-    rows = json.loads(file.read_text()) if file.exists() else []
-    if not rows:
-        return "Not measured yet."
-    lines = [f"| `{r['command']}` | {r['minutes']:.1f} | {r['machine']} | {r['date']} |" for r in rows]
-    return "\n".join(["| command | minutes | machine | measured |", "|---|---:|---|---|", *lines])
-
-
-def _headline() -> str:
-    from softlabels import landing, tables
-
-    return tables.headline(landing.settings())
-
-
 def _of(module: str, function: str = "page") -> Callable[[], str]:
     """Part made by a module that is loaded only then."""
     return lambda: getattr(import_module(f"softlabels.{module}"), function)()
@@ -186,10 +170,10 @@ def _verdict_sentence() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "example": _of("landing", "example"),
     "answer": _of("landing", "answer"),
-    "headline": _headline,
+    "headline": _of("landing", "headline"),
     "verdict-sentence": _verdict_sentence,
     "verdicts": _verdicts,
-    "timings": timings,
+    "timings": _of("costs", "timings"),
     "costs": _of("costs"),
     "speed": _of("speed"),
     "scaling": _of("scaling"),
@@ -197,7 +181,7 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def filled(text: str, parts: dict[str, Callable[[], str]] | None = None) -> str:
-    """Replace what stands between ``<!-- name -->`` and ``<!-- /name -->`` by the part of that name.
+    """Replace what stands between ``<!-- name -->`` and ``<!-- /name -->``, each a line of its own.
 
     Raises
     ------
@@ -205,21 +189,24 @@ def filled(text: str, parts: dict[str, Callable[[], str]] | None = None) -> str:
         If a part has a beginning and no end.
     """
     for name, part in (parts or PARTS).items():
-        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        if begin not in text:
+        if not (begin := _begin(name).search(text)):
             continue
-        if end not in text:
-            raise ConfigError(f"'{begin}' has no '{end}' after it")
-        head, _, rest = text.partition(begin)
-        text = f"{head}{begin}\n{part().strip()}\n{end}{rest.partition(end)[2]}"
+        end = re.compile(f"^<!-- /{name} -->$", re.MULTILINE).search(text, begin.end())
+        if not end:
+            raise ConfigError(f"'{begin[0]}' has no '<!-- /{name} -->' after it")
+        text = f"{text[: begin.end()]}\n{part().strip()}\n{text[end.start() :]}"
     return text
+
+
+def _begin(name: str) -> re.Pattern[str]:
+    return re.compile(f"^<!-- {name} -->$", re.MULTILINE)
 
 
 def pages_with_parts(root: Path | None = None) -> Iterator[Path]:
     """Yield the README and the pages of the book that have a generated part."""
     root = root or paths.PROJECT
     for page in [root / "README.md", *sorted((root / "book").glob("*.md"))]:
-        if any(f"<!-- {name} -->" in page.read_text() for name in PARTS):
+        if any(_begin(name).search(page.read_text()) for name in PARTS):
             yield page
 
 

@@ -171,6 +171,25 @@ def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
     parser.add_argument("--only", nargs="+", metavar="ID", help="these runs of the chapter only")
 
 
+def _check_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="a folder: images with a CSV file, or the DCIC layout")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the problems as a table")
+    parser.set_defaults(action=_check)
+
+
+def _record_options(parser: argparse.ArgumentParser) -> None:
+    groups = parser.add_subparsers(required=True, metavar="export|import")
+    export = groups.add_parser("export", help="pack records into one archive (.zip)")
+    export.add_argument("file", type=Path)
+    _grid_options(export, None)
+    export.add_argument("--features", action="store_true", help="with the averaged features")
+    export.set_defaults(action=_export)
+    merge = groups.add_parser("import", help="check an archive and add its records to the committed ones")
+    merge.add_argument("file", type=Path)
+    merge.set_defaults(action=_import)
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the parser of ``softlabels``."""
     top = argparse.ArgumentParser(prog="softlabels", description="Runs and records of the companion.")
@@ -205,24 +224,8 @@ def parser() -> argparse.ArgumentParser:
 
     verify = commands.add_parser("verify", help="check committed records, chapters and the numbers of pages")
     verify.set_defaults(action=_verify)
-
-    check = commands.add_parser("check", help="describe annotated images and find every problem")
-    check.add_argument("path", type=Path, help="a folder: images with a CSV file, or the DCIC layout")
-    check.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
-    check.add_argument("--csv", type=Path, metavar="FILE", help="write the problems as a table")
-    check.set_defaults(action=_check)
-
-    groups = commands.add_parser("records", help="move records between machines").add_subparsers(
-        required=True, metavar="export|import"
-    )
-    export = groups.add_parser("export", help="pack records into one archive (.zip)")
-    export.add_argument("file", type=Path)
-    _grid_options(export, None)
-    export.add_argument("--features", action="store_true", help="with the averaged features")
-    export.set_defaults(action=_export)
-    merge = groups.add_parser("import", help="check an archive and add its records to the committed ones")
-    merge.add_argument("file", type=Path)
-    merge.set_defaults(action=_import)
+    _check_options(commands.add_parser("check", help="describe annotated images and find every problem"))
+    _record_options(commands.add_parser("records", help="move records between machines"))
     return top
 
 

@@ -1,10 +1,11 @@
-"""What the committed runs cost: minutes and machines, by chapter and network, from the records."""
+"""What the committed runs and the commands cost: minutes and machines, from records."""
 
+import json
 from collections.abc import Iterable
 
 import pandas as pd
 
-from softlabels import experiments, records
+from softlabels import experiments, paths, records
 from softlabels.formatting import markdown, number
 from softlabels.records import Record
 
@@ -55,3 +56,13 @@ def page() -> str:
     """Both tables as Markdown, from the committed records alone."""
     committed = [records.read(path) for path in sorted(records.published_folder().glob("*.json"))]
     return f"{markdown(by_chapter())}\n\n{markdown(by_network(committed))}"
+
+
+def timings() -> str:
+    """Markdown table of the minutes that each command took and on which machine."""
+    file = paths.results() / "timings.json"
+    rows = json.loads(file.read_text()) if file.exists() else []
+    if not rows:
+        return "Not measured yet."
+    lines = [f"| `{r['command']}` | {r['minutes']:.1f} | {r['machine']} | {r['date']} |" for r in rows]
+    return "\n".join(["| command | minutes | machine | measured |", "|---|---:|---|---|", *lines])

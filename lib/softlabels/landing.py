@@ -104,6 +104,13 @@ def answer() -> str:
     return f"{said}\n\n{_directive('answer', said, caption)}"
 
 
+def headline() -> str:
+    """Markdown: the published row of Table 1 and ours."""
+    from softlabels import tables
+
+    return tables.headline(settings())
+
+
 def _directive(name: str, alt: str, caption: str) -> str:
     return f"```{{figure}} _static/{name}.png\n:alt: {alt}\n:name: {name}\n\n{caption}\n```"
 

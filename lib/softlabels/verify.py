@@ -37,7 +37,7 @@ TOLERANCE = {
 MEASURES = r"(?i:accura)|\bKL\b|cross-entrop|\bnats?\b|Brier|\bECE\b|calibration error|AUROC|AURC"
 # A decimal fraction or a percentage that stands alone: no version, no date, no level of confidence.
 NUMBER = re.compile(r"(?<![\w./:-])(?:\d*\.\d+|(?!(?:0|95|100)\s?%)\d+(?=\s?%))(?![\w./-]*\w)")
-BLOCK = re.compile(r"<!-- (\w+) -->.*?<!-- /\1 -->", re.DOTALL)
+BLOCK = re.compile(r"^<!-- ([\w-]+) -->$.*?^<!-- /\1 -->$", re.DOTALL | re.MULTILINE)
 # Mathematics, code, addresses, and what the published papers say (`published.json` holds their numbers).
 ASIDE = re.compile(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|\{[a-z]+\}", re.DOTALL)
 
