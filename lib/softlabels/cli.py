@@ -8,11 +8,15 @@ from pathlib import Path
 
 from softlabels.errors import CheckError, SoftlabelsError, unknown
 
+PROFILE, SEEDS = "laptop", [0, 1, 2]
+
 
 def _cells(options: argparse.Namespace) -> list:
-    from softlabels import experiments, owndata
+    from softlabels import experiments
 
-    if options.dataset and options.dataset.startswith("folder:"):
+    if options.dataset and (options.chapter == "your_data" or options.dataset.startswith("folder:")):
+        from softlabels import owndata
+
         cells = owndata.cells(options.dataset, options.profile, options.seeds)
     else:
         cells = _of_dataset(experiments.grid(options.chapter, options.profile, options.seeds), options)
@@ -103,7 +107,7 @@ def _status(options: argparse.Namespace) -> None:
     from softlabels import experiments, workload
 
     seconds = workload.seconds()
-    for chapter in experiments.CHAPTERS:
+    for chapter in [options.chapter] if options.chapter else experiments.CHAPTERS:
         cells = experiments.grid(chapter, options.profile, options.seeds)
         done = [seconds[c.config.id] for c in cells if c.config.id in seconds]
         minutes = sum(done) / 60
@@ -126,6 +130,10 @@ def _verify(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     from softlabels import archive
 
+    narrowed = [name for name in ("profile", "seeds", "dataset", "only") if getattr(options, name)]
+    if narrowed and not options.chapter:
+        raise SoftlabelsError(f"--{narrowed[0]} chooses among the runs of a chapter; name it with --chapter")
+    options.profile, options.seeds = options.profile or PROFILE, options.seeds or SEEDS
     chosen = [c.config.id for c in _cells(options)] if options.chapter else None
     print(f"{archive.export(options.file, chosen, options.features)} records in {options.file}")
 
@@ -165,8 +173,11 @@ def _check(options: argparse.Namespace) -> int:
 
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
     parser.add_argument("--chapter", default=chapter, help="table1, figure1, figure2, tuning, human …")
-    parser.add_argument("--profile", default="laptop", help="smoke, laptop (default), paper")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--profile", default=PROFILE, help="smoke, laptop (default), paper")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+
+
+def _choice_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", help="runs on this dataset only; folder:PATH for your own data")
     parser.add_argument("--only", nargs="+", metavar="ID", help="these runs of the chapter only")
 
@@ -178,6 +189,7 @@ def parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train what is missing of a chapter")
     _grid_options(train, "table1")
+    _choice_options(train)
     train.add_argument("--device", help="cpu, cuda, cuda:1 …; default: the GPU if there is one")
     train.add_argument("--publish", action="store_true", help="copy the records to the committed ones")
     train.add_argument("--from", dest="file", type=Path, metavar="FILE", help="the runs of a batch instead")
@@ -187,6 +199,7 @@ def parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="attack, shift, corrupt and blur what trained runs see")
     _grid_options(evaluate, "human")
+    _choice_options(evaluate)
     kinds = ("attacks", "shift", "corruptions", "blur")
     evaluate.add_argument("--kinds", nargs="+", choices=kinds, default=kinds)
     evaluate.add_argument("--device", help="as for train")
@@ -218,6 +231,8 @@ def parser() -> argparse.ArgumentParser:
     export = groups.add_parser("export", help="pack records into one archive (.zip)")
     export.add_argument("file", type=Path)
     _grid_options(export, None)
+    _choice_options(export)
+    export.set_defaults(profile=None, seeds=None)  # without a chapter all records are packed
     export.add_argument("--features", action="store_true", help="with the averaged features")
     export.set_defaults(action=_export)
     merge = groups.add_parser("import", help="check an archive and add its records to the committed ones")

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from softlabels import agreement, datasets, experiments, experiments_own
 from softlabels.ceiling import Ceiling, split_half
@@ -13,6 +13,9 @@ from softlabels.comparisons import Comparison, gather, missing_command
 from softlabels.datasets import Dataset, folder
 from softlabels.formatting import NAMES, spread
 from softlabels.statistics import Interval, paired_interval
+
+if TYPE_CHECKING:  # who only trains need not have it
+    import pandas as pd
 
 METRICS = ("macro_accuracy", "kl")
 PANEL, FEW, BOOTSTRAPS = 4, 50, 50  # of the noise ceiling
@@ -98,8 +101,10 @@ def summary(own: OwnData) -> str:
     )
 
 
-def facts(own: OwnData) -> pd.DataFrame:
+def facts(own: OwnData) -> "pd.DataFrame":
     """Describe images, annotations and agreement in a table of words."""
+    import pandas as pd
+
     rows = [("dataset", own.name), ("images", f"{len(own.data):,}")]
     return pd.DataFrame([*rows, *label_facts(own.data.counts, own.data.classes)], columns=["what", "value"])
 
@@ -128,8 +133,10 @@ def curve(own: OwnData, arm: str, metric: str) -> list[tuple[int, float, float]]
     return sorted(points)
 
 
-def budget_table(own: OwnData) -> pd.DataFrame:
+def budget_table(own: OwnData) -> "pd.DataFrame":
     """Accuracy and KL of both arms by annotations per image: mean ± standard deviation."""
+    import pandas as pd
+
     rows = []
     for setting in sorted(own.settings, key=lambda s: s.config.annotations or 10**9):
         kept = setting.config.annotations
