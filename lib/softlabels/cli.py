@@ -40,6 +40,13 @@ def _of_dataset(cells: list, options: argparse.Namespace) -> list:
     return [c for c in cells if c.dataset == options.dataset]
 
 
+def _need_chapter(options: argparse.Namespace, *names: str) -> None:
+    for name in names:
+        if getattr(options, name) and not options.chapter:
+            raise SoftlabelsError(f"--{name} chooses among the runs of a chapter; name it with --chapter")
+    options.profile, options.seeds = options.profile or PROFILE, options.seeds or SEEDS
+
+
 def _train(options: argparse.Namespace) -> None:
     from softlabels import records, runs
     from softlabels.errors import DataUnavailable
@@ -106,12 +113,16 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _status(options: argparse.Namespace) -> None:
     from softlabels import experiments, workload
 
+    _need_chapter(options, "dataset", "only")
+    chapters = [options.chapter] if options.chapter else experiments.CHAPTERS
     seconds = workload.seconds()
-    for chapter in [options.chapter] if options.chapter else experiments.CHAPTERS:
-        cells = experiments.grid(chapter, options.profile, options.seeds)
+    for options.chapter in chapters:
+        cells = _cells(options)
         done = [seconds[c.config.id] for c in cells if c.config.id in seconds]
         minutes = sum(done) / 60
-        print(f"{chapter:12} {len(done):4} of {len(cells):4} runs, {minutes:6.1f} minutes of training")
+        print(
+            f"{options.chapter:12} {len(done):4} of {len(cells):4} runs, {minutes:6.1f} minutes of training"
+        )
 
 
 def _audit(options: argparse.Namespace) -> None:
@@ -130,10 +141,7 @@ def _verify(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     from softlabels import archive
 
-    narrowed = [name for name in ("profile", "seeds", "dataset", "only") if getattr(options, name)]
-    if narrowed and not options.chapter:
-        raise SoftlabelsError(f"--{narrowed[0]} chooses among the runs of a chapter; name it with --chapter")
-    options.profile, options.seeds = options.profile or PROFILE, options.seeds or SEEDS
+    _need_chapter(options, "profile", "seeds", "dataset", "only")
     chosen = [c.config.id for c in _cells(options)] if options.chapter else None
     print(f"{archive.export(options.file, chosen, options.features)} records in {options.file}")
 
@@ -173,13 +181,29 @@ def _check(options: argparse.Namespace) -> int:
 
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
     parser.add_argument("--chapter", default=chapter, help="table1, figure1, figure2, tuning, human …")
-    parser.add_argument("--profile", default=PROFILE, help="smoke, laptop (default), paper")
-    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
-
-
-def _choice_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", default=chapter and PROFILE, help="smoke, laptop (default), paper")
+    parser.add_argument("--seeds", type=int, nargs="+", default=chapter and SEEDS)
     parser.add_argument("--dataset", help="runs on this dataset only; folder:PATH for your own data")
     parser.add_argument("--only", nargs="+", metavar="ID", help="these runs of the chapter only")
+
+
+def _check_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="a folder: images with a CSV file, or the DCIC layout")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the problems as a table")
+    parser.set_defaults(action=_check)
+
+
+def _record_options(parser: argparse.ArgumentParser) -> None:
+    groups = parser.add_subparsers(required=True, metavar="export|import")
+    export = groups.add_parser("export", help="pack records into one archive (.zip)")
+    export.add_argument("file", type=Path)
+    _grid_options(export, None)
+    export.add_argument("--features", action="store_true", help="with the averaged features")
+    export.set_defaults(action=_export)
+    merge = groups.add_parser("import", help="check an archive and add its records to the committed ones")
+    merge.add_argument("file", type=Path)
+    merge.set_defaults(action=_import)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -189,7 +213,6 @@ def parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train what is missing of a chapter")
     _grid_options(train, "table1")
-    _choice_options(train)
     train.add_argument("--device", help="cpu, cuda, cuda:1 …; default: the GPU if there is one")
     train.add_argument("--publish", action="store_true", help="copy the records to the committed ones")
     train.add_argument("--from", dest="file", type=Path, metavar="FILE", help="the runs of a batch instead")
@@ -199,7 +222,6 @@ def parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="attack, shift, corrupt and blur what trained runs see")
     _grid_options(evaluate, "human")
-    _choice_options(evaluate)
     kinds = ("attacks", "shift", "corruptions", "blur")
     evaluate.add_argument("--kinds", nargs="+", choices=kinds, default=kinds)
     evaluate.add_argument("--device", help="as for train")
@@ -218,26 +240,8 @@ def parser() -> argparse.ArgumentParser:
 
     verify = commands.add_parser("verify", help="check committed records, chapters and the numbers of pages")
     verify.set_defaults(action=_verify)
-
-    check = commands.add_parser("check", help="describe annotated images and find every problem")
-    check.add_argument("path", type=Path, help="a folder: images with a CSV file, or the DCIC layout")
-    check.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
-    check.add_argument("--csv", type=Path, metavar="FILE", help="write the problems as a table")
-    check.set_defaults(action=_check)
-
-    groups = commands.add_parser("records", help="move records between machines").add_subparsers(
-        required=True, metavar="export|import"
-    )
-    export = groups.add_parser("export", help="pack records into one archive (.zip)")
-    export.add_argument("file", type=Path)
-    _grid_options(export, None)
-    _choice_options(export)
-    export.set_defaults(profile=None, seeds=None)  # without a chapter all records are packed
-    export.add_argument("--features", action="store_true", help="with the averaged features")
-    export.set_defaults(action=_export)
-    merge = groups.add_parser("import", help="check an archive and add its records to the committed ones")
-    merge.add_argument("file", type=Path)
-    merge.set_defaults(action=_import)
+    _check_options(commands.add_parser("check", help="describe annotated images and find every problem"))
+    _record_options(commands.add_parser("records", help="move records between machines"))
     return top
 
 
