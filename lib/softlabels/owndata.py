@@ -1,5 +1,6 @@
 """Does keeping the distribution pay on this data, how sure is that, and what would more annotators bring?"""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from softlabels.ceiling import Ceiling, split_half
 from softlabels.check import label_facts
 from softlabels.comparisons import Comparison, gather, missing_command
 from softlabels.datasets import Dataset, folder
+from softlabels.errors import DataError
 from softlabels.formatting import NAMES, spread
 from softlabels.statistics import Interval, paired_interval
 
@@ -64,12 +66,13 @@ def study(
     Parameters
     ----------
     dataset : str
-        ``folder:PATH``, or any other name that `datasets.load` takes.
+        ``folder:PATH``, or the name of any other annotated images that `datasets.load` takes.
 
     Raises
     ------
     DataError
-        The folder has problems; `softlabels check PATH` lists all of them.
+        The folder has problems; `softlabels check PATH` lists all of them. Or the dataset has no images, or
+        exact distributions in place of annotations.
     """
     name = folder.pin(dataset)
     data = _load(name, profile)
@@ -89,7 +92,14 @@ def _load(name: str, profile: str) -> Dataset:
     options = {"image_size": own.image_size}
     if "n_images" in known and own.limit:  # as a run loads it
         options["n_images"] = own.limit
-    return datasets.load(name, **options).first(own.limit)
+    data = datasets.load(name, **options).first(own.limit)
+    if data.images.ndim != 4:
+        raise DataError(
+            f"{name}: expected images, found vectors; the networks of this chapter read images only"
+        )
+    if not np.array_equal(data.counts, data.counts.round()):
+        raise DataError(f"{name}: expected annotations, found exact distributions, which no panel gave")
+    return data
 
 
 def summary(own: OwnData) -> str:
@@ -181,4 +191,4 @@ def noise_ceiling(own: OwnData) -> Ceiling | None:
 def missing(own: OwnData, dataset: str, profile: str) -> str | None:
     """Name the command that trains what is missing, or None."""
     command = missing_command(own.settings, "your_data", profile)
-    return f"{command} --dataset {dataset}" if command else None
+    return f"{command} --dataset {shlex.quote(dataset)}" if command else None
