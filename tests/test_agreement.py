@@ -55,6 +55,22 @@ def test_alpha_is_what_its_coincidences_say():
     assert agreement.krippendorff_alpha(table) == pytest.approx(alpha)
 
 
+def test_kappa_is_statsmodels():
+    inter_rater = pytest.importorskip("statsmodels.stats.inter_rater", reason="extra crowds")
+    table = np.random.default_rng(1).multinomial(7, [0.5, 0.3, 0.2], 40)
+    assert agreement.fleiss_kappa(table) == pytest.approx(inter_rater.fleiss_kappa(table), abs=1e-12)
+
+
+def test_alpha_is_crowd_kits():
+    data = pytest.importorskip("crowdkit.metrics.data", reason="extra crowds")
+    pandas = pytest.importorskip("pandas")
+    table = np.random.default_rng(2).integers(0, 4, (25, 3))
+    said = [(i, k) for i, row in enumerate(table) for k in np.repeat(np.arange(3), row)]
+    rows = [{"task": task, "worker": worker, "label": label} for worker, (task, label) in enumerate(said)]
+    theirs = data.alpha_krippendorff(pandas.DataFrame(rows))
+    assert agreement.krippendorff_alpha(table) == pytest.approx(theirs, abs=1e-9)
+
+
 @pytest.mark.parametrize("measure", [agreement.fleiss_kappa, agreement.krippendorff_alpha])
 def test_limits(measure):
     assert measure(np.array([[3, 0], [0, 3], [3, 0]])) == pytest.approx(1)

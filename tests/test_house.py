@@ -1,6 +1,7 @@
 """The house: lock file, conda environment, licences, Makefile, workflow, size and style of the sources."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -202,3 +203,23 @@ def test_drawing_from_records_loads_no_library_of_training() -> None:
     code += "print({'torch', 'timm', 'torchvision', 'scipy.stats', 'seaborn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_training_needs_no_library_of_the_book(tmp_path: Path) -> None:
+    """A bare GPU node has what the package depends on, and nothing of the extra `book`."""
+    code = """
+import sys
+for name in ("IPython", "ipywidgets", "matplotlib", "openTSNE", "pandas", "papermill", "scipy", "seaborn",
+             "sklearn", "snakemake"):
+    sys.modules[name] = None
+from softlabels import cli, experiments
+grids = ("table1", "annot_mix")
+runs = [(name, experiments.grid(name, "smoke", [0])[0].config.id) for name in grids]
+asked = [["train", "--chapter", name, "--only", run, "--seeds", "0"] for name, run in runs] + [["status"]]
+sys.exit(any(cli.main([*words, "--profile", "smoke"]) for words in asked))
+"""
+    places = {"SOFTLABELS_CACHE": str(tmp_path / "cache"), "SOFTLABELS_RESULTS": str(tmp_path / "results")}
+    environment = {**os.environ, **places, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(list((tmp_path / "cache" / "runs").glob("*.json"))) == 2

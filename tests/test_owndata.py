@@ -1,24 +1,36 @@
 """The chapter on your own data: what is compared, what is answered, and what cannot be."""
 
 import re
+import shlex
 
 import numpy as np
 import pytest
 from PIL import Image
-from softlabels import answers, book, cli, comparisons, experiments, experiments_own, figures, owndata, paths
+from softlabels import (
+    answers,
+    book,
+    cli,
+    comparisons,
+    datasets,
+    experiments,
+    experiments_own,
+    figures,
+    owndata,
+    paths,
+)
 from softlabels.config import RunConfig
 from softlabels.datasets import Dataset, Source
 from softlabels.errors import ConfigError, DataError
 from softlabels.records import Record
 
 N = 60
+SOURCE = Source("mine", "none", "made here", "0")
 
 
 def dataset(votes):
     n = len(votes)
-    source = Source("mine", "none", "made here", "0")
     return Dataset(
-        "mine", np.zeros((n, 8, 8, 3), np.uint8), np.float32(votes), ("a", "b", "c"), source, np.arange(n)
+        "mine", np.zeros((n, 8, 8, 3), np.uint8), np.float32(votes), ("a", "b", "c"), SOURCE, np.arange(n)
     )
 
 
@@ -174,6 +186,25 @@ def test_a_folder_with_problems_is_refused(folder, store):
     (folder / "three" / "00.png").unlink()
     with pytest.raises(DataError, match=r"3 problems in three:\n.*line 2: there is no image '00.png'"):
         owndata.study(f"folder:{folder / 'three'}", "smoke")
+
+
+def test_the_command_that_is_printed_names_the_missing_runs(folder, store):
+    spaced = (folder / "three").rename(folder / "my data")
+    pinned = owndata.study(f"folder:{spaced}", "smoke", [0]).name
+    for name in (f"folder:{spaced}", pinned):
+        own = owndata.study(name, "smoke", [0])
+        words = shlex.split(owndata.missing(own, name, "smoke"))
+        found = cli._cells(cli.parser().parse_args(words[1:]))
+        assert {c.config.id for c in found} == {c.config.id for s in own.settings for c in s.missing}
+
+
+@pytest.mark.parametrize(("name", "found"), [("synthetic", "exact distributions"), ("letter", "vectors")])
+def test_what_no_panel_judged_by_eye_is_refused(name, found, store, monkeypatch):
+    if name == "letter":
+        vectors = Dataset(name, np.zeros((9, 4)), np.ones((9, 2)), ("a", "b"), SOURCE, np.arange(9))
+        monkeypatch.setitem(datasets.LOADERS, name, lambda image_size=None: vectors)
+    with pytest.raises(DataError, match=found):
+        owndata.study(name, "smoke")
 
 
 def test_the_grid_is_that_of_the_stand_in():

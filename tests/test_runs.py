@@ -598,6 +598,8 @@ def test_the_command_line_trains_one_run_and_counts_it(store, capsys):
     (line,) = (s for s in capsys.readouterr().out.splitlines() if s.startswith("table1"))
     total = len(experiments.grid("table1", "smoke", [0]))
     assert line.split()[:5] == ["table1", "1", "of", str(total), "runs,"]
+    assert cli.main(["status", "--chapter", "table1", "--profile", "smoke", "--seeds", "0"]) == 0
+    assert capsys.readouterr().out.splitlines() == [line]
 
 
 def test_the_command_line_moves_records(record, store, capsys):
@@ -621,7 +623,9 @@ def raise_unavailable(name, **options):
         (["train", "--profile", "smoke", "--seeds", "0", "--device", "cpu"], "runs left out.*is not here"),
         (["train", "--profile", "smoke", "--seeds", "-1"], "seed must lie in"),
         (["audit"], "no records in"),
+        (["status", "--chapter", "table"], "unknown chapter 'table'; did you mean 'table1'"),
         (["records", "export", "x.zip"], "none of the chosen runs"),
+        (["records", "export", "x.zip", "--dataset", "synthetic"], "--dataset chooses.*--chapter"),
         (["records", "import", "missing.zip"], "not an archive of records"),
     ],
 )

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from softlabels.errors import CheckError, SoftlabelsError, unknown
 
+PROFILE, SEEDS = "laptop", [0, 1, 2]
+
 
 def _cells(options: argparse.Namespace) -> list:
-    from softlabels import experiments, owndata
+    from softlabels import experiments
 
-    if options.dataset and options.dataset.startswith("folder:"):
+    if options.dataset and (options.chapter == "your_data" or options.dataset.startswith("folder:")):
+        from softlabels import owndata
+
         cells = owndata.cells(options.dataset, options.profile, options.seeds)
     else:
         cells = _of_dataset(experiments.grid(options.chapter, options.profile, options.seeds), options)
@@ -34,6 +38,13 @@ def _of_dataset(cells: list, options: argparse.Namespace) -> list:
         where = f"dataset of chapter {options.chapter}, profile {options.profile}:"
         raise unknown(where, options.dataset, known)
     return [c for c in cells if c.dataset == options.dataset]
+
+
+def _need_chapter(options: argparse.Namespace, *names: str) -> None:
+    for name in names:
+        if getattr(options, name) and not options.chapter:
+            raise SoftlabelsError(f"--{name} chooses among the runs of a chapter; name it with --chapter")
+    options.profile, options.seeds = options.profile or PROFILE, options.seeds or SEEDS
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -102,12 +113,16 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _status(options: argparse.Namespace) -> None:
     from softlabels import experiments, workload
 
+    _need_chapter(options, "dataset", "only")
+    chapters = [options.chapter] if options.chapter else experiments.CHAPTERS
     seconds = workload.seconds()
-    for chapter in experiments.CHAPTERS:
-        cells = experiments.grid(chapter, options.profile, options.seeds)
+    for options.chapter in chapters:
+        cells = _cells(options)
         done = [seconds[c.config.id] for c in cells if c.config.id in seconds]
         minutes = sum(done) / 60
-        print(f"{chapter:12} {len(done):4} of {len(cells):4} runs, {minutes:6.1f} minutes of training")
+        print(
+            f"{options.chapter:12} {len(done):4} of {len(cells):4} runs, {minutes:6.1f} minutes of training"
+        )
 
 
 def _audit(options: argparse.Namespace) -> None:
@@ -126,6 +141,7 @@ def _verify(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     from softlabels import archive
 
+    _need_chapter(options, "profile", "seeds", "dataset", "only")
     chosen = [c.config.id for c in _cells(options)] if options.chapter else None
     print(f"{archive.export(options.file, chosen, options.features)} records in {options.file}")
 
@@ -165,8 +181,8 @@ def _check(options: argparse.Namespace) -> int:
 
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
     parser.add_argument("--chapter", default=chapter, help="table1, figure1, figure2, tuning, human …")
-    parser.add_argument("--profile", default="laptop", help="smoke, laptop (default), paper")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--profile", default=chapter and PROFILE, help="smoke, laptop (default), paper")
+    parser.add_argument("--seeds", type=int, nargs="+", default=chapter and SEEDS)
     parser.add_argument("--dataset", help="runs on this dataset only; folder:PATH for your own data")
     parser.add_argument("--only", nargs="+", metavar="ID", help="these runs of the chapter only")
 

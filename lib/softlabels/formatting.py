@@ -4,10 +4,12 @@ import html
 import math
 import re
 from collections.abc import Iterable, Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from softlabels.statistics import Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NOTHING = "–"
 LONGEST_LINE = 36  # characters of a table cell
@@ -22,7 +24,7 @@ NAMES = {
 }
 
 
-def markdown(frame: pd.DataFrame) -> str:
+def markdown(frame: "pd.DataFrame") -> str:
     """Write a table of strings as Markdown; text columns to the left, numbers to the right."""
     if frame.empty:
         return "Nothing here yet."
@@ -32,11 +34,11 @@ def markdown(frame: pd.DataFrame) -> str:
     return "\n".join([head, rule, *rows])
 
 
-def _to_the_right(frame: pd.DataFrame) -> list[bool]:
+def _to_the_right(frame: "pd.DataFrame") -> list[bool]:
     return [not any(c.isalpha() for c in "".join(map(str, frame[name]))) for name in frame]
 
 
-def markup(frame: pd.DataFrame) -> str:
+def markup(frame: "pd.DataFrame") -> str:
     """Write a table of strings as HTML that scrolls sideways on a narrow screen."""
     sides = ["right" if right else "left" for right in _to_the_right(frame)]
     head = _cells("th", frame.columns, sides)
@@ -58,7 +60,7 @@ def _inline(text: str) -> str:
     return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(text))
 
 
-def show(frame: pd.DataFrame) -> None:
+def show(frame: "pd.DataFrame") -> None:
     """Display a table in a notebook: HTML for the page, Markdown for plain text."""
     from IPython.display import display
 

@@ -1,18 +1,23 @@
 """Does keeping the distribution pay on this data, how sure is that, and what would more annotators bring?"""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from softlabels import agreement, datasets, experiments, experiments_own
 from softlabels.ceiling import Ceiling, split_half
 from softlabels.check import label_facts
 from softlabels.comparisons import Comparison, gather, missing_command
 from softlabels.datasets import Dataset, folder
+from softlabels.errors import DataError
 from softlabels.formatting import NAMES, spread
 from softlabels.statistics import Interval, paired_interval
+
+if TYPE_CHECKING:  # who only trains need not have it
+    import pandas as pd
 
 METRICS = ("macro_accuracy", "kl")
 PANEL, FEW, BOOTSTRAPS = 4, 50, 50  # of the noise ceiling
@@ -61,12 +66,13 @@ def study(
     Parameters
     ----------
     dataset : str
-        ``folder:PATH``, or any other name that `datasets.load` takes.
+        ``folder:PATH``, or the name of any other annotated images that `datasets.load` takes.
 
     Raises
     ------
     DataError
-        The folder has problems; `softlabels check PATH` lists all of them.
+        The folder has problems; `softlabels check PATH` lists all of them. Or the dataset has no images, or
+        exact distributions in place of annotations.
     """
     name = folder.pin(dataset)
     data = _load(name, profile)
@@ -86,7 +92,14 @@ def _load(name: str, profile: str) -> Dataset:
     options = {"image_size": own.image_size}
     if "n_images" in known and own.limit:  # as a run loads it
         options["n_images"] = own.limit
-    return datasets.load(name, **options).first(own.limit)
+    data = datasets.load(name, **options).first(own.limit)
+    if data.images.ndim != 4:
+        raise DataError(
+            f"{name}: expected images, found vectors; the networks of this chapter read images only"
+        )
+    if not np.array_equal(data.counts, data.counts.round()):
+        raise DataError(f"{name}: expected annotations, found exact distributions, which no panel gave")
+    return data
 
 
 def summary(own: OwnData) -> str:
@@ -98,8 +111,10 @@ def summary(own: OwnData) -> str:
     )
 
 
-def facts(own: OwnData) -> pd.DataFrame:
+def facts(own: OwnData) -> "pd.DataFrame":
     """Describe images, annotations and agreement in a table of words."""
+    import pandas as pd
+
     rows = [("dataset", own.name), ("images", f"{len(own.data):,}")]
     return pd.DataFrame([*rows, *label_facts(own.data.counts, own.data.classes)], columns=["what", "value"])
 
@@ -128,8 +143,10 @@ def curve(own: OwnData, arm: str, metric: str) -> list[tuple[int, float, float]]
     return sorted(points)
 
 
-def budget_table(own: OwnData) -> pd.DataFrame:
+def budget_table(own: OwnData) -> "pd.DataFrame":
     """Accuracy and KL of both arms by annotations per image: mean ± standard deviation."""
+    import pandas as pd
+
     rows = []
     for setting in sorted(own.settings, key=lambda s: s.config.annotations or 10**9):
         kept = setting.config.annotations
@@ -174,4 +191,4 @@ def noise_ceiling(own: OwnData) -> Ceiling | None:
 def missing(own: OwnData, dataset: str, profile: str) -> str | None:
     """Name the command that trains what is missing, or None."""
     command = missing_command(own.settings, "your_data", profile)
-    return f"{command} --dataset {dataset}" if command else None
+    return f"{command} --dataset {shlex.quote(dataset)}" if command else None

@@ -9,15 +9,17 @@ on one fold.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from softlabels.comparisons import HIGHER_IS_BETTER, Comparison
 from softlabels.errors import unknown
 from softlabels.experiments import ARMS, Cell, Row, cell
 from softlabels.formatting import NAMES, NOTHING, number, signed
+
+if TYPE_CHECKING:  # who only trains need not have it
+    import pandas as pd
 
 # Of the published rates 0.1 and 0.3, with the 0.01 and 0.03 that the public code's schedule makes of them;
 # 1e-4 and 1e-5 belong to Adam and would leave SGD where it starts.
@@ -121,8 +123,10 @@ def best_of(comparisons: Sequence[Comparison], arm: str, metric: str) -> np.ndar
     return chances @ ordered
 
 
-def tuned_apart(comparisons: Sequence[Comparison], metric: str) -> pd.DataFrame:
+def tuned_apart(comparisons: Sequence[Comparison], metric: str) -> "pd.DataFrame":
     """Does the answer depend on how well each arm is tuned? Soft - hard after k settings for either arm."""
+    import pandas as pd
+
     soft, hard = (best_of(comparisons, arm, metric) for arm in ("soft", "hard"))
     n = min(len(soft), len(hard))
     ks = sorted({k for k in (1, 2, 4, 8, 16, n) if 1 <= k <= n})
@@ -134,8 +138,10 @@ def tuned_apart(comparisons: Sequence[Comparison], metric: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def selection(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+def selection(comparisons: Sequence[Comparison]) -> "pd.DataFrame":
     """The setting that each arm would choose by validation KL and by accuracy, and its test values."""
+    import pandas as pd
+
     rows = []
     for metric in ("kl", "macro_accuracy"):
         for arm in ARMS:
@@ -181,8 +187,10 @@ def depends(comparisons: Sequence[Comparison], metric: str = "macro_accuracy") -
     )
 
 
-def recipes(comparisons: Sequence[Comparison], metric: str) -> pd.DataFrame:
+def recipes(comparisons: Sequence[Comparison], metric: str) -> "pd.DataFrame":
     """Put the recipes of the same dataset and network side by side: hard → soft, means over runs."""
+    import pandas as pd
+
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for c in comparisons:
         row = rows.setdefault((c.data, c.network), {"dataset": c.data, "network": c.network})

@@ -57,12 +57,12 @@ def heterogeneity(found: Annotations, truth: np.ndarray) -> dict[str, float]:
 
 def auroc(score: np.ndarray, right: np.ndarray) -> float:
     """Probability that a right label has a higher score than a wrong one, ties counting half; or nan."""
-    from scipy.stats import rankdata
-
     n, m = int(right.sum()), int((~right).sum())
     if not n or not m:
         return float("nan")
-    return float((rankdata(score)[right].sum() - n * (n + 1) / 2) / (n * m))
+    _, place, ties = np.unique(score, return_inverse=True, return_counts=True)
+    rank = (ties.cumsum() - (ties - 1) / 2)[place]  # from 1, the mean rank of a tie
+    return float((rank[right].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def confusion_error(estimate: np.ndarray, truth: np.ndarray) -> float:
