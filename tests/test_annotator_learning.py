@@ -216,6 +216,29 @@ def test_two_splits_of_one_dataset_are_ranked_as_one():
     assert found.complete() == ["mgc", "labelme"]
 
 
+def test_changes_are_corrected_for_their_number():
+    def runs(values):
+        return {s: SimpleNamespace(metrics={"last": {"accuracy": v}}) for s, v in enumerate(values)}
+
+    base = results.Results({"mgc": {"annot-mix": runs([0.70, 0.72, 0.71, 0.73])}})
+    lucky = {"annot-mix": runs([0.715, 0.725, 0.72, 0.75])}
+    sure = {"annot-mix": runs([0.601, 0.62, 0.611, 0.629])}
+    ablations = results.Results({"a": lucky, "b": sure, "c": {"annot-mix": runs([0.7])}})
+
+    def p(names):
+        frame = tables_annotators.changes(base, ablations, names, "mgc").set_index("change")
+        return frame["p (Holm)"]
+
+    alone, many = p(["a"])["a"], p(["a", "b", "c"])
+    assert float(alone) < 0.05 and float(many["a"]) == pytest.approx(float(alone))  # the largest p is kept
+    twice = results.Results(ablations.runs | {"d": lucky})
+    p_twice = tables_annotators.changes(base, twice, ["a", "d"], "mgc")["p (Holm)"][1]
+    assert float(p_twice) == pytest.approx(2 * float(alone), abs=2e-3) and float(p_twice) > 0.05
+    assert many["b"] == "< 0.001" and many["c"] == many["none"] == "–"
+    said = tables_annotators.changes_sentence(base, twice, ["a", "b", "d"], "mgc")
+    assert "leaves 1 worse (b) and 0 better (none)" in said
+
+
 def test_too_few_datasets_or_methods_cannot_be_ranked():
     with pytest.raises(ValueError, match="found 1 and 4"):
         statistics.ranks(np.zeros((1, 4)))

@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from softlabels import published
-from softlabels.annotators.results import RANKED, Results, mean_ranks, over_images, paired, published_ranks
+from softlabels.annotators.results import (
+    RANKED,
+    Results,
+    corrected,
+    mean_ranks,
+    over_images,
+    paired,
+    published_ranks,
+)
 from softlabels.config import METHODS, PUBLIC
 from softlabels.formatting import NOTHING, interval, number, p_value, signed, spread
 from softlabels.statistics import Interval, Ranks, mean_sd, welch_p
@@ -123,16 +131,10 @@ def _tests(value: Ranks | None) -> str:
 
 
 def changes(results: Results, ablations: Results, names: Sequence[str], row: str) -> pd.DataFrame:
-    """Accuracy of each change of annot-mix in %, and its paired difference to annot-mix as published."""
+    """Accuracy of each change of annot-mix in %, its paired difference to none, and Holm's p."""
     base = results.runs.get(row, {}).get("annot-mix", {})
-    rows = [
-        {
-            "change": "none",
-            "n": str(len(base)),
-            "accuracy": _shown(list(base.values())),
-            "difference": NOTHING,
-        }
-    ]
+    rows = [{"change": "none", "n": str(len(base)), "accuracy": _shown(list(base.values()))}]
+    p = corrected(results, ablations, names, row)
     for name in names:
         runs = ablations.runs.get(name, {}).get("annot-mix", {})
         rows.append(
@@ -141,9 +143,10 @@ def changes(results: Results, ablations: Results, names: Sequence[str], row: str
                 "n": str(len(runs)),
                 "accuracy": _shown(list(runs.values())),
                 "difference": points(paired(runs, base)),
+                "p (Holm)": p_value(p.get(name, float("nan"))),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).fillna(NOTHING)
 
 
 def mixing(results: Results, ablations: Results, rows: Mapping[str, str]) -> pd.DataFrame:
@@ -168,13 +171,14 @@ def mixing(results: Results, ablations: Results, rows: Mapping[str, str]) -> pd.
 
 
 def changes_sentence(results: Results, ablations: Results, names: Sequence[str], row: str) -> str:
-    """Which changes of annot-mix the interval decides, in one sentence."""
+    """Which changes of annot-mix are decided at 5 % after Holm's step, in one sentence."""
     base = results.runs.get(row, {}).get("annot-mix", {})
     found = {n: paired(ablations.runs.get(n, {}).get("annot-mix", {}), base) for n in names}
     known = {n: v for n, v in found.items() if v is not None}
-    worse, better = ([n for n, v in known.items() if v.sign == sign] for sign in (-1, 1))
+    sure = [n for n, p in corrected(results, ablations, names, row).items() if p <= 0.05]
+    worse, better = ([n for n in sure if known[n].mean * sign > 0] for sign in (-1, 1))
     return (
-        f"Of {len(known)} changes of annot-mix on {row}, the interval finds {len(worse)} worse "
+        f"Of {len(known)} changes of annot-mix on {row}, Holm's step leaves {len(worse)} worse "
         f"({', '.join(worse) or 'none'}) and {len(better)} better ({', '.join(better) or 'none'})."
     )
 

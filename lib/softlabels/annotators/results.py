@@ -8,7 +8,16 @@ import numpy as np
 
 from softlabels import comparisons, published
 from softlabels.config import METHODS
-from softlabels.statistics import Interval, Ranks, mean_sd, paired_interval, ranks, ranks_as_published
+from softlabels.statistics import (
+    Interval,
+    Ranks,
+    holm,
+    mean_sd,
+    paired_interval,
+    paired_p,
+    ranks,
+    ranks_as_published,
+)
 
 if TYPE_CHECKING:
     from softlabels.experiments import Cell
@@ -114,6 +123,18 @@ def collect(
         else:
             runs.setdefault(cell.dataset, {}).setdefault(cell.arm, {})[cell.seed] = record
     return Results(runs, tuple(missing))
+
+
+def corrected(results: Results, ablations: Results, names: Sequence[str], row: str) -> dict[str, float]:
+    """p of each change of annot-mix with two or more seeds, after Holm's step for the number of changes."""
+    base = results.runs.get(row, {}).get("annot-mix", {})
+    found = {}
+    for name in names:
+        runs = ablations.runs.get(name, {}).get("annot-mix", {})
+        if len(seeds := sorted(set(runs) & set(base))) > 1:
+            sides = ([side[s].metrics["last"]["accuracy"] for s in seeds] for side in (runs, base))
+            found[name] = paired_p(*sides)
+    return dict(zip(found, holm(list(found.values())), strict=True))
 
 
 def mean_ranks(results: Results, part: str = "last") -> Ranks | None:
