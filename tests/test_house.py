@@ -9,11 +9,13 @@ import sys
 import tomllib
 from pathlib import Path
 
+import papermill
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from softlabels import book, experiments
 from softlabels.paths import PROJECT
 
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
@@ -164,6 +166,19 @@ def test_workflow_is_a_graph_from_runs_to_book(train: str) -> None:
     assert int(jobs["chapter"]) == len(list((PROJECT / "notebooks").glob("*.ipynb")))
     if train == "false":
         assert not set(jobs) & {"batch", "batch_gpu"}, "`make book` must train nothing but the live chapter"
+
+
+def test_the_workflow_knows_the_grids_of_every_chapter_that_can_train() -> None:
+    """To a chapter without grids `make book` would not say that nothing is to be trained."""
+    found = re.search(r"^GRIDS = (\{.*?^\})", (PROJECT / "workflow/Snakefile").read_text(), re.M | re.S)
+    known = ast.literal_eval(found[1])
+    assert {name for names in known.values() for name in names} <= set(experiments.CHAPTERS)
+    trains = {
+        path.stem.split("_", 1)[1]
+        for path in (PROJECT / "notebooks").glob("*.ipynb")
+        if "train" in papermill.inspect_notebook(str(path))
+    }
+    assert trains - set(book.LIVE) == set(known)
 
 
 def test_no_file_is_large() -> None:
