@@ -67,7 +67,7 @@ def browser() -> Iterator:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Run on one thread: two on a busy machine wait for each other longer than they compute."""
     import torch

@@ -55,7 +55,7 @@ def train(settings):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tmp_path_factory, one_thread):
     """A store in which the run was trained without disturbance."""
     store = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
