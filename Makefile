@@ -47,7 +47,9 @@ test-cluster: .venv/.stamp  ## the same runs here and on a SLURM that it starts;
 bench: .venv/.stamp  ## measure speed, ours and peers: half an hour on a quiet machine
 	$(TIMED) python benchmarks/all.py && report
 
-publish: book  ## refresh the committed chapters and generated tables from such a build
+publish: .venv/.stamp  ## refresh the generated tables, build the book, refresh the committed chapters
+	@python -m softlabels.book generate
+	@$(MAKE) --no-print-directory book
 	@python -m softlabels.book publish build/book
 
 audit: .venv/.stamp  ## train N=3 committed runs again on this machine and compare
