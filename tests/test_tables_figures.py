@@ -11,6 +11,7 @@ from softlabels import (
     comparisons,
     experiments,
     figures,
+    findings,
     formatting,
     metrics,
     placement,
@@ -360,6 +361,23 @@ def test_the_best_of_k_is_the_mean_over_all_draws():
         assert value == pytest.approx(np.mean([test[r][validation[r].argmin()] for r in draws]))
     assert search.best_of([], "soft", "kl").shape == (0,)
     assert len(search.tuned_apart(found, "kl")) == 4  # 1, 2, 4 and all six
+
+
+@pytest.mark.parametrize(("gains", "answer"), [((3, 2, 1), "Yes"), ((1, 2, 3), "No, the contrary")])
+def test_the_gain_is_ordered_by_what_hard_labels_reach(gains, answer):
+    def setting(i):
+        pair = np.array([0.5 + 0.1 * i + 0.01 * gains[i]]), np.array([0.5 + 0.1 * i])
+        return SimpleNamespace(pairs=lambda metric: pair)
+
+    words = findings.gain([setting(i) for i in (2, 0, 1)])
+    assert f"{answer}: over 3 settings soft − hard goes from +0.0{gains[0]}00" in words
+    assert "Open: fewer than 3" in findings.gain([setting(0), setting(1)])
+
+
+def test_estimates_from_simulated_panels_are_put_beside_the_truth():
+    row = {"kl": 0.09, "true_kl": 0.10, "kl_above": 0.2, "accuracy": 0.82, "true_accuracy": 0.80}
+    words = placement.tried([("a", row), ("b", row | {"kl": 0.11, "kl_above": 0.05})])
+    assert "off by −10 % to +10 %" in words and "in 1 of 2 rows" in words and "+0.020 to +0.020" in words
 
 
 def test_the_way_to_a_perfect_model_is_a_share_of_kl(won):

@@ -9,8 +9,10 @@ from softlabels import metrics
 from softlabels.formatting import number, signed
 
 if TYPE_CHECKING:
+    from softlabels.comparisons import Comparison
     from softlabels.records import Record
 
+FEWEST, STRONG = 3, 0.5  # settings, and rank correlation, from which a trend is read
 CERTAIN = 0.95  # largest share from which an image counts as certain
 
 
@@ -46,3 +48,22 @@ def deviations(rows: Sequence[tuple[str, float, float]]) -> str:
     """Largest deviation among (name, published, ours)."""
     name, theirs, ours = max(rows, key=lambda row: abs(row[2] / row[1] - 1))
     return f"the largest of {len(rows)} deviations is {signed(100 * (ours / theirs - 1), 1)} % ({name})"
+
+
+def gain(settings: "Sequence[Comparison]") -> str:
+    """Do soft labels gain most accuracy where hard labels reach least? Settings with a pair of runs count."""
+    pairs = [c.pairs("macro_accuracy") for c in settings]
+    found = sorted((float(hard.mean()), float((soft - hard).mean())) for soft, hard in pairs if len(soft))
+    question = "Do soft labels gain most accuracy where hard labels reach least?"
+    if len(found) < FEWEST:
+        return f"{question} Open: fewer than {FEWEST} of these settings have a pair of runs."
+    hard, gained = zip(*found, strict=True)
+    ranks = np.array([np.unique(values, return_inverse=True)[1] for values in (hard, gained)])
+    with np.errstate(invalid="ignore"):  # all the same: no correlation
+        r = float(np.corrcoef(ranks)[0, 1])
+    answer = "Yes" if r <= -STRONG else "No, the contrary" if r >= STRONG else "Not to be seen"
+    return (
+        f"{question} {answer}: over {len(found)} settings soft − hard goes from {signed(gained[0])}, where "
+        f"hard labels reach {number(hard[0])}, to {signed(gained[-1])}, where they reach {number(hard[-1])}; "
+        f"the rank correlation is {signed(r, 2)}."
+    )

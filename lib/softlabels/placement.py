@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from softlabels.comparisons import Comparison
-from softlabels.formatting import number
+from softlabels.formatting import number, signed
 
 if TYPE_CHECKING:
     from softlabels.ceiling import Ceiling
@@ -95,3 +95,16 @@ def simulated(found: Sequence[tuple[str, Mapping[str, float]]]) -> pd.DataFrame:
         row |= {"accuracy, true": number(values["true_accuracy"], 3)}
         rows.append(row | {"accuracy, estimate": number(values["accuracy"], 3)})
     return pd.DataFrame(rows)
+
+
+def tried(found: Sequence[tuple[str, Mapping[str, float]]]) -> str:
+    """Say how far the estimates from simulated panels are from the truth; rows from `ceiling.simulate`."""
+    rows = [values for _, values in found]
+    kl = sorted(100 * (r["kl"] / r["true_kl"] - 1) for r in rows)
+    accuracy = sorted(r["accuracy"] - r["true_accuracy"] for r in rows)
+    above = sum(r["kl_above"] >= r["true_kl"] for r in rows)
+    return (
+        f"The estimate of KL is off by {signed(kl[0], 0)} % to {signed(kl[-1], 0)} %, and the bound lies "
+        f"above the truth in {above} of {len(rows)} rows. The estimate of accuracy is off by "
+        f"{signed(accuracy[0], 3)} to {signed(accuracy[-1], 3)}."
+    )

@@ -114,7 +114,7 @@ def training_targets(
       entropy of the training part's distributions;
     - class-mean: the mean distribution of the image's class over the training part; permuted: the
       distributions shuffled within each class, training and validation part each for itself;
-    - distilled: the soft distributions until `distillation.targets` replaces them.
+    - distilled: the soft distributions until `runs.get` replaces them by a teacher's probabilities.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from softlabels import records
 from softlabels.config import RunConfig
 
 # Forward pass of one image of 64 px: GFLOP, and MB of activations kept for the backward pass. Both grow with
-# the number of pixels; `tests/test_workload.py` counts them again.
+# the number of pixels; `tests/test_batches.py` counts them again.
 NETWORKS = {
     "resnet9": (0.0790, 1.57),
     "resnet9-avg": (0.0790, 1.57),

@@ -52,7 +52,7 @@ def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES,
     """
     root = folder(seed, n_images)
     variant = f"generated textures, simulated annotators, seed {seed}, {n_images} images"
-    source = Source(NAME, "MIT", variant, "")
+    source = Source(NAME, "CC BY 4.0", variant, "")
     return dcic.dataset(dcic_files.read(root, NAME, CLASSES), source, image_size or PIXELS, slice)
 
 

@@ -185,7 +185,7 @@ def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES)
         counts=counts,
         classes=CLASSES,
         source=Source(
-            "synthetic", "MIT", f"reconstruction, seed {seed}, {size} px, {n_images} images", sha256
+            "synthetic", "CC BY 4.0", f"reconstruction, seed {seed}, {size} px, {n_images} images", sha256
         ),
         ids=np.arange(n_images),
         factors={name: getattr(scene, name).astype(np.float32) for name in weights},
