@@ -17,6 +17,8 @@ from softlabels import (
     verdict_book,
     verdicts_human,
 )
+from softlabels.experiments_human import WORDS
+from softlabels.formatting import signed
 from softlabels.panels import Collection, Evaluated, Panel
 from softlabels.statistics import paired_interval
 
@@ -169,6 +171,13 @@ def test_tables_put_the_published_numbers_beside_ours(filled):
     assert set(totals["in all"]) == {"240"}
     rates = tables_human.rates(filled, panels.collect("human-rates", "smoke", [0, 1, 2]))
     assert set(rates["learning rate"]) == {"0.02", "0.05"} and len(rates) == 8
+    others = panels.collect("human-rates", "smoke", [0, 1, 2])
+    said = tables_human.own_rates(filled, others)
+    assert "human distribution 0.02" in said, "the first of equal losses"
+    at_rate = rates[rates["learning rate"] == "0.02"].set_index("arm").loc[[WORDS["soft"], WORDS["truth"]]]
+    accuracy = at_rate["accuracy"].astype(float)
+    assert f"be {signed(accuracy.iloc[0] - accuracy.iloc[1], 3)}"[:-1] in said
+    assert "No run" in tables_human.own_rates(filled, replace(others, records={}))
 
 
 def test_the_share_of_an_improvement():
