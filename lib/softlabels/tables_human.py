@@ -187,7 +187,8 @@ def totals(runs: Collection) -> pd.DataFrame:
 
 def own_rates(runs: Collection, others: Collection, base: str = "truth") -> str:
     """What choosing each arm's rate by its own validation loss would have made of soft - base."""
-    tried, best = _tried(runs, others), {}
+    tried = _tried(runs, others)
+    best: dict[str, Record] = {}
     for (_, arm), r in sorted(tried.items()):
         if arm not in best or r.metrics["validation"]["loss"] < best[arm].metrics["validation"]["loss"]:
             best[arm] = r
