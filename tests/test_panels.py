@@ -17,6 +17,8 @@ from softlabels import (
     verdict_book,
     verdicts_human,
 )
+from softlabels.experiments_human import WORDS
+from softlabels.formatting import signed
 from softlabels.panels import Collection, Evaluated, Panel
 from softlabels.statistics import paired_interval
 
@@ -169,14 +171,28 @@ def test_tables_put_the_published_numbers_beside_ours(filled):
     assert set(totals["in all"]) == {"240"}
     rates = tables_human.rates(filled, panels.collect("human-rates", "smoke", [0, 1, 2]))
     assert set(rates["learning rate"]) == {"0.02", "0.05"} and len(rates) == 8
-    lengths = tables_human.lengths(filled, panels.collect("human-epochs", "smoke", [0, 1, 2]))
-    assert list(lengths["epochs"]) == ["1"] * 3 + ["2"] * 3 and set(lengths["epoch tested"][3:]) == {"last"}
-    assert float(lengths["soft"][0].split(" ")[0]) > float(lengths["truth"][0].split(" ")[0])
+    others = panels.collect("human-rates", "smoke", [0, 1, 2])
+    said = tables_human.own_rates(filled, others)
+    assert "human distribution 0.02" in said, "the first of equal losses"
+    at_rate = rates[rates["learning rate"] == "0.02"].set_index("arm").loc[[WORDS["soft"], WORDS["truth"]]]
+    accuracy = at_rate["accuracy"].astype(float)
+    assert f"be {signed(accuracy.iloc[0] - accuracy.iloc[1], 3)}"[:-1] in said
+    assert "No run" in tables_human.own_rates(filled, replace(others, records={}))
 
 
 def test_the_share_of_an_improvement():
     panel = Panel({"n=1": {1: 1.0}, "n=3": {1: 0.4}, "n=all": {1: 0.2}})
     assert verdicts_human.share_reached(panel, "n=3").values["n=3"][1] == pytest.approx(0.75)
+
+
+def test_arms_shown_together_are_of_the_same_images(filled):
+    def of(pair):
+        return {("net", seed, 0): f"seed {seed}" for seed in pair}
+
+    found = Evaluated("blur", filled, {"truth": of([0, 2, 1]), "soft": of([2, 1]), "smoothed": {}})
+    assert found.together(("truth", "soft", "smoothed")) == {"truth": "seed 1", "soft": "seed 1"}
+    apart = Evaluated("blur", filled, {"truth": of([0]), "soft": of([1])})
+    assert apart.together(("truth", "soft")) == {} == apart.together(("mixup",))
 
 
 def test_missing_evaluations_name_their_command(filled):

@@ -131,6 +131,12 @@ class Evaluated:
         }
         return Panel(found)
 
+    def together(self, arms: Sequence[str]) -> dict[str, Evaluation]:
+        """Evaluations of the first pair that all of these arms have, so of the same images; else none."""
+        here = [arm for arm in arms if self.found.get(arm)]
+        common = set.intersection(*(set(self.found[arm]) for arm in here)) if here else set()
+        return {arm: self.found[arm][min(common)] for arm in here} if common else {}
+
     def curves(self, case: str, measure: str = "accuracy") -> dict[str, dict[float, list[float]]]:
         """Values of all runs by arm and level, for a figure."""
         lines: dict[str, dict[float, list[float]]] = {}

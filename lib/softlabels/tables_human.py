@@ -11,6 +11,7 @@ from softlabels.evaluations import Evaluation
 from softlabels.experiments_human import WORDS
 from softlabels.formatting import NOTHING, interval, number, signed, spread
 from softlabels.panels import Collection, Evaluated, Panel
+from softlabels.records import Record
 from softlabels.verdicts_human import share_reached
 
 AGAINST_PEOPLE = {
@@ -96,12 +97,16 @@ def corruptions(found: Evaluated, measure: str = "cross_entropy", base: str = "t
     return pd.DataFrame(rows)
 
 
-def rates(runs: Collection, others: Collection) -> pd.DataFrame:
-    """Arms at other common learning rates, on one fold: validation loss, accuracy and KL."""
+def _tried(runs: Collection, others: Collection) -> dict[tuple[float, str], Record]:
+    """Runs on the fold of the other learning rates, by rate and arm."""
     pairs = {pair for found in others.records.values() for pair in found}
     every = [r for arm in others.records for p, r in runs.records.get(arm, {}).items() if p in pairs]
     tried = {(r.config.lr, arm): r for arm, found in others.records.items() for r in found.values()}
-    tried |= {(r.config.lr, r.config.label): r for r in every}  # here arms are named as their labels
+    return tried | {(r.config.lr, r.config.label): r for r in every}  # here arms are named as their labels
+
+
+def rates(runs: Collection, others: Collection) -> pd.DataFrame:
+    """Arms at other common learning rates, on one fold: validation loss, accuracy and KL."""
     return pd.DataFrame(
         [
             {
@@ -111,7 +116,7 @@ def rates(runs: Collection, others: Collection) -> pd.DataFrame:
                 "accuracy": number(r.metrics["truth"]["macro_accuracy"]),
                 "KL": number(r.metrics["test"]["kl"]),
             }
-            for (lr, arm), r in sorted(tried.items())
+            for (lr, arm), r in sorted(_tried(runs, others).items())
         ]
     )
 
@@ -196,3 +201,29 @@ def totals(runs: Collection) -> pd.DataFrame:
         row |= {name: spread(*runs.panel(m).summary(arm)[:2]) for name, m in measures.items()}
         rows.append(row)
     return pd.DataFrame(rows) if runs.all else pd.DataFrame()
+
+
+def own_rates(runs: Collection, others: Collection, base: str = "truth") -> str:
+    """What choosing each arm's rate by its own validation loss would have made of soft - base."""
+    tried = _tried(runs, others)
+    best: dict[str, Record] = {}
+    for (_, arm), r in sorted(tried.items()):
+        if arm not in best or r.metrics["validation"]["loss"] < best[arm].metrics["validation"]["loss"]:
+            best[arm] = r
+    rates_here = {r.config.lr for r in runs.all}  # one: what all arms have in common
+    common = {arm: r for (lr, arm), r in tried.items() if lr in rates_here}
+    if not others.all or not {"soft", base} <= set(common):
+        return "No run at another rate is here yet."
+
+    def gap(side: dict[str, Record], part: str, measure: str) -> str:
+        return signed(side["soft"].metrics[part][measure] - side[base].metrics[part][measure])
+
+    measures = {"accuracy": ("truth", "macro_accuracy"), "KL": ("test", "kl")}
+    said = [
+        f"{gap(best, *m)} in {name} ({gap(common, *m)} at the common rate)" for name, m in measures.items()
+    ]
+    taken = "; ".join(f"{WORDS.get(arm, arm)} {r.config.lr:g}" for arm, r in best.items())
+    return (
+        f"By its own least validation loss an arm would take: {taken}. On this fold, soft − {base} would "
+        f"then be {' and '.join(said)}."
+    )
