@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as T
 
-TARGET = 2.5
+TARGET = 4.0
 
 
 class Pictures(Dataset):

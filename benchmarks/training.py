@@ -13,7 +13,7 @@ from softlabels.config import RunConfig
 from softlabels.hardware import Hardware, hardware
 from torch import nn
 
-TARGET = 0.93
+TARGET = 0.95
 
 
 def bare_steps(config: RunConfig, task: tasks.Task, hw: Hardware, model: nn.Module, steps: int) -> None:

@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 from site_pages import Site
-from softlabels import book, paths
+from softlabels import book, paths, screens
 from softlabels.errors import ConfigError, SoftlabelsError
 from softlabels.offline import mathml
 
@@ -235,44 +235,37 @@ def test_checker_finds_what_is_wrong(tmp_path: Path) -> None:
     assert len(found.pages[tmp_path / "a.html"].without_alt) == 1
 
 
-@pytest.fixture
-def offline(browser, request: pytest.FixtureRequest):
-    """A page of the browser that reaches files only, and the list of what it was refused."""
-    page = browser.new_page(viewport={"width": request.param, "height": 900})
-    refused: list[str] = []
+def spread(screenshot: bytes) -> float:
+    return float(np.asarray(Image.open(io.BytesIO(screenshot)).convert("L"), np.float32).std())
+
+
+@pytest.mark.parametrize("width", screens.WIDTHS)
+def test_pages_without_network(site: Path, browser, width: int) -> None:
+    """No page asks another host for anything, complains, is blank or scrolls sideways."""
+    page, wrong = browser.new_page(viewport={"width": width, "height": 900}), []
 
     def gate(route) -> None:
         if route.request.url.startswith(("file:", "data:")):
             route.continue_()
         else:
-            refused.append(route.request.url)
+            wrong.append(f"{page.url}: asks for {route.request.url}")
             route.abort()
 
     page.route("**/*", gate)
-    page.on("requestfailed", lambda wish: refused.append(wish.url))
-    yield page, refused
+    page.on("requestfailed", lambda wish: wrong.append(f"{page.url}: does not get {wish.url}"))
+    page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
+    page.on(
+        "console", lambda said: wrong.append(f"{page.url}: {said.text}") if said.type == "error" else None
+    )
+    pages = screens.pages(site)
+    assert len(pages) > len(PUBLISHED) + 8
+    for path in pages:
+        page.goto(path.as_uri())
+        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wrong += [f"{path.name}: scrolls sideways by {over} pixels"] if over > 0 else []
+        wrong += [f"{path.name}: is blank"] if spread(page.screenshot()) <= 5 else []
     page.close()
-
-
-def spread(screenshot: bytes) -> float:
-    return float(np.asarray(Image.open(io.BytesIO(screenshot)).convert("L"), np.float32).std())
-
-
-NAMES = ["intro.html", *(f"chapters/{path.stem}.html" for path in PUBLISHED)]
-
-
-@pytest.mark.parametrize("offline", [1280, 390], indirect=True, ids=["desk", "phone"])
-@pytest.mark.parametrize("name", NAMES)
-def test_page_without_network(site: Path, offline, name: str) -> None:
-    page, refused = offline
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto((site / name).as_uri())
-    assert refused == []
-    assert errors == []
-    assert spread(page.screenshot()) > 5, "the screenshot is blank"
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, f"the page scrolls sideways by {wide} pixels"
+    assert wrong == []
 
 
 def test_formula_has_a_size_in_the_browser(site: Path, browser) -> None:

@@ -1,7 +1,7 @@
 """What all runs of profile `paper` would take on 1, 8 and 64 GPUs: computed, not measured.
 
-No record of a GPU is here, so hours follow from the floating-point operations of each run and from a rate
-that is assumed; the table gives them for three rates. With the first records of a GPU theirs is added.
+Hours follow from the floating-point operations of each run and from a rate that is assumed; the table gives
+them for three rates. With the first records of a GPU theirs is added.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,6 +15,7 @@ from softlabels.formatting import markdown, number
 from softlabels.workload import Past
 
 GPUS = (1, 8, 64)
+NO_GPU = "**No record of a GPU is here yet**, so that every rate below is assumed."
 RATES = (2e12, 5e12, 20e12)  # FLOP/s, sustained: a small network on a large GPU … a large one in bfloat16
 
 
@@ -84,6 +85,6 @@ def page(profile: str = "paper") -> str:
         f"{len(on_gpu)} runs of profile `{profile}` ask for a GPU. The other {len(on_cpu)} do not: on one "
         f"core they take about {number(hours, 0)} hours, by the records of their like and by their work."
     )
-    return "\n\n".join(
-        [rest, markdown(by_network(on_gpu)), markdown(by_gpus(on_gpu, [*RATES, *sorted(measured)]))]
-    )
+    known = f"Records of a GPU give {number(measured[0] / 1e12, 1)} TFLOP/s." if measured else NO_GPU
+    tables = (by_network(on_gpu), by_gpus(on_gpu, [*RATES, *measured]))
+    return "\n\n".join([f"{known} {rest}", *map(markdown, tables)])
