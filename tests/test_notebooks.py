@@ -42,6 +42,13 @@ def test_cells_are_short(path):
 
 
 @each
+def test_code_is_folded(path):
+    """The page shows what came out; the quick start alone is about its code."""
+    if path.stem != "01_quickstart":
+        assert all("hide-input" in cell.metadata.get("tags", []) for cell in cells(path, "code"))
+
+
+@each
 def test_the_first_cell_states_the_claim(path):
     first = nbformat.read(path, as_version=4).cells[0]
     assert first.cell_type == "markdown" and first.source.startswith("# ")
