@@ -217,7 +217,13 @@ def doubt(found: Evaluated, base: str = "truth") -> list[Verdict]:
 
 
 def share_reached(panel: Panel, at: str, first: str = "n=1", last: str = "n=all") -> Panel:
-    """Share of the improvement from `first` to `last` that arm `at` has reached, by pair."""
+    """Share of the improvement from `first` to `last` that arm `at` has reached, by pair.
+
+    Empty where the improvement is not sure: a share of what may be nothing is noise.
+    """
+    gain = panel.difference(last, first)
+    if gain is None or not gain.sign:
+        return Panel({at: {}})
     a, b, c = (panel.values.get(arm, {}) for arm in (first, at, last))
     common = sorted(set(a) & set(b) & set(c))
     return Panel({at: {key: (b[key] - a[key]) / (c[key] - a[key]) for key in common if c[key] != a[key]}})
@@ -251,6 +257,10 @@ def budget(runs: Collection) -> list[Verdict]:
 def _saturated(claim: str, shown: str, panel: Panel, at: str) -> Verdict:
     """Reproduced where the mean share of the improvement is 90 % or more, partly from 75 %."""
     mean, _, n = share_reached(panel, at).summary(at)
+    gain = panel.difference("n=all", "n=1")
+    if gain is not None and gain.n > 1 and not gain.sign:
+        why = f"the improvement between one and all annotations is not sure itself; n = {gain.n} series"
+        return Verdict(claim, shown, interval(gain), "not tested", why)
     if n < 2 or not np.isfinite(mean):
         return Verdict(claim, shown, NOTHING, "not tested", "fewer than two complete series")
     word = "reproduced" if mean >= 0.9 else "partly" if mean >= 0.75 else "not reproduced"
