@@ -67,6 +67,8 @@ def autoattack_class() -> Any:
 def autoattack(model: nn.Module, x: Tensor, y: Tensor, epsilon: float, norm: str, seed: int) -> Tensor:
     """Images that stand AutoAttack (Croce & Hein 2020), standard version; bool [N] on the CPU.
 
+    Its targeted attacks aim at nine wrong classes, so the network has to tell ten or more.
+
     Raises
     ------
     DataUnavailable
