@@ -71,10 +71,12 @@ def report(
 def _sentence(line: dict[str, Any]) -> str:
     text = f"{line['name']}: ours {line['ours']:.3g} s"
     if "limit_seconds" in line:
-        return f"{text} (limit {line['limit_seconds']:g} s)"
-    if line["ratio"] is None:
-        return (
-            f"{text}, peak memory {line['megabytes']} MB" if "megabytes" in line else f"{text}, no peer here"
-        )
-    goal = f" (target {line['target']:g} or more)" if line["target"] else ""
-    return f"{text}, peer {line['peer']:.3g} s, ratio {line['ratio']:.3g}{goal}"
+        text += f" (limit {line['limit_seconds']:g} s)"
+    if line.get("megabytes"):
+        text += f", peak memory {line['megabytes']} MB (limit {line['promised_megabytes']} MB)"
+    if line["ratio"] is not None:
+        goal = f" (target {line['target']:g} or more)" if line["target"] else ""
+        text += f", peer {line['peer']:.3g} s, ratio {line['ratio']:.3g}{goal}"
+    elif not {"limit_seconds", "megabytes"} & set(line):
+        text += ", no peer here"
+    return text

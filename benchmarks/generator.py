@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"generator-{size}px",
             [took for took, _ in rounds],
             images=images,
-            promised_seconds=limit,
+            limit_seconds=limit,
             megabytes=round(max(peak for _, peak in rounds)),
             promised_megabytes=PROMISED_MEGABYTES,
         )

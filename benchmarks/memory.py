@@ -162,8 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         target=TARGET,
         n_images=n_images,
         data_mb=round(n_images * size * size * 3 / MB),
-        limit_mb=options.limit_mb if peaks else None,
-        peak_mb=round(max(peaks)) if peaks else None,
+        promised_megabytes=options.limit_mb if peaks else None,
+        megabytes=round(max(peaks)) if peaks else None,
         anonymous_mb=round(max(r[0]["anonymous_mb"] for r in rounds)),
         peer_anonymous_mb=round(max(r[1]["anonymous_mb"] for r in rounds)),
     )

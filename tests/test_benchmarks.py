@@ -19,6 +19,7 @@ SCRIPTS = {
     "conventional_loop": {"conventional-loop": True},
     "tsne": {"tsne": True},
     "generator": {"generator-16px": False},
+    "loading": {"loading-first": False, "loading-again": False},
     "attacks": {"fgsm": FOOLBOX, "pgd": FOOLBOX},
     "annotators": {"annotators-quick": ACTIVEML, "annotators-memory": False},
     "memory": {"memory": True},
@@ -103,6 +104,9 @@ def test_the_table_keeps_what_is_done_and_shows_what_is_missing(store):
     assert fgsm["ratio"] == "2.00" and fgsm["target"] == "≥ 1.5" and "a machine" in fgsm["machine"]
     assert shown.loc[speed.SCRIPTS["attacks"]["pgd"], "machine"] == "missing"
     assert shown.loc[speed.SCRIPTS["planning"]["planning"], "target"] == "≤ 30 s"
+    speed.save("memory", [line("memory", megabytes=1900, promised_megabytes=2048)])
+    memory = speed.table(speed.load()).set_index("what; peer").loc[speed.SCRIPTS["memory"]["memory"]]
+    assert memory["ours, s"] == "2.00, 1,900 MB" and memory["target"] == "≥ 1.5, ≤ 2,048 MB"
     assert speed.measured("attacks") and not speed.measured("tsne")
 
 

@@ -23,6 +23,10 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "generator-64px": "15,000 synthetic images, 64 px",
         "generator-224px": "15,000 synthetic images, 224 px",
     },
+    "loading": {
+        "loading-first": "FER+ decoded into the cache",
+        "loading-again": "FER+ from the cache",
+    },
     "training": {"training": "an epoch; bare forward and backward of the same network"},
     "conventional_loop": {"conventional-loop": "an epoch; DataLoader, PIL and torchvision"},
     "attacks": {
@@ -104,7 +108,7 @@ def _row(line: dict[str, Any] | None, entry: dict[str, Any]) -> dict[str, str]:
         empty = dict.fromkeys(("ours, s", "peer, s", "ratio", "target", "n"), NOTHING)
         return empty | {"machine": "missing", "date": NOTHING}
     return {
-        "ours, s": number(line["ours"], 2),
+        "ours, s": number(line["ours"], 2) + _memory(line, "megabytes", ", "),
         "peer, s": NOTHING if line["peer"] is None else number(line["peer"], 2),
         "ratio": NOTHING if line["ratio"] is None else number(line["ratio"], 2),
         "target": _target(line),
@@ -115,9 +119,13 @@ def _row(line: dict[str, Any] | None, entry: dict[str, Any]) -> dict[str, str]:
 
 
 def _target(line: dict[str, Any]) -> str:
-    if "limit_seconds" in line:
-        return f"≤ {line['limit_seconds']:g} s"
-    return f"≥ {line['target']:g}" if line.get("target") else NOTHING
+    seconds = f"≤ {line['limit_seconds']:g} s" if "limit_seconds" in line else ""
+    ratio = f"≥ {line['target']:g}" if line.get("target") else ""
+    return ", ".join(filter(None, (seconds, ratio, _memory(line, "promised_megabytes", "≤ ")))) or NOTHING
+
+
+def _memory(line: dict[str, Any], key: str, before: str) -> str:
+    return f"{before}{line[key]:,} MB" if line.get(key) else ""
 
 
 def page() -> str:
