@@ -87,6 +87,15 @@ def test_an_open_comparison_says_whether_the_published_effect_is_still_possible(
     assert found.reason.endswith(f"; the interval {word} the published value")
 
 
+def test_ours_is_shown_in_the_unit_of_what_is_published():
+    ours = paired_interval([0.02, 0.03, 0.025], [0.0, 0.0, 0.0])
+    found = verdicts_human.verdict(
+        "c", "+1.14 points", {"": ours}, verdicts_human.HIGHER, 2, 0.0114, "points"
+    )
+    assert found.ours.startswith("**+2.50 [") and found.ours.endswith(" points")
+    assert found.reason.endswith("the interval excludes the published value")
+
+
 def test_one_control_that_is_as_good_makes_the_claim_partial():
     good, open_ = paired_interval([-1, -1.1, -0.9], [0, 0, 0]), paired_interval([-1, 1, 0.1], [0, 0, 0])
     found = verdicts_human.verdict("c", "p", {"permuted": good, "smoothed": open_}, verdicts_human.LOWER)

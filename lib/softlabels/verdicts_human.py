@@ -1,6 +1,7 @@
 """Verdicts on the claims about human uncertainty (Peterson et al. 2019, and those who repeat them)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,18 +28,29 @@ def verdict(
     better: int,
     digits: int = 4,
     value: float | None = None,
+    unit: str = "",
 ) -> Verdict:
-    """Judge a claim by the differences of some comparisons; `value` is the published one, if it is single."""
+    """Judge a claim by the differences of some comparisons; `value` is the published one, if it is single.
+
+    With a `unit` (% or points) differences are shown in hundredths, as the published ones are.
+    """
     counted = {name: d for name, d in differences.items() if d is not None and d.n > 1}
     found, reason = judge([better * d.sign for d in counted.values()], "comparisons")
     several = len(differences) > 1
+    cells = {name: interval(_hundredths(d) if unit else d, digits) for name, d in counted.items()}
     ours = [
-        f"{name} {interval(d, digits)}" if several else interval(d, digits) for name, d in counted.items()
+        f"{name} {cell} {unit}".strip() if several else f"{cell} {unit}".strip()
+        for name, cell in cells.items()
     ]
     pairs = sorted({d.n for d in counted.values()})
     n = f"; n = {', '.join(map(str, pairs))} pairs" if pairs else ""
     place = "".join(placed(value, d) for d in counted.values())
     return Verdict(claim, shown, "; ".join(ours) or NOTHING, found, reason + n + place)
+
+
+def _hundredths(d: Interval) -> Interval:
+    low, high = (None if x is None else 100 * x for x in (d.low, d.high))
+    return replace(d, mean=100 * d.mean, low=low, high=high)
 
 
 def _effect(kind: str, measure: str) -> float:
@@ -65,15 +77,18 @@ def held_out(runs: Collection, base: str = "truth") -> list[Verdict]:
             _change("held-out", "cross_entropy"),
             {"": entropy.relative("soft", base)},
             LOWER,
-            3,
+            1,
             _effect("held-out", "cross_entropy"),
+            "%",
         ),
         verdict(
             "Human distributions raise the accuracy on held-out images",
             _change("held-out", "accuracy"),
             {"": accuracy.difference("soft", base)},
             HIGHER,
-            value=_effect("held-out", "accuracy"),
+            2,
+            _effect("held-out", "accuracy"),
+            "points",
         ),
         verdict(
             "The second choice is the people's more often",
@@ -87,8 +102,9 @@ def held_out(runs: Collection, base: str = "truth") -> list[Verdict]:
             f"{signed(100 * both, 0)} % (three datasets)",
             {"": kl.relative("soft", base)},
             LOWER,
-            3,
+            1,
             both,
+            "%",
         ),
     ]
 
@@ -126,7 +142,9 @@ def shift(found: Evaluated, base: str = "truth") -> list[Verdict]:
         }
         kind = "cross_entropy" if better == LOWER else "accuracy"
         shown = "; ".join(f"{name}: {_change(name, kind)}" for name in here.values())
-        out.append(verdict(f"Under shift, human distributions give {words}", shown, differences, better))
+        claim, digits = f"Under shift, human distributions give {words}", 1 if better == LOWER else 2
+        unit = "%" if better == LOWER else "points"
+        out.append(verdict(claim, shown, differences, better, digits, unit=unit))
     return out
 
 
