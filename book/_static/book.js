@@ -10,3 +10,8 @@
   addEventListener("load", mark);
   addEventListener("resize", mark);
 })();
+
+// Opened as files, pages cannot fetch each other: the search shows titles without excerpts then.
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}

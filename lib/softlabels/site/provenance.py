@@ -16,6 +16,7 @@ from softlabels.site import code
 from softlabels.site.numbers import Numbers, anchor
 
 FOLDER = "records"  # of the site
+_SHOWN_BY = {"atlas.show": "figure2"}  # figures that another function shows
 _RECORDS = re.compile(r"<details><summary>records</summary><small>(.*?)</small></details>", re.DOTALL)
 _LINE = re.compile(r"<p><small>(.*?)</small></p>", re.DOTALL)
 
@@ -60,7 +61,10 @@ def _functions(node: nodes.raw) -> list[str]:
     while cell is not None and "cell" not in getattr(cell, "attributes", {}).get("classes", ()):
         cell = cell.parent
     source = next(cell.findall(nodes.literal_block), None) if cell is not None else None
-    names = re.findall(r"\bfigures\.(\w+)\(", source.astext()) if source is not None else []
+    called = re.findall(r"\b(\w+)\.(\w+)\(", source.astext()) if source is not None else []
+    names = [
+        name if module == "figures" else _SHOWN_BY.get(f"{module}.{name}", "") for module, name in called
+    ]
     return [name for name in dict.fromkeys(names) if name in code.functions()]
 
 
