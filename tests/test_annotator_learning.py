@@ -216,6 +216,22 @@ def test_two_splits_of_one_dataset_are_ranked_as_one():
     assert found.complete() == ["mgc", "labelme"]
 
 
+def test_mixing_is_decided_only_where_seeds_and_images_agree(monkeypatch):
+    def runs(values):
+        return {s: SimpleNamespace(metrics={"last": {"accuracy": v}}) for s, v in enumerate(values)}
+
+    base = results.Results({"mgc": {"annot-mix": runs([0.70, 0.72, 0.71])}})
+    other = results.Results({"α = 0": {"annot-mix": runs([0.72, 0.741, 0.731])}})
+    apart, open_ = (
+        statistics.paired_interval(values, [0.0] * 3) for values in ([-0.1, -0.11, -0.1], [-1, 1, 0.1])
+    )
+    reasons = []
+    for images in (apart, open_, None):
+        monkeypatch.setattr(verdicts_annotators, "over_images", lambda a, b, images=images: images)
+        reasons.append(verdicts_annotators.mixing(base, other, "mgc").reason)
+    assert ["1 contradict" in reason for reason in reasons] == [True, False, True]
+
+
 def test_changes_are_corrected_for_their_number():
     def runs(values):
         return {s: SimpleNamespace(metrics={"last": {"accuracy": v}}) for s, v in enumerate(values)}

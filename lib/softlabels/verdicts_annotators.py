@@ -13,7 +13,9 @@ from softlabels.verdicts import Verdict, judge
 RULE = (
     "A dataset supports annot-mix where the paired 95 % interval of its accuracy less that of the best other "
     "method lies above zero, contradicts it below, and is open in between. A published row is *reproduced* "
-    "if Welch's test with Holm's step finds no method that differs. Fewer than two seeds are not counted."
+    "if Welch's test with Holm's step finds no method that differs. A dataset says something of mixing where "
+    "the interval over seeds and, if all seeds share a test part, the one over its images lie on the same "
+    "side of zero. Fewer than two seeds are not counted."
 )
 
 FEWEST = 4  # datasets; with fewer, ranks of twelve methods have no power
@@ -92,10 +94,9 @@ def mixing(results: Results, ablations: Results, row: str) -> Verdict:
         other = ablations.runs.get(name, {}).get("annot-mix", {})
         found = paired(base, other)
         if found is not None and found.n > 1:
-            signs.append(found.sign)
-            shown.append(
-                f"{place}: {points(found)} over seeds, {points(over_images(base, other))} over images"
-            )
+            images = over_images(base, other)  # None where every seed has a test part of its own
+            signs.append(found.sign if images is None or images.sign == found.sign else 0)
+            shown.append(f"{place}: {points(found)} over seeds, {points(images)} over images")
     verdict, reason = judge(signs, "comparisons")  # two splits of one dataset are two of these
     claim = "Mixing images, annotators and labels raises accuracy (α = 1 against 0, last epoch)"
     return Verdict(claim, "no number found", "; ".join(shown) or NOTHING, verdict, reason)
