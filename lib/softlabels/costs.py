@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from softlabels import experiments, paths, records
+from softlabels import experiments, paths, records, workload
 from softlabels.formatting import markdown, number
 from softlabels.records import Record
 
@@ -14,6 +14,7 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
     """Runs and minutes of every dataset, network and number of epochs, on every machine.
 
     Minutes are wall time of training and testing as the records have it; the column "each" is the median.
+    Memory is what such a run asks a scheduler for (`workload.memory`), computed and not measured.
     """
     rows = [
         {
@@ -24,14 +25,16 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
             "machine": f"{r.environment['machine']}, {r.environment['device']}",
             "threads": str(r.environment["threads"]),
             "minutes": r.seconds / 60,
+            "memory": workload.memory(r.config),
         }
         for r in found
     ]
     frame = pd.DataFrame(rows)
     if frame.empty:
         return frame
-    groups = frame.groupby(list(frame.columns[:-1]), sort=True)["minutes"]
-    table = groups.agg(runs="size", each="median", all="sum").reset_index()
+    groups = frame.groupby(list(frame.columns[:-2]), sort=True)
+    table = groups["minutes"].agg(runs="size", each="median", all="sum").reset_index()
+    table["MB asked for"] = groups["memory"].max().astype(str).to_list()
     table["runs"] = table["runs"].astype(str)
     for column in ("each", "all"):
         table[column] = [number(value, 1) for value in table[column]]

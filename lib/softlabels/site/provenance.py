@@ -16,7 +16,7 @@ from softlabels.site import code
 from softlabels.site.numbers import Numbers, anchor
 
 FOLDER = "records"  # of the site
-_SHOWN_BY = {"atlas.show": "figure2"}  # figures that another function shows
+INSIDE = {"atlas.show": "figure2"}  # calls in a cell that draw a figure inside, and by which function
 _RECORDS = re.compile(r"<details><summary>records</summary><small>(.*?)</small></details>", re.DOTALL)
 _LINE = re.compile(r"<p><small>(.*?)</small></p>", re.DOTALL)
 
@@ -61,10 +61,9 @@ def _functions(node: nodes.raw) -> list[str]:
     while cell is not None and "cell" not in getattr(cell, "attributes", {}).get("classes", ()):
         cell = cell.parent
     source = next(cell.findall(nodes.literal_block), None) if cell is not None else None
-    called = re.findall(r"\b(\w+)\.(\w+)\(", source.astext()) if source is not None else []
-    names = [
-        name if module == "figures" else _SHOWN_BY.get(f"{module}.{name}", "") for module, name in called
-    ]
+    text = source.astext() if source is not None else ""
+    names = re.findall(r"\bfigures\.(\w+)\(", text)
+    names += [name for call, name in INSIDE.items() if f"{call}(" in text]
     return [name for name in dict.fromkeys(names) if name in code.functions()]
 
 
