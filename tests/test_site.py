@@ -109,7 +109,7 @@ def test_anchors_are_unique_on_every_page(site: Path) -> None:
 def test_functions_of_figures_are_found_without_importing_them() -> None:
     from softlabels import figures
 
-    public = set(figures.__all__) - {"ARMS", "caption_line", "examples", "png", "show"}
+    public = set(figures.__all__) - {"ARMS", "caption_line", "examples", "markup", "png", "show"}
     assert public <= set(code.functions())
     assert code.functions()["differences"] == "results"
 
