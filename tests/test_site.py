@@ -19,15 +19,7 @@ from softlabels.site import code, launch, tables, verdicts
 from softlabels.site.numbers import anchor
 
 CHAPTERS = sorted((paths.PROJECT / "book" / "chapters").glob("*.ipynb"))
-<<<<<<< HEAD
-LIMIT = {
-    "landing": 500_000,
-    "chapter": 1_500_000,
-    "17_atlas": 3_000_000,
-}  # bytes beyond the theme's own files
-=======
 LIMIT = {"landing": 500_000, "chapter": 1_500_000, "atlas": 3_000_000}  # bytes beyond the theme's own files
->>>>>>> h4r
 OWN = ("noto-sans-math.woff2", "book.css", "book.js")  # assets of ours that every page loads
 AXE = {"resultTypes": ["violations"], "preload": False}
 
@@ -131,11 +123,7 @@ def weight(site: Path, page: Path) -> int:
 def test_pages_stay_light(site: Path) -> None:
     assert weight(site, site / "intro.html") <= LIMIT["landing"]
     for chapter in CHAPTERS:
-<<<<<<< HEAD
-        limit = LIMIT.get(chapter.stem, LIMIT["chapter"])
-=======
         limit = LIMIT["atlas" if chapter.stem.endswith("_atlas") else "chapter"]
->>>>>>> h4r
         assert weight(site, site / "chapters" / f"{chapter.stem}.html") <= limit, chapter.stem
     assert not list((site / "_static").rglob("fontawesome.js")) and not list(
         (site / "_static").rglob("*.map")
