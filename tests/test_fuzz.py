@@ -6,7 +6,7 @@ import os
 import fuzz
 import numpy as np
 import pytest
-from softlabels import archive, evaluations, labels, records
+from softlabels import archive, evaluations, labels, records, schema
 from softlabels.config import RunConfig
 from softlabels.errors import ConfigError, DataError, RecordError
 
@@ -54,6 +54,12 @@ def test_json_that_is_too_deep_or_no_record(read, content, tmp_path):
     (tmp_path / "0123456789ab.json").write_bytes(content)
     with pytest.raises(RecordError, match=r"0123456789ab\.json: not a"):
         read(tmp_path / "0123456789ab.json")
+
+
+@pytest.mark.parametrize("number", [10**400, 10**30, -(10**19), float("inf"), float("nan"), True, "1"])
+def test_a_number_that_is_none_is_refused_in_a_record(number):
+    with pytest.raises(TypeError, match="kl of test: expected a number"):
+        schema._numbers("test", {"kl": number})
 
 
 @pytest.mark.filterwarnings("ignore:overflow")

@@ -170,6 +170,14 @@ def test_an_exact_distribution_stands_for_unlimited_annotators():
     assert abs(kept[:, 0].mean() - 7) < 4 * np.sqrt(10 * 0.7 * 0.3 / len(exact))
 
 
+def test_a_distribution_whose_float32_sum_is_off_by_rounding_is_drawn_from():
+    exact = np.random.default_rng(0).dirichlet(np.ones(6), 5000).astype(np.float32)
+    assert (exact.astype(np.float64)[:, :-1].sum(1) + exact[:, -1] > 1 + 1e-9).any()
+    np.testing.assert_array_equal(labels.subsample(exact, 3, rng(1)).sum(1), 3)
+    certain = np.tile(np.array([[0.1, 0.2, 0.7, 0.0]], np.float32), (10, 1))
+    assert labels.subsample(certain, 5, rng(1))[:, 3].max() == 0
+
+
 def test_a_subsample_of_nothing_is_refused():
     with pytest.raises(DataError, match="at least 1"):
         labels.subsample(COUNTS, 0, rng())

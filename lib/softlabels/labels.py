@@ -91,7 +91,9 @@ def subsample(counts: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarra
     if n < 1:
         raise DataError(f"annotations per image must be at least 1, not {n}")
     if not np.array_equal(counts, counts.round()):
-        return rng.multinomial(n, soft_labels(counts).astype(np.float64)).astype(np.float32)
+        p = soft_labels(counts).astype(np.float64)
+        p /= p.sum(1, keepdims=True)  # float32 rows sum to one within 1e-7, too far for NumPy
+        return rng.multinomial(n, p).astype(np.float32)
     whole = counts.astype(np.int64)
     keep = np.minimum(whole.sum(1), n)
     rows = [rng.multivariate_hypergeometric(row, k) for row, k in zip(whole, keep, strict=True)]

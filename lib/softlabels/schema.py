@@ -54,5 +54,6 @@ def _names(where: str, found: Any) -> dict[str, Any]:
 
 def _numbers(where: str, found: Any) -> None:
     for name, value in _names(where, found).items():
-        if type(value) not in (int, float) or not math.isfinite(value):
+        limit = 2**63 if type(value) is int else math.inf  # as NumPy takes them
+        if type(value) not in (int, float) or not abs(value) < limit:
             raise TypeError(f"{name} of {where}: expected a number")
