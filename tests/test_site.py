@@ -263,6 +263,7 @@ def combinations(number: int, page: Path) -> list[tuple[str, int]]:
     return COMBINATIONS if everywhere else [COMBINATIONS[number % len(COMBINATIONS)]]
 
 
+@pytest.mark.timeout(3600 if os.environ.get("AXE_ALL") else 600)
 def test_axe_finds_nothing_serious(site: Path, browser) -> None:
     script = pytest.importorskip("axe_playwright_python", reason="axe-core is not installed")
     source = resources.files(script).joinpath("axe.min.js").read_text("utf-8")
