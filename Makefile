@@ -19,6 +19,8 @@ endif
 export PATH := $(abspath $(BIN)):$(PATH)
 export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONUNBUFFERED := 1
+# Threads that wait without spinning: on a busy machine those that spin hold up the one they wait for.
+export OMP_WAIT_POLICY ?= PASSIVE
 # Reports how long the rest of the recipe took, and keeps its status.
 TIMED = @begin=$$(date +%s); report() { printf 'make $@: %s minutes\n' "$$(awk "BEGIN { printf \"%.1f\", ($$(date +%s) - $$begin) / 60 }")"; };
 
