@@ -98,7 +98,7 @@ def line(name, **more):
 def test_the_table_keeps_what_is_done_and_shows_what_is_missing(store):
     assert set(speed.table(speed.load())["machine"]) == {"missing"}
     speed.save("attacks", [line("fgsm"), "fgsm: ours 2 s"])
-    speed.save("planning", [line("planning", peer=None, ratio=None, limit_seconds=30)])
+    speed.save("planning", [line("planning", peer=None, ratio=None, target=None, limit_seconds=30)])
     shown = speed.table(speed.load()).set_index("what; peer")
     fgsm = shown.loc[speed.SCRIPTS["attacks"]["fgsm"]]
     assert fgsm["ratio"] == "2.00" and fgsm["target"] == "≥ 1.5" and "a machine" in fgsm["machine"]

@@ -113,7 +113,7 @@ def _row(line: dict[str, Any] | None, entry: dict[str, Any]) -> dict[str, str]:
         "ratio": NOTHING if line["ratio"] is None else number(line["ratio"], 2),
         "target": _target(line),
         "n": str(line["rounds"]),
-        "machine": f"{line['machine']}, {line['threads']} threads",
+        "machine": f"{line['machine']}, {line['threads']} thread{'s' * (line['threads'] > 1)}",
         "date": str(entry["date"]),
     }
 
