@@ -69,7 +69,7 @@ def test_an_unknown_parameter_is_an_error(path, tmp_path):
     assert not (tmp_path / "out.ipynb").exists()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Iterator[Callable[[Path, str], Path]]:
     """Execute a chapter with profile smoke; all of them share one store, so that a run is trained once."""
     folder = tmp_path_factory.mktemp("chapters")

@@ -191,9 +191,9 @@ def test_tables_put_the_published_numbers_beside_ours(filled):
 
 def test_the_share_of_an_improvement():
     panel = Panel({"n=1": {1: 1.0, 2: 1.1}, "n=3": {1: 0.4, 2: 0.7}, "n=all": {1: 0.2, 2: 0.31}})
-    assert verdicts_human.share_reached(panel, "n=3").values["n=3"][1] == pytest.approx(0.75)
+    assert panels.share_reached(panel, "n=3").values["n=3"][1] == pytest.approx(0.75)
     unsure = Panel({"n=1": {1: 1.0, 2: 1.0}, "n=3": {1: 0.4, 2: 0.7}, "n=all": {1: 0.9, 2: 1.2}})
-    assert verdicts_human.share_reached(unsure, "n=3").values["n=3"] == {}
+    assert panels.share_reached(unsure, "n=3").values["n=3"] == {}
 
 
 def test_arms_shown_together_are_of_the_same_images(filled):

@@ -3,12 +3,14 @@
 ``python -m softlabels.landing`` chooses the image anew; that needs the data.
 """
 
+import io
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from softlabels import paths
 from softlabels.checkpoint import write_atomically
@@ -130,11 +132,18 @@ def renew(folder: Path | None = None) -> list[Path]:
     changed = []
     for name, figure in draw().items():
         file = (folder or paths.PROJECT / "book" / "_static") / f"{name}.png"
-        drawn = figures.png(figure)
+        drawn = _light(figures.png(figure))
         if not file.exists() or file.read_bytes() != drawn:
             write_atomically(file, drawn)
             changed.append(file)
     return changed
+
+
+def _light(image: bytes) -> bytes:
+    """The same PNG with a palette of 128 colours, a third of its size: the first page is to be light."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(image)).convert("RGB").quantize(128).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def settings() -> "list[Comparison]":

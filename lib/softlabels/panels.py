@@ -246,6 +246,16 @@ def tests(panel: Panel, base: str, words: Mapping[str, str] | None = None, digit
     )
 
 
+def share_reached(panel: Panel, at: str, first: str = "n=1", last: str = "n=all") -> Panel:
+    """Share of the improvement from `first` to `last` that `at` has reached; empty where that is not sure."""
+    gain = panel.difference(last, first)
+    if gain is None or not gain.sign:
+        return Panel({at: {}})
+    a, b, c = (panel.values.get(arm, {}) for arm in (first, at, last))
+    common = sorted(set(a) & set(b) & set(c))
+    return Panel({at: {key: (b[key] - a[key]) / (c[key] - a[key]) for key in common if c[key] != a[key]}})
+
+
 def sentence(measure: str, panel: Panel, arm: str, base: str) -> str:
     """One measure of two arms in words: both means over their pairs, the difference with its interval, n."""
     found = panel.difference(arm, base)

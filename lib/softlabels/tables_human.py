@@ -10,9 +10,8 @@ from softlabels.corruptions import KINDS
 from softlabels.evaluations import Evaluation
 from softlabels.experiments_human import WORDS
 from softlabels.formatting import NOTHING, interval, number, signed, spread
-from softlabels.panels import Collection, Evaluated, Panel
+from softlabels.panels import Collection, Evaluated, Panel, share_reached
 from softlabels.records import Record
-from softlabels.verdicts_human import share_reached
 
 AGAINST_PEOPLE = {
     "KL": "kl",

@@ -8,7 +8,7 @@ import numpy as np
 from softlabels import published
 from softlabels.experiments_human import CONTROLS, WORDS
 from softlabels.formatting import NOTHING, interval, number, signed
-from softlabels.panels import Collection, Evaluated, Panel
+from softlabels.panels import Collection, Evaluated, Panel, share_reached
 from softlabels.statistics import Interval
 from softlabels.verdicts import Verdict, judge, placed
 
@@ -232,19 +232,6 @@ def doubt(found: Evaluated, base: str = "truth") -> list[Verdict]:
             3,
         ),
     ]
-
-
-def share_reached(panel: Panel, at: str, first: str = "n=1", last: str = "n=all") -> Panel:
-    """Share of the improvement from `first` to `last` that arm `at` has reached, by pair.
-
-    Empty where the improvement is not sure: a share of what may be nothing is noise.
-    """
-    gain = panel.difference(last, first)
-    if gain is None or not gain.sign:
-        return Panel({at: {}})
-    a, b, c = (panel.values.get(arm, {}) for arm in (first, at, last))
-    common = sorted(set(a) & set(b) & set(c))
-    return Panel({at: {key: (b[key] - a[key]) / (c[key] - a[key]) for key in common if c[key] != a[key]}})
 
 
 def budget(runs: Collection) -> list[Verdict]:
