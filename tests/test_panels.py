@@ -189,6 +189,16 @@ def test_tables_put_the_published_numbers_beside_ours(filled):
     assert "No run" in tables_human.own_rates(filled, replace(others, records={}))
 
 
+def test_longer_training_is_compared_on_the_same_folds(filled):
+    seeds = [0, 1, 2]
+    lengths = tables_human.lengths(filled, panels.collect("human-epochs", "smoke", seeds))
+    assert list(lengths["epochs"]) == ["1"] * 3 + ["2"] * 3 and set(lengths["epoch tested"][3:]) == {"last"}
+    assert float(lengths["soft"][0].split(" ")[0]) > float(lengths["truth"][0].split(" ")[0])
+    some = tables_human.lengths(filled, panels.collect("human-epochs", "smoke", [0]))
+    assert len(some) == 6 and some["soft − truth"].str.contains("one pair").all()
+    assert tables_human.lengths(filled, panels.collect("human-epochs", "smoke", [9])).empty
+
+
 def test_the_share_of_an_improvement():
     panel = Panel({"n=1": {1: 1.0, 2: 1.1}, "n=3": {1: 0.4, 2: 0.7}, "n=all": {1: 0.2, 2: 0.31}})
     assert panels.share_reached(panel, "n=3").values["n=3"][1] == pytest.approx(0.75)

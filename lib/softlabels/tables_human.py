@@ -121,17 +121,22 @@ def rates(runs: Collection, others: Collection) -> pd.DataFrame:
 
 
 def lengths(runs: Collection, others: Collection, base: str = "truth") -> pd.DataFrame:
-    """The arms of the first claim by length of training: a row for each length and measure."""
+    """The arms of the first claim by length of training: a row for each length and measure.
+
+    Only pairs of seed and fold of which every run is here count, so that all rows speak of the same ones.
+    """
     measures = {"accuracy": "macro_accuracy", "cross-entropy": "cross_entropy", "ECE": "ece"}
     words = {"loss": "least validation loss", "last": "last"}
+    sides = [length.records.get(arm, {}) for length in (runs, others) for arm in (base, "soft")]
+    common = set(sides[0]).intersection(*sides[1:])
     rows = []
-    for length in (runs, others):
+    for length in (runs, others) if common else ():
+        config = length.records["soft"][min(common)].config
         for name, measure in measures.items():
-            panel, found = length.panel(measure, "truth"), length.only(["soft", base])
-            if panel.difference("soft", base) is None:
-                continue
-            row = {"epochs": str(found[0].config.epochs), "epoch tested": words[found[0].config.select]}
-            row |= {"measure": name} | {arm: spread(*panel.summary(arm)[:2]) for arm in (base, "soft")}
+            every = length.panel(measure, "truth").values
+            panel = Panel({arm: {pair: every[arm][pair] for pair in common} for arm in (base, "soft")})
+            row = {"epochs": str(config.epochs), "epoch tested": words[config.select], "measure": name}
+            row |= {arm: spread(*panel.summary(arm)[:2]) for arm in (base, "soft")}
             row[f"soft − {base}"] = interval(panel.difference("soft", base))
             row["relative"] = interval(panel.relative("soft", base), 3)
             rows.append(row)
