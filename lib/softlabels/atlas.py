@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from softlabels import comparisons, datasets, embedding, figures, interactive, thumbnails
+from softlabels.command import told
 from softlabels.datasets import cifar10
 from softlabels.embedding import Embedding
-from softlabels.errors import RecordError, SoftlabelsError
+from softlabels.errors import RecordError
 from softlabels.formatting import NOTHING, number
 from softlabels.labels import entropy
 
@@ -199,7 +200,8 @@ def picture(atlas: Atlas, profile: str) -> str:
     return figures.markup(figure, text, words, list(atlas.records.values()), profile)
 
 
-def main(arguments: list[str] | None = None) -> int:
+@told(2)
+def main(arguments: list[str] | None = None) -> None:
     """Make the committed maps and pictures from runs at hand; prints their files."""
     from softlabels import experiments
 
@@ -207,16 +209,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    try:
-        for setting in comparisons.gather(experiments.grid("atlas", options.profile, [options.seed])):
-            for record in setting.records:
-                print(embedding.publish(record, embedding.settings_of(options.profile)), flush=True)
-            for record in setting.records[:1]:
-                print(thumbnails.publish(record), flush=True)
-    except SoftlabelsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    for setting in comparisons.gather(experiments.grid("atlas", options.profile, [options.seed])):
+        for record in setting.records:
+            print(embedding.publish(record, embedding.settings_of(options.profile)), flush=True)
+        for record in setting.records[:1]:
+            print(thumbnails.publish(record), flush=True)
 
 
 if __name__ == "__main__":

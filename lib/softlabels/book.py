@@ -19,6 +19,7 @@ from typing import Any
 import nbformat
 
 from softlabels import paths, stamps
+from softlabels.command import told
 from softlabels.errors import ConfigError, SoftlabelsError, unknown
 
 # Chapters that train while they are executed; all others are drawn from records.
@@ -260,14 +261,10 @@ def _run(options: argparse.Namespace) -> None:
         print("\n".join(str(path) for path in generate()) or "nothing to change")
 
 
-def main(arguments: list[str] | None = None) -> int:
+@told(1)
+def main(arguments: list[str] | None = None) -> None:
     """Run one command; a user's mistake is one line on stderr and status 1."""
-    try:
-        _run(_parser().parse_args(arguments))
-    except SoftlabelsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    _run(_parser().parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ import numpy as np
 
 from softlabels import datasets, labels, paths
 from softlabels.checkpoint import write_atomically
+from softlabels.command import told
 from softlabels.datasets.base import Dataset
-from softlabels.errors import DataUnavailable, RecordError, SoftlabelsError, unknown
+from softlabels.errors import DataUnavailable, RecordError, unknown
 from softlabels.records import pack
 
 # The cards that the chapters draw from. 224 px is the size of the published statistics.
@@ -170,7 +171,8 @@ def publish(name: str, **options: Any) -> Path:
     return path
 
 
-def main(arguments: list[str] | None = None) -> int:
+@told(2)
+def main(arguments: list[str] | None = None) -> None:
     """Make the committed cards of the datasets that can be had here, and name those that cannot."""
     known = [name for name, _ in COMMITTED]
     parser = argparse.ArgumentParser(prog="python -m softlabels.cards", description=main.__doc__)
@@ -178,17 +180,12 @@ def main(arguments: list[str] | None = None) -> int:
         "names", nargs="*", help=f"some of {', '.join(dict.fromkeys(known))}; all if left out"
     )
     wanted = parser.parse_args(arguments).names or known
-    try:
-        for name in dict.fromkeys(wanted):
-            if name not in known:
-                raise unknown("dataset card", name, known)
-        for name, options in COMMITTED:
-            if name in wanted:
-                print(_made(name, options))
-    except SoftlabelsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    for name in dict.fromkeys(wanted):
+        if name not in known:
+            raise unknown("dataset card", name, known)
+    for name, options in COMMITTED:
+        if name in wanted:
+            print(_made(name, options))
 
 
 def _made(name: str, options: dict[str, Any]) -> str:

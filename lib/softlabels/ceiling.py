@@ -16,7 +16,8 @@ import numpy as np
 
 from softlabels import datasets, labels, metrics, paths
 from softlabels.checkpoint import write_atomically
-from softlabels.errors import DataError, DataUnavailable, RecordError, SoftlabelsError, unknown
+from softlabels.command import told
+from softlabels.errors import DataError, DataUnavailable, RecordError, unknown
 from softlabels.finite_panels import halves, noise_floor, panel_entropy, panel_sizes
 
 DATASETS = ("cifar10h-9500", "ferplus", "micebone-standin")
@@ -209,20 +210,16 @@ def publish(name: str) -> Path:
     return path
 
 
-def main(arguments: list[str] | None = None) -> int:
+@told(2)
+def main(arguments: list[str] | None = None) -> None:
     """Make the committed noise ceilings of the datasets that can be had here."""
     parser = argparse.ArgumentParser(prog="python -m softlabels.ceiling", description=main.__doc__)
     parser.add_argument("names", nargs="*", help=f"some of {', '.join(DATASETS)}; all if left out")
     wanted = parser.parse_args(arguments).names or DATASETS
-    try:
-        for name in wanted:
-            if name not in DATASETS:
-                raise unknown("dataset", name, DATASETS)
-            print(publish(name))
-    except SoftlabelsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    for name in wanted:
+        if name not in DATASETS:
+            raise unknown("dataset", name, DATASETS)
+        print(publish(name))
 
 
 if __name__ == "__main__":

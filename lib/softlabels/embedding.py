@@ -16,8 +16,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from softlabels import paths, records, structure
+from softlabels.command import told
 from softlabels.datasets.base import checksum
-from softlabels.errors import DataUnavailable, RecordError, SoftlabelsError
+from softlabels.errors import DataUnavailable, RecordError
 
 if TYPE_CHECKING:
     from softlabels.comparisons import Comparison
@@ -240,7 +241,8 @@ def _read(path: Path) -> Embedding:
         raise RecordError(f"{path}: not a stored map ({error}); delete it to compute it again") from error
 
 
-def main(arguments: list[str] | None = None) -> int:
+@told(2)
+def main(arguments: list[str] | None = None) -> None:
     """Make the committed maps of a figure from the features at hand; prints their files."""
     from softlabels import experiments
 
@@ -249,14 +251,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(experiments.SEEDS))
     options = parser.parse_args(arguments)
-    try:
-        for cell in experiments.grid(options.chapter, options.profile, options.seeds):
-            if record := records.find(cell.config):
-                print(publish(record, settings_of(options.profile)), flush=True)
-    except SoftlabelsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    for cell in experiments.grid(options.chapter, options.profile, options.seeds):
+        if record := records.find(cell.config):
+            print(publish(record, settings_of(options.profile)), flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from PIL import Image
 
 from softlabels import paths
 from softlabels.checkpoint import write_atomically
-from softlabels.errors import RecordError, SoftlabelsError
+from softlabels.command import told
+from softlabels.errors import RecordError
 from softlabels.records import pack
 
 if TYPE_CHECKING:
@@ -167,16 +168,12 @@ def _committed(cell: "Cell") -> "Record | None":
     return records.read(path) if path.exists() else None
 
 
-def main() -> int:
+@told(2)
+def main() -> None:
     """Choose the image of the first page; 2 where the data cannot be had here."""
     from softlabels import datasets
 
-    try:
-        print(choose(datasets.load(DATASET)))
-    except SoftlabelsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    print(choose(datasets.load(DATASET)))
 
 
 if __name__ == "__main__":

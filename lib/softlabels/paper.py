@@ -17,6 +17,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from bs4 import BeautifulSoup, NavigableString, Tag
 
 from softlabels import browser
+from softlabels.command import told
 from softlabels.errors import SoftlabelsError
 
 if TYPE_CHECKING:
@@ -182,19 +183,15 @@ def make(site: Path, out: Path, running: "Browser") -> Path:
     return out
 
 
-def main(arguments: list[str] | None = None) -> int:
+@told(1)
+def main(arguments: list[str] | None = None) -> None:
     """Make the PDF; 1 where the site or a browser is missing."""
     parser = argparse.ArgumentParser(prog="python -m softlabels.paper", description=__doc__)
     parser.add_argument("site", type=Path, help="folder of the built pages")
     parser.add_argument("out", type=Path)
     options = parser.parse_args(arguments)
-    try:
-        with browser.running() as running:
-            print(f"The book as PDF: {make(options.site, options.out, running).resolve()}")
-    except SoftlabelsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    with browser.running() as running:
+        print(f"The book as PDF: {make(options.site, options.out, running).resolve()}")
 
 
 if __name__ == "__main__":

@@ -130,10 +130,10 @@ def working_table(
 
 def routed(record: Record, budget: float, score: str) -> selective.Review:
     """Send the least certain share `budget` of a run's test images to a person."""
-    p, truth, person = answers(record)
-    # The seed cuts both arms of a pair into the same halves.
     from softlabels.tasks import generator  # loads PyTorch
 
+    p, truth, person = answers(record)
+    # The seed cuts both arms of a pair into the same halves.
     return selective.route(p, truth, budget, score, person, generator(record.config.seed, 30))
 
 
@@ -150,11 +150,6 @@ def _row(found: Sequence[selective.Review]) -> dict[str, str]:
         "precision": mean("precision"),
         "recall": mean("recall"),
     }
-
-
-def person_error(record: Record) -> float:
-    """Share of images that one annotator gets wrong."""
-    return float(1 - answers(record)[2].mean())
 
 
 def verdicts(found: Sequence[Source]) -> list[Verdict]:

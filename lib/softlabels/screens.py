@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from softlabels import browser
+from softlabels.command import told
 from softlabels.errors import SoftlabelsError
 
 WIDTHS = (1280, 360)  # pixels
@@ -37,20 +38,16 @@ def take(site: Path, out: Path, words: str = "") -> Iterator[Path]:
                 page.close()
 
 
-def main(arguments: list[str] | None = None) -> int:
+@told(1)
+def main(arguments: list[str] | None = None) -> None:
     """Take the pictures and print their files; 1 where something is missing."""
     parser = argparse.ArgumentParser(prog="python -m softlabels.screens", description=__doc__)
     parser.add_argument("site", type=Path, help="folder of the built pages")
     parser.add_argument("out", type=Path, help="folder for the pictures")
     parser.add_argument("--only", default="", metavar="WORDS", help="pages whose address has these in it")
     options = parser.parse_args(arguments)
-    try:
-        for file in take(options.site, options.out, options.only):
-            print(file)
-    except SoftlabelsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    for file in take(options.site, options.out, options.only):
+        print(file)
 
 
 if __name__ == "__main__":

@@ -131,14 +131,20 @@ def descent(x: np.ndarray, t: np.ndarray, steps: int, rate: float = 2.0) -> list
     return path
 
 
+def accuracy(w: np.ndarray, test: World) -> float:
+    """Accuracy against argmax q on images not trained on; the largest logit is the largest probability."""
+    return float(((_with_offset(test.x) @ w).argmax(1) == test.q.argmax(1)).mean())
+
+
+def kl(w: np.ndarray, test: World) -> float:
+    """Mean KL(q ‖ p) in nats on images not trained on."""
+    return metrics.kl_divergence(test.q, predict(w, test.x))
+
+
 def score(w: np.ndarray, test: World) -> dict[str, float]:
-    """Accuracy against argmax q, KL in nats and correlation of entropies, on images not trained on."""
-    p = predict(w, test.x)
-    return {
-        "accuracy": float((p.argmax(1) == test.q.argmax(1)).mean()),
-        "kl": metrics.kl_divergence(test.q, p),
-        "entropy_correlation": metrics.entropy_correlation(p, test.q),
-    }
+    """Accuracy, KL and correlation of the predicted with the true entropies."""
+    entropies = metrics.entropy_correlation(predict(w, test.x), test.q)
+    return {"accuracy": accuracy(w, test), "kl": kl(w, test), "entropy_correlation": entropies}
 
 
 def by_annotations(
@@ -154,7 +160,7 @@ def by_annotations(
         train, test = world(kind, n_images, rng), world(kind, n_test, rng)
         for row, n in enumerate(ns):
             for arm, t in annotated(train.q, n, rng).items():
-                found[arm][row, repeat] = score(fit(train.x, t), test)["accuracy"]
+                found[arm][row, repeat] = accuracy(fit(train.x, t), test)
     return found
 
 
@@ -172,7 +178,7 @@ def by_images(sizes: Sequence[int], repeats: int = 20, n_test: int = 50_000) -> 
             train = world("logistic", size, rng)
             targets = annotated(train.q, 0, rng) | {"sampled": annotated(train.q, 1, rng)["soft"]}
             for arm, t in targets.items():
-                found[arm][row, repeat] = 1 - score(fit(train.x, t, DECAY / 100), test)["accuracy"]
+                found[arm][row, repeat] = 1 - accuracy(fit(train.x, t, DECAY / 100), test)
     return found
 
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from softlabels import ceiling, labels, paths
 from softlabels.checkpoint import write_atomically
+from softlabels.command import told
 from softlabels.datasets import ferplus
-from softlabels.errors import RecordError, SoftlabelsError
+from softlabels.errors import RecordError
 from softlabels.formatting import number
 
 
@@ -124,14 +125,10 @@ def sentence(found: Twins | None) -> str:
     )
 
 
-def main() -> int:
+@told(2)
+def main() -> None:
     """Make the committed comparison."""
-    try:
-        print(publish())
-    except SoftlabelsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    print(publish())
 
 
 if __name__ == "__main__":
