@@ -168,6 +168,18 @@ def test_claims_are_judged_from_the_records(filled):
     assert kl.verdict == "not tested", "smoke has no run with ten annotations"
 
 
+def test_claims_are_judged_at_every_length_of_training(filled):
+    longer = panels.collect("human-epochs", "smoke", [0, 1, 2])
+    entropy, *_ = verdicts_human.held_out(filled, longer)
+    assert "2 of 2" in entropy.reason and "2 epochs (last)" in entropy.ours
+    assert entropy.reason.count("the published value") == 2 and "of 1 epochs" in entropy.reason
+    controls = verdicts_human.controls(filled, longer)
+    assert "6 of 6" in controls.reason and "label smoothing, same mean entropy, 2 epochs" in controls.ours
+    nothing = panels.collect("human-epochs", "smoke", [9])
+    alone = verdicts_human.held_out(filled, nothing)[0]
+    assert "1 of 1" in alone.reason and "2 epochs" not in alone.ours
+
+
 def test_tables_put_the_published_numbers_beside_ours(filled):
     heat = tables_human.temperatures(filled).set_index("temperature")
     entry = published.get("human_uncertainty", "temperature", "2")
@@ -192,10 +204,12 @@ def test_tables_put_the_published_numbers_beside_ours(filled):
 def test_longer_training_is_compared_on_the_same_folds(filled):
     seeds = [0, 1, 2]
     lengths = tables_human.lengths(filled, panels.collect("human-epochs", "smoke", seeds))
-    assert list(lengths["epochs"]) == ["1"] * 3 + ["2"] * 3 and set(lengths["epoch tested"][3:]) == {"last"}
-    assert float(lengths["soft"][0].split(" ")[0]) > float(lengths["truth"][0].split(" ")[0])
+    short, long = "1 epochs (least validation loss)", "2 epochs (last)"
+    assert list(lengths["trained"]) == [short] * 4 + [long] * 4
+    assert lengths["soft − truth"][0].strip("*").startswith("+0.3")
+    assert {"smoothed − truth", "soft, relative"} < set(lengths)
     some = tables_human.lengths(filled, panels.collect("human-epochs", "smoke", [0]))
-    assert len(some) == 6 and some["soft − truth"].str.contains("one pair").all()
+    assert len(some) == 8 and some["soft − truth"].str.contains("one pair").all()
     assert tables_human.lengths(filled, panels.collect("human-epochs", "smoke", [9])).empty
 
 

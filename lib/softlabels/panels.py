@@ -14,6 +14,7 @@ from softlabels.formatting import interval, number, p_value, spread
 from softlabels.records import Record
 from softlabels.statistics import Interval, effect_size, holm, mean_sd, paired_interval, paired_p
 
+SELECTED = {"loss": "least validation loss", "last": "last"}
 Pair = tuple[str, int, int]  # network, seed, fold: what two arms have in common when they are compared
 
 
@@ -86,6 +87,14 @@ class Collection:
     def only(self, arms: Sequence[str]) -> list[Record]:
         """Records of some arms."""
         return [r for arm in arms for _, r in sorted(self.records.get(arm, {}).items())]
+
+    @property
+    def trained(self) -> str:
+        """How long its runs are trained and which epoch is tested, of the first run that is here."""
+        if not self.all:
+            return f"grid {self.grid}"
+        config = self.all[0].config
+        return f"{config.epochs} epochs ({SELECTED[config.select]})"
 
     def note(self) -> str:
         """Markdown: what is missing and the one command that makes it."""

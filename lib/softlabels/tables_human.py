@@ -121,26 +121,32 @@ def rates(runs: Collection, others: Collection) -> pd.DataFrame:
 
 
 def lengths(runs: Collection, others: Collection, base: str = "truth") -> pd.DataFrame:
-    """The arms of the first claim by length of training: a row for each length and measure.
+    """The arms of the longer runs by length of training: a row for each length and measure.
 
-    Only pairs of seed and fold of which every run is here count, so that all rows speak of the same ones.
+    Only pairs of seed and fold of which every run is here count, so that all rows speak of the same ones. An
+    arm without a longer run is left out.
     """
-    measures = {"accuracy": "macro_accuracy", "cross-entropy": "cross_entropy", "ECE": "ece"}
-    words = {"loss": "least validation loss", "last": "last"}
-    sides = [length.records.get(arm, {}) for length in (runs, others) for arm in (base, "soft")]
-    common = set(sides[0]).intersection(*sides[1:])
+    arms = [arm for arm, found in others.records.items() if found and runs.records.get(arm)]
+    sides = [length.records[arm] for length in (runs, others) for arm in arms]
+    common = set(sides[0]).intersection(*sides[1:]) if {base, "soft"} <= set(arms) else set()
     rows = []
     for length in (runs, others) if common else ():
-        config = length.records["soft"][min(common)].config
-        for name, measure in measures.items():
-            every = length.panel(measure, "truth").values
-            panel = Panel({arm: {pair: every[arm][pair] for pair in common} for arm in (base, "soft")})
-            row = {"epochs": str(config.epochs), "epoch tested": words[config.select], "measure": name}
-            row |= {arm: spread(*panel.summary(arm)[:2]) for arm in (base, "soft")}
-            row[f"soft − {base}"] = interval(panel.difference("soft", base))
-            row["relative"] = interval(panel.relative("soft", base), 3)
+        for name, (measure, against) in LENGTH_MEASURES.items():
+            every = length.panel(measure, against).values
+            panel = Panel({arm: {pair: every[arm][pair] for pair in common} for arm in arms})
+            row = {"trained": length.trained, "measure": name, base: spread(*panel.summary(base)[:2])}
+            row |= {f"{arm} − {base}": interval(panel.difference(arm, base)) for arm in arms if arm != base}
+            row["soft, relative"] = interval(panel.relative("soft", base), 3)
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+LENGTH_MEASURES = {  # the measure, against whose answer
+    "accuracy": ("macro_accuracy", "truth"),
+    "cross-entropy": ("cross_entropy", "truth"),
+    "ECE": ("ece", "truth"),
+    "KL to the people": ("kl", "test"),
+}
 
 
 def checks(found: Evaluated, level: float = 1, base: str = "truth") -> pd.DataFrame:

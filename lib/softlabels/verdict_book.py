@@ -35,12 +35,12 @@ def _bhl(profile: str, seeds: Sequence[int], train: bool, device: str | None, fr
 
 
 def _human(*how: *How) -> list[Verdict]:
-    runs = panels.collect("human", *how)
+    runs, longer = (panels.collect(grid, *how) for grid in ("human", "human-epochs"))
     shift = runs.evaluated("shift", *how[2:])
     return [
-        *verdicts_human.held_out(runs),
+        *verdicts_human.held_out(runs, longer),
         *verdicts_human.shift(shift),
-        verdicts_human.controls(runs),
+        verdicts_human.controls(runs, longer),
     ]
 
 

@@ -50,12 +50,12 @@ def judge(signs: Sequence[int], what: str = "settings") -> tuple[str, str]:
     return "reproduced" if support == len(signs) else "partly" if support else "not reproduced", reason
 
 
-def placed(value: float | None, found: Interval | None) -> str:
-    """Say whether a published difference lies in the interval of ours; nothing where there is none."""
+def placed(value: float | None, found: Interval | None, name: str = "") -> str:
+    """Say whether a published difference lies in the (named) interval of ours; nothing without either."""
     if value is None or found is None or found.low is None or found.high is None:
         return ""
-    inside = found.low <= value <= found.high
-    return f"; the interval {'holds' if inside else 'excludes'} the published value"
+    holds = "holds" if found.low <= value <= found.high else "excludes"
+    return f"; the interval {f'of {name} ' if name else ''}{holds} the published value"
 
 
 def better_by(comparisons: Sequence[Comparison], metric: str, claim: str, dataset: str) -> Verdict:

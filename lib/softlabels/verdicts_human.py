@@ -19,6 +19,7 @@ RULE = (
     "and *partly* otherwise. The folds share training images, so the intervals are rather too narrow."
 )
 LOWER, HIGHER = -1, 1
+Differences = dict[str, Interval | None]  # by the name of a comparison
 
 
 def verdict(
@@ -44,7 +45,7 @@ def verdict(
     ]
     pairs = sorted({d.n for d in counted.values()})
     n = f"; n = {', '.join(map(str, pairs))} pairs" if pairs else ""
-    place = "".join(placed(value, d) for d in counted.values())
+    place = "".join(placed(value, d, name if several else "") for name, d in counted.items())
     return Verdict(claim, shown, "; ".join(ours) or NOTHING, found, reason + n + place)
 
 
@@ -65,17 +66,26 @@ def _change(kind: str, measure: str) -> str:
     return f"{signed(100 * _effect(kind, measure), digits)} {unit}"
 
 
-def held_out(runs: Collection, base: str = "truth") -> list[Verdict]:
-    """Claims of chapter 6 that need no more than the runs: accuracy, cross-entropy, second choice."""
-    accuracy, entropy = runs.panel("macro_accuracy", "truth"), runs.panel("cross_entropy", "truth")
-    second, kl = runs.panel("second_best_accuracy"), runs.panel("kl")
+def held_out(*lengths: Collection, base: str = "truth") -> list[Verdict]:
+    """Claims of chapter 6 that need no more than the runs: accuracy, cross-entropy, second choice, KL.
+
+    Each is judged at every length of training that is given: the paper does not say how long is enough.
+    """
+
+    def differences(measure: str, against: str = "test", relative: bool = False) -> Differences:
+        found = {length.trained: length.panel(measure, against) for length in lengths}
+        return {
+            name: panel.relative("soft", base) if relative else panel.difference("soft", base)
+            for name, panel in found.items()
+        }
+
     sba = published.get("human_uncertainty", "second_best_accuracy")
     both = published.get("human_uncertainty", "distributions")["kl_change"]
     return [
         verdict(
             "Human distributions lower the cross-entropy on held-out images (relative to CIFAR-10 labels)",
             _change("held-out", "cross_entropy"),
-            {"": entropy.relative("soft", base)},
+            differences("cross_entropy", "truth", relative=True),
             LOWER,
             1,
             _effect("held-out", "cross_entropy"),
@@ -84,7 +94,7 @@ def held_out(runs: Collection, base: str = "truth") -> list[Verdict]:
         verdict(
             "Human distributions raise the accuracy on held-out images",
             _change("held-out", "accuracy"),
-            {"": accuracy.difference("soft", base)},
+            differences("macro_accuracy", "truth"),
             HIGHER,
             2,
             _effect("held-out", "accuracy"),
@@ -93,14 +103,14 @@ def held_out(runs: Collection, base: str = "truth") -> list[Verdict]:
         verdict(
             "The second choice is the people's more often",
             signed(sba["soft"] - sba["hard"]),
-            {"": second.difference("soft", base)},
+            differences("second_best_accuracy"),
             HIGHER,
             value=sba["soft"] - sba["hard"],
         ),
         verdict(
             "KL to the human distribution is lower (relative)",
             f"{signed(100 * both, 0)} % (three datasets)",
-            {"": kl.relative("soft", base)},
+            differences("kl", relative=True),
             LOWER,
             1,
             both,
@@ -109,13 +119,18 @@ def held_out(runs: Collection, base: str = "truth") -> list[Verdict]:
     ]
 
 
-def controls(runs: Collection, measure: str = "kl", against: str = "test") -> Verdict:
+def controls(*lengths: Collection, measure: str = "kl", against: str = "test") -> Verdict:
     """Does the human, per-image information help, or any softening? Judged against every control."""
-    panel = runs.panel(measure, against)
+    found = {
+        f"{WORDS[arm]}, {length.trained}": length.panel(measure, against).difference("soft", arm)
+        for length in lengths
+        for arm in CONTROLS
+        if arm in length.records
+    }
     return verdict(
         "It is the human, per-image information that helps, not any softening (KL, against each control)",
         "claimed; numbers not found",
-        {WORDS[arm]: panel.difference("soft", arm) for arm in CONTROLS},
+        found,
         LOWER,
     )
 
