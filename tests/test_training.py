@@ -246,6 +246,15 @@ def test_turns_are_quarter_turns_of_all_four_kinds():
     assert (abs(kinds.sum(0) - 100) < 4 * math.sqrt(400 * 0.25 * 0.75)).all()
 
 
+@given(st.integers(0, 2**32), st.sampled_from([torch.channels_last, torch.contiguous_format]))
+@settings(max_examples=20, deadline=None)
+def test_a_turn_with_flips_is_a_flip_and_then_a_turn(seed, layout):
+    x, one, two = images(40, 6).contiguous(memory_format=layout), rng(seed), rng(seed)
+    both = augmentation.turn(x, one, flips=True)
+    torch.testing.assert_close(both, augmentation.turn(augmentation.flip(x, two), two), rtol=0, atol=0)
+    assert torch.equal(one.get_state(), two.get_state())
+
+
 @given(st.integers(0, 2**32))
 @settings(max_examples=20, deadline=None)
 def test_turns_and_flips_only_permute_pixels(seed):

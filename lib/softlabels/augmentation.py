@@ -20,14 +20,19 @@ def flip(x: Tensor, rng: Generator, vertical: bool = False) -> Tensor:
     return torch.where(chosen, x.flip(2 if vertical else 3), x)
 
 
-def turn(x: Tensor, rng: Generator) -> Tensor:
-    """Turn each image by 0, 90, 180 or 270 degrees."""
-    quarter = torch.randint(4, (len(x),), generator=rng)
-    out = torch.empty_like(x)
-    for k in range(4):
-        rows = (quarter == k).nonzero()[:, 0].to(x.device)
-        out[rows] = x[rows].rot90(k, (2, 3))
-    return out
+def turn(x: Tensor, rng: Generator, flips: bool = False) -> Tensor:
+    """Turn each square image by 0, 90, 180 or 270 degrees.
+
+    With `flips` it is what `turn` makes of a `flip`, at the cost of one of them: every pixel moves once.
+    """
+    n, c, h, w = x.shape
+    mirrored = torch.rand(n, generator=rng).lt(0.5) if flips else torch.zeros(n, dtype=torch.bool)
+    kind = 4 * mirrored + torch.randint(4, (n,), generator=rng)
+    place = torch.arange(h * w).view(h, w)
+    moves = torch.stack([side.rot90(k).flatten() for side in (place, place.flip(1)) for k in range(4)])
+    sources = (moves[kind] + h * w * torch.arange(n)[:, None]).flatten().to(x.device)
+    pixels = x.permute(0, 2, 3, 1).reshape(n * h * w, c)  # a view of images that are channels-last
+    return pixels.index_select(0, sources).view(n, h, w, c).permute(0, 3, 1, 2)
 
 
 def colour(x: Tensor, rng: Generator) -> Tensor:
@@ -78,7 +83,7 @@ def augment(name: str, x: Tensor, rng: Generator) -> Tensor:
         return x
     if name == "crop-flip":
         return flip(crop(x, rng), rng)
-    x = turn(flip(x, rng), rng)
+    x = turn(x, rng, flips=True)
     return zoom(colour(x, rng), rng) if name == "flips-turns-colour-zoom" else x
 
 
