@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from softlabels import audit, speed
+from softlabels import audit, costs, speed
 from softlabels.errors import RecordError
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -28,7 +28,7 @@ SCRIPTS = {
     "runs_per_gpu": {"runs-per-gpu-2": True},
 }
 # No seconds, so no line of the usual form: `test_audit_accepts_what_was_measured` looks at what it writes.
-OTHER = {"common", "all", "tolerance"}
+OTHER = {"common", "all", "tolerance", "shares"}
 # What `--quick` calls otherwise.
 QUICK = {
     "generator-16px": {"generator-64px", "generator-224px"},
@@ -108,6 +108,24 @@ def test_the_table_keeps_what_is_done_and_shows_what_is_missing(store):
     memory = speed.table(speed.load()).set_index("what; peer").loc[speed.SCRIPTS["memory"]["memory"]]
     assert memory["ours, s"] == "2.00, 1,900 MB" and memory["target"] == "≥ 1.5, ≤ 2,048 MB"
     assert speed.measured("attacks") and not speed.measured("tsne")
+
+
+def test_shares_of_the_time_add_up_and_are_tabulated(store):
+    words = [sys.executable, str(FOLDER / "shares.py"), "--quick", "after"]
+    found = json.loads(
+        subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+    )
+    training = found["training"]
+    assert {"augmentation", "forward", "backward", "update"} < set(training)
+    assert min(training.values()) >= 0 and training["forward"] > 0 and len(found["book"]) == 1
+    assert costs.shares() == "Not measured yet."
+    book = {"17_atlas": 4.0, "site": 10.0}
+    before = {"training": {"forward": 2.0, "augmentation": 1.5}, "book": book}
+    after = {"training": {"forward": 2.0, "augmentation": 0.5}, "book": {"site": 10.0}}
+    costs.shares_file().write_text(json.dumps({"before": before, "after": after}))
+    lines = costs.shares().splitlines()
+    assert "| augmentation | 1.5 | 0.5 |" in lines and "| all | 3.5 | 2.5 |" in lines
+    assert "| 17 atlas | 4.0 | – |" in lines and "| all | 14.0 | 10.0 |" in lines
 
 
 def test_a_damaged_record_of_benchmarks_is_named(store):

@@ -176,6 +176,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "verdicts": _verdicts,
     "timings": _of("costs", "timings"),
     "costs": _of("costs"),
+    "shares": _of("costs", "shares"),
     "speed": _of("speed"),
     "scaling": _of("scaling"),
 }

@@ -1,7 +1,9 @@
 """What the committed runs and the commands cost: minutes and machines, from records."""
 
 import json
+import math
 from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
@@ -59,6 +61,33 @@ def page() -> str:
     """Both tables as Markdown, from the committed records alone."""
     committed = [records.read(path) for path in sorted(records.published_folder().glob("*.json"))]
     return f"{markdown(by_chapter())}\n\n{markdown(by_network(committed))}"
+
+
+PARTS = {"training": "part of a training", "book": "part of `make book`"}
+
+
+def shares_file() -> Path:
+    """Where ``benchmarks/shares.py`` writes where the time goes."""
+    return paths.results() / "shares.json"
+
+
+def shares() -> str:
+    """Markdown tables of where the time of a training and of ``make book`` goes, before and after repairs."""
+    found = json.loads(shares_file().read_text()) if shares_file().exists() else {}
+    return "\n\n".join(markdown(_shares(found, kind)) for kind in PARTS) if found else "Not measured yet."
+
+
+def _shares(found: dict[str, dict[str, dict[str, float]]], kind: str) -> pd.DataFrame:
+    columns = {f"{name}, s": parts[kind] for name, parts in found.items()}
+    parts = dict.fromkeys(part for column in columns.values() for part in column)
+    whole = {name: sum(column.values()) for name, column in columns.items()}
+    rows = [
+        {PARTS[kind]: part.replace("_", " ")}
+        | {name: number(column.get(part, math.nan), 1) for name, column in columns.items()}
+        for part in parts
+    ]
+    last = {PARTS[kind]: "all"} | {name: number(seconds, 1) for name, seconds in whole.items()}
+    return pd.DataFrame([*rows, last])
 
 
 def timings() -> str:

@@ -60,7 +60,7 @@ class Profile:
     figure2: tuple[tuple[Row, str], ...]
 
 
-_QUICKSTART = {"image_size": 64, "limit": 5000, "epochs": 8, "batch_size": 64, "lr": 0.02}
+_QUICKSTART = {"limit": 5000, "network": "resnet9-tiny", "epochs": 12, "batch_size": 32, "lr": 0.05}
 
 PROFILES: dict[str, Profile] = {
     "smoke": Profile(

@@ -1,0 +1,143 @@
+"""Where the time of a training and of `make book` goes, part by part, in seconds of the processor.
+
+``python benchmarks/shares.py after`` writes its column into ``results/shares.json``; "before" is what the
+same script found before something was taken out. A training has one thread, so that other programs on the
+machine count little. *What it costs* shows the table.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from common import parser
+from softlabels import checkpoint, costs, datasets, paths, tasks, training
+from softlabels.checkpoint import write_atomically
+from softlabels.config import RunConfig
+from softlabels.hardware import Hardware, hardware
+
+
+class Stopwatch:
+    """Adds up the processor's seconds of functions; what one of them calls counts for it alone."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = defaultdict(float)
+        self.busy = False
+
+    def wrap(self, owner: Any, name: str, part: str) -> None:
+        """Time every call of ``owner.name`` as `part`."""
+        function = getattr(owner, name)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            if self.busy:
+                return function(*args, **kwargs)
+            self.busy, start = True, time.process_time()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.busy = False
+                self.spent[part] += time.process_time() - start
+
+        setattr(owner, name, timed)
+
+
+def of_training(config: RunConfig) -> dict[str, float]:
+    """Seconds of the parts of one training, as runs are trained; its first epoch warms up."""
+    torch.set_num_threads(1)
+    task, hw, watch = tasks.prepare(config), hardware("cpu"), Stopwatch()
+    build = training.build
+
+    def built(*args: Any) -> Any:
+        model, optimiser = build(*args)
+        watch.wrap(model, "forward", "forward")
+        watch.wrap(optimiser, "step", "update")
+        return model, optimiser
+
+    training.build = built
+    watch.wrap(Hardware, "images", "choosing and converting images")
+    watch.wrap(training, "augment", "augmentation")
+    watch.wrap(torch.Tensor, "backward", "backward")
+    watch.wrap(training, "_validate", "validation after each epoch")
+    watch.wrap(checkpoint, "store", "checkpoint after each epoch")
+    with tempfile.TemporaryDirectory() as folder:
+        training.train(config.replace(epochs=1), task, hw, Path(folder) / "first")
+        watch.spent.clear()
+        start = time.process_time()
+        training.train(config, task, hw, Path(folder) / "run")
+        whole = time.process_time() - start
+    return {**watch.spent, "all else": whole - sum(watch.spent.values())}
+
+
+def of_children(action: Callable[[], Any]) -> float:
+    """Seconds of the processor that the processes of `action` take."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    action()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def of_book(notebooks: Sequence[Path], threads: int) -> dict[str, float]:
+    """Seconds of every chapter and of the site, as `make book` makes them from records."""
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    spent = {}
+    with tempfile.TemporaryDirectory() as folder:
+
+        def call(*words: str) -> None:
+            command = [sys.executable, "-m", "softlabels.book", *words]
+            subprocess.run(
+                command,
+                env=environment | {"SOFTLABELS_CACHE": f"{folder}/cache"},
+                check=True,
+                capture_output=True,
+            )
+
+        for notebook in notebooks:
+            out = str(Path(folder) / "book" / "chapters" / notebook.name)
+            trains = "train = " in notebook.read_text()
+            words = ["execute", str(notebook), out, *(["--set", "train=False"] if trains else [])]
+            spent[notebook.stem] = of_children(lambda words=words: call(*words))
+            print(f"{notebook.stem}: {spent[notebook.stem]:.1f} s", flush=True)
+        if len(notebooks) > 1:
+            spent["site"] = of_children(lambda: call("build", f"{folder}/book"))
+    return spent
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    top = parser(__doc__)
+    top.add_argument("column", choices=["before", "after"])
+    top.add_argument(
+        "--book-threads", type=int, default=1, help="of a chapter; 0: as many as there are cores"
+    )
+    options = top.parse_args(arguments)
+    config = RunConfig(
+        network="resnet9-tiny" if options.quick else "resnet9",
+        image_size=16 if options.quick else 64,
+        limit=120 if options.quick else 3000,
+        epochs=1 if options.quick else 2,
+        augmentation="flips-turns",
+    )
+    datasets.load("synthetic", image_size=config.image_size)  # made before anything is timed
+    notebooks = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
+    found = {
+        "training": of_training(config),
+        "book": of_book(notebooks[-1:] if options.quick else notebooks, options.book_threads),
+    }
+    print(json.dumps(found))
+    if not options.quick:
+        old = json.loads(costs.shares_file().read_text()) if costs.shares_file().exists() else {}
+        content = json.dumps(old | {options.column: found}, indent=1, ensure_ascii=False)
+        write_atomically(costs.shares_file(), (content + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()
