@@ -12,13 +12,23 @@ from softlabels.errors import RecordError
 from softlabels.records import Record
 from softlabels.tasks import generator
 
-METRICS = ("macro_accuracy", "kl")
 # On other hardware, threads or versions a metric may differ by so many times the largest difference seen by
 # ``benchmarks/tolerance.py`` between one thread and two, and between float32 and bfloat16: it had a few runs
 # on one machine, and the audit meets others.
 FACTOR = 2.0
 # Where that has not been measured.
-UNMEASURED = {"macro_accuracy": 0.02, "kl": 0.05}
+UNMEASURED = {
+    "accuracy": 0.02,
+    "macro_accuracy": 0.02,
+    "kl": 0.05,
+    "cross_entropy": 0.05,
+    "brier": 0.02,
+    "ece": 0.02,
+    "entropy_correlation": 0.05,
+    "second_best_accuracy": 0.05,
+}
+METRICS = tuple(UNMEASURED)
+LOSSES = ("kl", "cross_entropy")  # in nats, without an upper bound
 
 
 def tolerance() -> dict[str, float]:
@@ -31,9 +41,10 @@ def tolerance() -> dict[str, float]:
 
 
 def difference(a: Record, b: Record) -> dict[str, float]:
-    """Absolute difference of each compared test metric; for KL, relative to `a` where that exceeds one."""
+    """Absolute difference of each test metric of both; of a loss, relative to `a` where that exceeds one."""
     one, other = a.metrics["test"], b.metrics["test"]
-    return {k: abs(one[k] - other[k]) / (max(1.0, one[k]) if k == "kl" else 1.0) for k in METRICS}
+    both = [k for k in METRICS if k in one and k in other]
+    return {k: abs(one[k] - other[k]) / (max(1.0, one[k]) if k in LOSSES else 1.0) for k in both}
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,8 @@ class Comparison:
         """Identical in the same setting, else within the tolerance."""
         if self.same_setting:
             return self.identical
-        return all(self.differences[k] <= bound for k, bound in tolerance().items())
+        bounds = tolerance()
+        return all(found <= bounds[k] for k, found in self.differences.items())
 
 
 def audit(n: int = 3, seed: int = 0, device: str | None = None) -> list[Comparison]:
