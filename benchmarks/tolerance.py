@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import torch
 from common import parser
 from softlabels import paths, records, runs
-from softlabels.audit import METRICS, difference
+from softlabels.audit import difference
 from softlabels.config import RunConfig
 from softlabels.hardware import hardware
 
@@ -33,7 +33,7 @@ def compared(configs: Sequence[RunConfig], change: str, threads: int, precision:
     for config in configs:
         found.append(difference(trained(config, 1, "fp32"), trained(config, threads, precision)))
         print(f"{change}, {config.label}, seed {config.seed}: {found[-1]}", flush=True)
-    by_metric = {metric: sorted(row[metric] for row in found) for metric in METRICS}
+    by_metric = {metric: sorted(row[metric] for row in found) for metric in found[0]}
     summary = {m: {"largest": v[-1], "median": v[len(v) // 2]} for m, v in by_metric.items()}
     return {"change": change, "runs": len(found), **summary}
 

@@ -139,3 +139,6 @@ def test_audit_accepts_what_was_measured_and_no_more(store):
     changes = [{m: {"largest": value} for m in audit.METRICS} for value in (0.01, 0.002)]
     (store / "results" / "tolerance.json").write_text(json.dumps({"changes": changes}))
     assert audit.tolerance() == dict.fromkeys(audit.METRICS, audit.FACTOR * 0.01)
+    few = [{"kl": {"largest": 0.01}}]
+    (store / "results" / "tolerance.json").write_text(json.dumps({"changes": few}))
+    assert audit.tolerance() == audit.UNMEASURED | {"kl": audit.FACTOR * 0.01}
