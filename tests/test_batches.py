@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from softlabels import batches, models, records, runs, workers, workload
+from softlabels import batches, comparisons, experiments, models, records, runs, workers, workload
 from softlabels.config import RunConfig
 from softlabels.errors import ConfigError, DataUnavailable
 from softlabels.experiments import CHAPTERS, grid
@@ -123,6 +123,23 @@ def test_side_by_side_gives_the_records_of_one_after_the_other(store, monkeypatc
     done = subprocess.run([*command, "--device", "cpu"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert {c.id: without_time(records.find(c)) for c in configs} == alone
+
+
+def test_a_chapter_trains_a_run_on_each_core_where_that_is_worth_it(store, monkeypatch, one_thread, capsys):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # of the processes; this one says that it has two
+    cells = [experiments.Cell("synthetic", c.network, "r", c.label, c.seed, c) for c in several(3)]
+    alone = {r.id: without_time(r) for r in workers.train(several(3))}
+    monkeypatch.setenv("SOFTLABELS_CACHE", str(store / "other"))
+    monkeypatch.setattr(workers.torch, "get_num_threads", lambda: 2)
+    capsys.readouterr()
+    workers.on_all_cores(several(3), "cpu")
+    assert not capsys.readouterr().out, "a few seconds are not worth a process"
+    monkeypatch.setattr(workers, "WORTH", 0.0)
+    found = comparisons.all_records(comparisons.gather(cells, train=True, device="cpu"))
+    assert "[3/3]" in capsys.readouterr().out
+    assert {r.id: without_time(r) for r in found} == alone
+    workers.on_all_cores(several(3), "cpu")
+    assert not capsys.readouterr().out, "nothing is missing any more"
 
 
 def test_runs_that_cannot_be_had_do_not_stop_the_others(store, monkeypatch):

@@ -119,6 +119,11 @@ def gather(
     fresh : bool
         Train everything again.
     """
+    cells = list(cells)
+    if train and not fresh:
+        from softlabels import workers
+
+        workers.on_all_cores([cell.config for cell in cells], device)
     return arrange((cell, record_of(cell, train, device, fresh)) for cell in cells)
 
 

@@ -210,9 +210,10 @@ def collect(
 def _records(configs: list, train: bool, device: str | None, fresh: bool) -> dict[str, Record]:
     if not (train or fresh):
         return {found.id: found for config in configs if (found := records.find(config))}
-    from softlabels import runs
+    from softlabels import runs, workers
 
     if not fresh:
+        workers.on_all_cores(configs, device)
         return runs.get_all(configs, train, device)
     return {config.id: runs.get(config, device, fresh=True) for config in configs}
 

@@ -1,16 +1,44 @@
-"""Several runs side by side on one device: a small network leaves most of a large GPU idle."""
+"""Several runs side by side on one device: a small network leaves most of a large GPU idle.
+
+On a CPU one run for each core is faster than one run after the other on all cores, and gives the bits of the
+committed records, which have one thread.
+"""
 
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 
-from softlabels import runs
+import torch
+
+from softlabels import runs, workload
 from softlabels.config import RunConfig
 from softlabels.errors import ConfigError, DataUnavailable, SoftlabelsError
+from softlabels.hardware import hardware
 from softlabels.records import Record, find
 
 Outcome = Record | SoftlabelsError
+WORTH = 2.0  # minutes of training from which on the start of processes pays
+
+
+def on_all_cores(configs: Sequence[RunConfig], device: str | None = None) -> None:
+    """Train what is missing with a process for each core, where that is worth it; nothing on a GPU.
+
+    Runs whose data cannot be had here are left out.
+
+    Raises
+    ------
+    SoftlabelsError
+        As `train`.
+    """
+    cores, missing = torch.get_num_threads(), [config for config in configs if find(config) is None]
+    if cores == 1 or len(missing) < 2 or hardware(device).device.type != "cpu":
+        return
+    past = workload.past()
+    if sum(past.expected(config, gpu=False) for config in missing) >= WORTH:
+        with suppress(DataUnavailable):
+            train(missing, device, cores)
 
 
 def train(configs: Sequence[RunConfig], device: str | None = None, at_once: int = 1) -> list[Record]:
@@ -62,8 +90,6 @@ def _outcomes(configs: Sequence[RunConfig], device: str | None, at_once: int) ->
 
 def _share(at_once: int) -> None:
     """Divide the cores: every process would take all of them, and they would wait for each other."""
-    import torch
-
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, torch.get_num_threads() // at_once))
 
