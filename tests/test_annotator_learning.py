@@ -25,7 +25,7 @@ from softlabels.labels import hard_labels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 MODELS = [m for m in METHODS if build(m, 2, 3, 4).aggregate is None]
-QUALITY = (0.95, 0.95, 0.95, 0.4, 0.4, 0.4)  # three who know, three who guess
+QUALITY = (0.4, 0.95, 0.4, 0.95, 0.95, 0.4)  # three who know, three who guess
 BASE = {
     "network": "mlp-256-128",
     "dropout": 0.5,  # without it a matrix for each image can explain the labels by itself
@@ -92,7 +92,7 @@ def test_planted_annotators_are_found(trained, method):
     # trace-reg starts at matrices that are sure (e⁶ against 1), where the gradient of a row softmax is
     # nearly zero: so short a training finds who is good, not how good.
     assert error < (0.9 if method == "trace-reg" else 0.35) * nothing
-    assert set(ranking(estimate)[:3]) == {0, 1, 2}
+    assert set(ranking(estimate)[:3]) == {1, 3, 4}
     assert trained[method].metrics["annotators"]["auroc"] > 0.8
 
 

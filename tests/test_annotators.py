@@ -104,6 +104,28 @@ def test_renaming_annotators_renames_the_result(name):
     assert torch.allclose(a.confusions(h), b.confusions(h)[permutation], atol=1e-6)
 
 
+def test_a_method_that_is_only_named_is_told_where_it_belongs(monkeypatch):
+    monkeypatch.setattr("softlabels.annotators.METHODS", (*METHODS, "half-done"))
+    with pytest.raises(ConfigError, match="add it to _makers or _AGGREGATIONS"):
+        method("half-done")
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in MODELS])
+def test_an_aggregation_knows_neither_the_truth_nor_the_order_of_annotators(name):
+    found, truth = judgements()
+    counts = np.zeros((len(truth), C), np.float32)
+    np.add.at(counts, (found.image, found.label), 1)
+    how = method(name).aggregate
+
+    def targets(order, truth):
+        renamed = Annotations(found.image, order[found.annotator], found.label)
+        return how(counts, renamed, truth, np.random.default_rng(1))
+
+    given = targets(np.arange(M), truth)
+    np.testing.assert_allclose(targets(np.array([3, 0, 4, 1, 2]), truth), given, atol=1e-6)
+    assert np.array_equal(targets(np.arange(M), (truth + 1) % C), given) is (name != "true-base")
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_confusions_are_distributions_and_performance_is_a_probability(name):
     of, net, found = method(name).eval(), network().eval(), batch()

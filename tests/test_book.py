@@ -154,6 +154,16 @@ def test_published_chapters_are_the_notebooks() -> None:
         assert texts[0] == texts[1], f"{published.name}: run `make publish`"
 
 
+def test_every_dataset_has_a_row_on_its_page() -> None:
+    from softlabels.datasets import LOADERS, PREFIXES
+
+    page = (paths.PROJECT / "book" / "data.md").read_text()
+    missing = [name for name in LOADERS if f"`{name}`" not in page]
+    # A run names a folder of one's own by "folder@" and what is in it; a reader never writes that.
+    missing += [name for name in PREFIXES if name != "folder@" and f"`{name}" not in page]
+    assert not missing
+
+
 def test_published_chapters_hold_nothing_volatile() -> None:
     for path in PUBLISHED:
         text = path.read_text()
@@ -168,6 +178,8 @@ def test_published_tables_are_what_the_code_gives() -> None:
         pytest.skip("no published chapters yet")
     tagged = [c for p in DRAWN for c in nbformat.read(p, 4).cells if "nbval-check-output" in str(c.metadata)]
     assert tagged, "no cell is tagged nbval-check-output: nothing would be compared"
+    without = [p.name for p in DRAWN if "nbval-check-output" not in p.read_text()]
+    assert not without, f"no cell of {without} is tagged nbval-check-output"
     command = [
         sys.executable,
         "-m",

@@ -630,6 +630,11 @@ def raise_unavailable(name, **options):
         (["records", "export", "x.zip"], "none of the chosen runs"),
         (["records", "export", "x.zip", "--dataset", "synthetic"], "--dataset chooses.*--chapter"),
         (["records", "import", "missing.zip"], "not an archive of records"),
+        (
+            ["train", "--chapter", "annot_mix", "--profile", "smoke", "--method", "annot-mx"],
+            "unknown method of chapter annot_mix.*did you mean 'annot-mix'",
+        ),
+        (["status", "--method", "annot-mix"], "--method chooses.*--chapter"),
     ],
 )
 def test_mistakes_on_the_command_line_give_one_message(arguments, message, store, monkeypatch, capsys):
@@ -639,6 +644,17 @@ def test_mistakes_on_the_command_line_give_one_message(arguments, message, store
     err = capsys.readouterr().err.replace("\n", " ")
     assert "Traceback" not in err
     assert re.search(f"softlabels: .*{message}", err), err
+
+
+def test_runs_of_one_method_can_be_chosen(store, capsys):
+    counts = []
+    for more in ([], ["--method", "mv-base"]):
+        assert (
+            cli.main(["status", "--chapter", "annot_mix", "--profile", "smoke", "--seeds", "0", *more]) == 0
+        )
+        counts.append(int(capsys.readouterr().out.split()[3]))
+    expected = [c.config.method for c in experiments.grid("annot_mix", "smoke", [0])]
+    assert counts == [len(expected), expected.count("mv-base")] and 0 < counts[1] < counts[0]
 
 
 def test_a_damaged_record_stops_the_command_line_without_a_traceback(committed, store, capsys):

@@ -3,8 +3,9 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from softlabels.errors import CheckError, SoftlabelsError, unknown
 
@@ -19,7 +20,9 @@ def _cells(options: argparse.Namespace) -> list:
 
         cells = owndata.cells(options.dataset, options.profile, options.seeds)
     else:
-        cells = _of_dataset(experiments.grid(options.chapter, options.profile, options.seeds), options)
+        cells = experiments.grid(options.chapter, options.profile, options.seeds)
+        cells = _only(cells, "dataset", lambda c: c.dataset, options)
+    cells = _only(cells, "method", lambda c: c.config.method, options)
     if options.only:
         cells = [c for c in cells if c.config.id in options.only]
         missing = set(options.only) - {c.config.id for c in cells}
@@ -30,14 +33,14 @@ def _cells(options: argparse.Namespace) -> list:
     return cells
 
 
-def _of_dataset(cells: list, options: argparse.Namespace) -> list:
-    if not options.dataset:
+def _only(cells: list, what: str, of: Callable[[Any], str], options: argparse.Namespace) -> list:
+    wanted = getattr(options, what)
+    if not wanted:
         return cells
-    known = list(dict.fromkeys(c.dataset for c in cells))
-    if options.dataset not in known:
-        where = f"dataset of chapter {options.chapter}, profile {options.profile}:"
-        raise unknown(where, options.dataset, known)
-    return [c for c in cells if c.dataset == options.dataset]
+    known = list(dict.fromkeys(filter(None, map(of, cells))))
+    if wanted not in known:
+        raise unknown(f"{what} of chapter {options.chapter}, profile {options.profile}:", wanted, known)
+    return [cell for cell in cells if of(cell) == wanted]
 
 
 def _need_chapter(options: argparse.Namespace, *names: str) -> None:
@@ -113,7 +116,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _status(options: argparse.Namespace) -> None:
     from softlabels import experiments, workload
 
-    _need_chapter(options, "dataset", "only")
+    _need_chapter(options, "dataset", "method", "only")
     chapters = [options.chapter] if options.chapter else experiments.CHAPTERS
     seconds = workload.seconds()
     for options.chapter in chapters:
@@ -141,7 +144,7 @@ def _verify(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     from softlabels import archive
 
-    _need_chapter(options, "profile", "seeds", "dataset", "only")
+    _need_chapter(options, "profile", "seeds", "dataset", "method", "only")
     chosen = [c.config.id for c in _cells(options)] if options.chapter else None
     print(f"{archive.export(options.file, chosen, options.features)} records in {options.file}")
 
@@ -184,6 +187,7 @@ def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
     parser.add_argument("--profile", default=chapter and PROFILE, help="smoke, laptop (default), paper")
     parser.add_argument("--seeds", type=int, nargs="+", default=chapter and SEEDS)
     parser.add_argument("--dataset", help="runs on this dataset only; folder:PATH for your own data")
+    parser.add_argument("--method", help="runs of this method for many annotators only")
     parser.add_argument("--only", nargs="+", metavar="ID", help="these runs of the chapter only")
 
 

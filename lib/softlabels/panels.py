@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,44 +10,12 @@ from softlabels import evaluations, experiments_human, records, suites
 from softlabels.evaluations import Evaluation
 from softlabels.experiments_human import Run
 from softlabels.formatting import interval, number, p_value, spread
+from softlabels.paired import Panel
 from softlabels.records import Record
-from softlabels.statistics import Interval, effect_size, holm, mean_sd, paired_interval, paired_p
+from softlabels.statistics import effect_size, holm, mean_sd, paired_p
 
 SELECTED = {"loss": "least validation loss", "last": "last"}
 Pair = tuple[str, int, int]  # network, seed, fold: what two arms have in common when they are compared
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One measure of several arms: ``values[arm][pair]``; pairs that an arm lacks are left out with it."""
-
-    values: Mapping[str, Mapping[Any, float]]
-
-    @property
-    def arms(self) -> list[str]:
-        """Arms with at least one value, in the grid's order."""
-        return [arm for arm, found in self.values.items() if found]
-
-    def summary(self, arm: str) -> tuple[float, float, int]:
-        """Mean, standard deviation and number of values of an arm."""
-        found = list(self.values.get(arm, {}).values())
-        return *mean_sd(found), len(found)
-
-    def pairs(self, arm: str, base: str) -> tuple[list[float], list[float]]:
-        """Values of both arms on the pairs that both have, in one order."""
-        a, b = self.values.get(arm, {}), self.values.get(base, {})
-        common = sorted(set(a) & set(b))
-        return [a[key] for key in common], [b[key] for key in common]
-
-    def difference(self, arm: str, base: str) -> Interval | None:
-        """Mean of arm - base with its paired 95 % interval; None without a pair."""
-        a, b = self.pairs(arm, base)
-        return paired_interval(a, b) if a else None
-
-    def relative(self, arm: str, base: str) -> Interval | None:
-        """Mean of (arm - base) / base with its paired 95 % interval."""
-        a, b = self.pairs(arm, base)
-        return paired_interval(np.divide(a, b), np.ones(len(a))) if a else None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 from softlabels import datasets, labels
 from softlabels.config import RunConfig
 from softlabels.datasets import Dataset
-from softlabels.errors import ConfigError
+from softlabels.errors import ConfigError, DataError
 
 CONTROLS = ("truth", "smoothed", "class-mean", "permuted")  # labels that need the dataset's own
 FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}  # BHL, section 2
@@ -197,8 +197,13 @@ def prepare(config: RunConfig) -> Task:
     ------
     ConfigError
         If the split leaves a part without images.
+    DataError
+        If the images are not of the size that was asked for.
     """
     data = load(config)
+    if data.images.shape[1:3] != (config.image_size, config.image_size):
+        height, width = data.images.shape[1:3]
+        raise DataError(f"{config.dataset}: images of {height} × {width} pixels, not {config.image_size}")
     parts = fewer(rows(data, config), config)
     for name, part in parts.items():
         if len(part) < 2:

@@ -19,6 +19,10 @@ RULE = (
     "and *partly* otherwise. The folds share training images, so the intervals are rather too narrow."
 )
 LOWER, HIGHER = -1, 1
+LESS_LOSS = "Human distributions lower the cross-entropy on held-out images (relative to CIFAR-10 labels)"
+MORE = "Human distributions raise the accuracy on held-out images"
+SECOND = "The second choice is the people's more often"
+NEARER = "KL to the human distribution is lower (relative)"
 Differences = dict[str, Interval | None]  # by the name of a comparison
 
 
@@ -72,7 +76,7 @@ def held_out(*lengths: Collection, base: str = "truth") -> list[Verdict]:
     Each is judged at every length of training that is given: the paper does not say how long is enough.
     """
 
-    def differences(measure: str, against: str = "test", relative: bool = False) -> Differences:
+    def differences(measure: str, against: str, relative: bool) -> Differences:
         found = {length.trained: length.panel(measure, against) for length in lengths}
         return {
             name: panel.relative("soft", base) if relative else panel.difference("soft", base)
@@ -80,43 +84,18 @@ def held_out(*lengths: Collection, base: str = "truth") -> list[Verdict]:
         }
 
     sba = published.get("human_uncertainty", "second_best_accuracy")
+    second = sba["soft"] - sba["hard"]
     both = published.get("human_uncertainty", "distributions")["kl_change"]
-    return [
-        verdict(
-            "Human distributions lower the cross-entropy on held-out images (relative to CIFAR-10 labels)",
-            _change("held-out", "cross_entropy"),
-            differences("cross_entropy", "truth", relative=True),
-            LOWER,
-            1,
-            _effect("held-out", "cross_entropy"),
-            "%",
-        ),
-        verdict(
-            "Human distributions raise the accuracy on held-out images",
-            _change("held-out", "accuracy"),
-            differences("macro_accuracy", "truth"),
-            HIGHER,
-            2,
-            _effect("held-out", "accuracy"),
-            "points",
-        ),
-        verdict(
-            "The second choice is the people's more often",
-            signed(sba["soft"] - sba["hard"]),
-            differences("second_best_accuracy"),
-            HIGHER,
-            value=sba["soft"] - sba["hard"],
-        ),
-        verdict(
-            "KL to the human distribution is lower (relative)",
-            f"{signed(100 * both, 0)} % (three datasets)",
-            differences("kl", relative=True),
-            LOWER,
-            1,
-            both,
-            "%",
-        ),
-    ]
+    loss, accuracy = (_effect("held-out", measure) for measure in ("cross_entropy", "accuracy"))
+    less, more = (_change("held-out", measure) for measure in ("cross_entropy", "accuracy"))
+    nearer = f"{signed(100 * both, 0)} % (three datasets)"
+    rows = (  # claim, published; measure, against whom, relative; better, digits, published value, unit
+        (LESS_LOSS, less, ("cross_entropy", "truth", True), (LOWER, 1, loss, "%")),
+        (MORE, more, ("macro_accuracy", "truth", False), (HIGHER, 2, accuracy, "points")),
+        (SECOND, signed(second), ("second_best_accuracy", "test", False), (HIGHER, 4, second)),
+        (NEARER, nearer, ("kl", "test", True), (LOWER, 1, both, "%")),
+    )
+    return [verdict(claim, shown, differences(*what), *how) for claim, shown, what, how in rows]
 
 
 def controls(*lengths: Collection, measure: str = "kl", against: str = "test") -> Verdict:

@@ -23,7 +23,7 @@ from softlabels.annotators.embedded import AnnotMix, Madl
 from softlabels.annotators.pairs import Pairs, pairs
 from softlabels.annotators.reliability import Conal, CrowdAR
 from softlabels.config import METHODS, PUBLIC
-from softlabels.errors import unknown
+from softlabels.errors import ConfigError, unknown
 
 __all__ = [
     "METHODS",
@@ -88,6 +88,8 @@ def build(
         return Aggregated(how, alpha if mixed else 0.0)
     makers = _makers(m, c, h)
     makers["annot-mix"] = lambda: AnnotMix(m, c, h, alpha, eta, within)
+    if name in METHODS and name not in makers:
+        raise ConfigError(f"{name} is in METHODS, but nothing builds it: add it to _makers or _AGGREGATIONS")
     if name not in makers:
         raise unknown("method", name, (*METHODS, *PUBLIC))
     return makers[name]()
