@@ -120,6 +120,14 @@ def rates(runs: Collection, others: Collection) -> pd.DataFrame:
     )
 
 
+LENGTH_MEASURES = {  # the measure, against whose answer
+    "accuracy": ("macro_accuracy", "truth"),
+    "cross-entropy": ("cross_entropy", "truth"),
+    "ECE": ("ece", "truth"),
+    "KL to the people": ("kl", "test"),
+}
+
+
 def lengths(runs: Collection, others: Collection, base: str = "truth") -> pd.DataFrame:
     """The arms of the longer runs by length of training: a row for each length and measure.
 
@@ -139,14 +147,6 @@ def lengths(runs: Collection, others: Collection, base: str = "truth") -> pd.Dat
             row["soft, relative"] = interval(panel.relative("soft", base), 3)
             rows.append(row)
     return pd.DataFrame(rows)
-
-
-LENGTH_MEASURES = {  # the measure, against whose answer
-    "accuracy": ("macro_accuracy", "truth"),
-    "cross-entropy": ("cross_entropy", "truth"),
-    "ECE": ("ece", "truth"),
-    "KL to the people": ("kl", "test"),
-}
 
 
 def checks(found: Evaluated, level: float = 1, base: str = "truth") -> pd.DataFrame:
