@@ -176,16 +176,16 @@ def statistics(images: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         std[std < 1e-8] = 1  # a feature that never changes stays as it is
         mean = images[rows].mean(0, dtype=np.float64)
         return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
-    total, squares, n = np.zeros(images.shape[-1]), np.zeros(images.shape[-1]), 0
+    # Counting each of the 256 levels is exact, and several times faster than adding up floats.
+    counts = np.zeros((images.shape[-1], 256))
     # Bounded memory, whatever the size of the dataset and of its images: 512 at 64 px, fewer where larger.
     block = max(1, min(512, (512 * 64 * 64 * 3) // max(1, images[:1].nbytes)))
     for part in np.array_split(rows, max(1, len(rows) // block)):
-        pixels = images[part].reshape(-1, images.shape[-1]).astype(np.float32) / 255
-        total += pixels.sum(0, dtype=np.float64)
-        squares += np.square(pixels).sum(0, dtype=np.float64)
-        n += len(pixels)
-    mean = total / n
-    std = np.sqrt(np.maximum(squares / n - mean**2, 1e-8))
+        channels = images[part].reshape(-1, images.shape[-1]).T
+        counts += [np.bincount(values, minlength=256) for values in channels]
+    level, n = np.arange(256, dtype=np.float32) / 255, counts[0].sum()
+    mean = counts @ level.astype(np.float64) / n
+    std = np.sqrt(np.maximum(counts @ np.square(level).astype(np.float64) / n - mean**2, 1e-8))
     mean, std = (np.broadcast_to(values, 3) for values in (mean, std))  # grey: the same three times
     return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
 
