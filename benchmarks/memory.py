@@ -125,7 +125,7 @@ def nothing():
 
 def main(arguments: Sequence[str] | None = None) -> None:
     top = parser(__doc__)
-    top.add_argument("--limit-mb", type=int, default=1024)
+    top.add_argument("--limit-mb", type=int, default=2048)
     top.add_argument("--times", type=float, default=4, help="how much larger than the limit the data are")
     top.add_argument("--network", default="resnet9")
     top.add_argument("--image-size", type=int, default=64)
