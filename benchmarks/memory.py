@@ -69,7 +69,8 @@ def child(kind: str, config: RunConfig, path: Path, steps: int) -> None:
     datasets.LOADERS["noise"] = lambda image_size=None: noise(path)
     task, hw = tasks.prepare(config), hardware("cpu")
     if kind == "memory":
-        task = replace(task, images=task.images.clone())
+        images = task.images.clone()
+        task = replace(task, images=images, dataset=replace(task.dataset, images=images.numpy()))
     before = anonymous_mb()
     model, optimiser = training.build(config, task, hw)
     rng = np.random.default_rng(2)

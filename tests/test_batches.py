@@ -1,6 +1,7 @@
 """Runs are cut into batches that are worth a job, and a batch is trained as its runs would be alone."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -122,6 +123,7 @@ def test_side_by_side_gives_the_records_of_one_after_the_other(store, monkeypatc
     command[1:3] = ["-c", program]
     done = subprocess.run([*command, "--device", "cpu"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert "it/s" not in done.stderr, "bars of two processes, and no terminal"
     assert {c.id: without_time(records.find(c)) for c in configs} == alone
 
 
@@ -136,7 +138,7 @@ def test_a_chapter_trains_a_run_on_each_core_where_that_is_worth_it(store, monke
     assert not capsys.readouterr().out, "a few seconds are not worth a process"
     monkeypatch.setattr(workers, "WORTH", 0.0)
     found = comparisons.all_records(comparisons.gather(cells, train=True, device="cpu"))
-    assert "[3/3]" in capsys.readouterr().out
+    assert "[3/3]" in capsys.readouterr().out and "TQDM_DISABLE" not in os.environ
     assert {r.id: without_time(r) for r in found} == alone
     workers.on_all_cores(several(3), "cpu")
     assert not capsys.readouterr().out, "nothing is missing any more"

@@ -1,10 +1,12 @@
 """Who is trained on, who chooses, who is tested: splits that share no image and repeat."""
 
+import mmap
+
 import numpy as np
 import pytest
 from softlabels import tasks
 from softlabels.config import RunConfig
-from softlabels.datasets import Dataset, Source
+from softlabels.datasets import Dataset, Source, cache
 from softlabels.errors import ConfigError
 
 
@@ -56,3 +58,25 @@ def test_an_official_split_is_the_datasets_own():
 def test_a_fold_must_exist():
     with pytest.raises(ConfigError, match=r"fold must lie in \[0, 4\], not 5"):
         RunConfig(split="folds", n_folds=5, fold=5)
+
+
+def test_rows_of_a_large_map_are_asked_for_before_they_are_read(tmp_path, monkeypatch):
+    values = np.random.default_rng(0).integers(256, size=(60, 20, 50, 3), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", values)
+    images = cache.read_array(tmp_path / "images.npy")
+    for part in (images, images[7:]):
+        for row, (start, length) in zip((0, 5, 52), cache.pages(part, (0, 5, 52)), strict=True):
+            assert start % mmap.PAGESIZE == 0 and length < part[row].nbytes + mmap.PAGESIZE
+            assert images._mmap[start : start + length].endswith(part[row].tobytes())
+    asked = []
+    monkeypatch.setattr(cache, "pages", lambda array, rows: asked.append(list(rows)) or [])
+    cache.prefetch(images, [3])  # small, so it will be in memory soon
+    monkeypatch.setattr(cache, "LARGE", 1)
+    cache.prefetch(values, [3])  # in memory already
+    assert not asked
+    cache.prefetch(images, [3, 59])
+    assert asked == [[3, 59]]
+    monkeypatch.undo()
+    monkeypatch.setattr(cache, "LARGE", 1)
+    cache.prefetch(images, [59, 0])
+    assert np.array_equal(images, values)

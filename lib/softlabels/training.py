@@ -14,6 +14,7 @@ from softlabels import checkpoint, metrics, models
 from softlabels.augmentation import augment, mixup
 from softlabels.checkpoint import Progress
 from softlabels.config import RunConfig
+from softlabels.datasets.cache import prefetch
 from softlabels.errors import TrainingError
 from softlabels.hardware import Hardware
 from softlabels.tasks import Task, generator
@@ -78,8 +79,9 @@ def _epoch(
     weight = class_weights(task.targets[train]).to(hw.device) if config.balanced else None
     losses = []
     model.train()
-    for step in range(steps):
-        rows = order[step * config.batch_size : (step + 1) * config.batch_size]
+    batches = order[: steps * config.batch_size].split(config.batch_size)
+    for step, rows in enumerate(batches):
+        prefetch(task.dataset.images, batches[min(step + 1, steps - 1)].tolist())
         factor = learning_rate_factor(config.schedule, (epoch + step / steps) / config.epochs)
         optimiser.param_groups[0]["lr"] = config.lr * factor
         x = augment(config.augmentation, hw.images(task.images[rows]), rng)

@@ -5,9 +5,10 @@ committed records, which have one thread.
 """
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 
 import torch
@@ -84,8 +85,22 @@ def _outcomes(configs: Sequence[RunConfig], device: str | None, at_once: int) ->
         initializer=_share,
         initargs=(at_once,),
     )
-    with pool:
+    with _bars_in_a_terminal_only(), pool:
         yield from pool.map(_one, configs, [device] * len(configs))
+
+
+@contextmanager
+def _bars_in_a_terminal_only() -> Iterator[None]:
+    """Let no process draw its bar into a notebook or a log, where each step of each bar would be a line."""
+    before = os.environ.get("TQDM_DISABLE")
+    if not sys.stderr.isatty():
+        os.environ["TQDM_DISABLE"] = "1"  # for the processes: here the bars are loaded already
+    try:
+        yield
+    finally:
+        os.environ.pop("TQDM_DISABLE", None)
+        if before is not None:
+            os.environ["TQDM_DISABLE"] = before
 
 
 def _share(at_once: int) -> None:

@@ -1,7 +1,8 @@
 """Arrays that are made once and read often: whole or not there, checked when read, safe for two processes."""
 
 import json
-from collections.abc import Callable
+import mmap
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from filelock import FileLock
 from softlabels import errors, paths
 
 T = TypeVar("T")
+LARGE = 1 << 30  # bytes of an array from which on it may not stay in memory
 
 
 def cached(name: str, read: Callable[[Path], T | None], write: Callable[[Path], None]) -> T:
@@ -42,6 +44,27 @@ def read_array(path: Path) -> np.ndarray | None:
         return np.load(path, mmap_mode="c", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
+
+
+def prefetch(array: np.ndarray, rows: Iterable[int]) -> None:
+    """Ask the system for some rows of a large memory-mapped array at once, before they are read.
+
+    Read one after the other from the file, each row waits for itself and for what the system reads ahead in
+    vain. Nothing is done for an array in memory, or for one below `LARGE`, which soon is.
+    """
+    if not isinstance(array, np.memmap) or array.nbytes < LARGE or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    for start, length in pages(array, rows):
+        array._mmap.madvise(mmap.MADV_WILLNEED, start, length)  # type: ignore[attr-defined]
+
+
+def pages(array: np.memmap, rows: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield where in its map each row lies: the first byte of its first page, and the bytes to its end."""
+    begin = array.ctypes.data - np.frombuffer(array._mmap, np.uint8).ctypes.data  # type: ignore[attr-defined]
+    for row in rows:
+        start = begin + row * array.strides[0]
+        page = start - start % mmap.PAGESIZE
+        yield page, start + array.strides[0] - page
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
