@@ -1,11 +1,15 @@
 """The formulas of the chapter on theory, against slow or independent ways to the same number."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
-from softlabels import experiments, labels, theory
+from softlabels import experiments, figures, labels, theory
+from softlabels.figures.base import ARMS
+from softlabels.statistics import Interval
 
 
 @pytest.fixture
@@ -101,3 +105,12 @@ def test_pairs_of_the_image_experiment_share_their_annotations():
     cells = experiments.grid("why_distributions_help", "laptop", [0])
     assert [c.config.annotations for c in cells[::2]] == list(experiments.ANNOTATIONS)
     assert {c.config.lr for c in cells} == {experiments.DISTRIBUTIONS_RATE}
+
+
+def test_the_colour_of_a_point_names_the_better_labels_whatever_the_measure():
+    """More accuracy and less KL are both better."""
+    found = {"macro_accuracy": Interval(0.1, 0.05, 0.15, 3), "kl": Interval(-0.1, -0.15, -0.05, 3)}
+    config = SimpleNamespace(annotations=3)
+    figure = figures.by_annotations([SimpleNamespace(seeds=[0], config=config, difference=found.get)])
+    colours = [{line.get_color() for line in axis.lines} - {"black"} for axis in figure.axes]
+    assert colours == [{ARMS["soft"]}] * 2

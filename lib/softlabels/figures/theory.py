@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from softlabels.comparisons import Comparison
+from softlabels.comparisons import HIGHER_IS_BETTER, Comparison
 from softlabels.figures.base import ARMS, canvas, empty, styled
 from softlabels.formatting import NAMES
 from softlabels.statistics import paired_interval
@@ -96,9 +96,15 @@ def order_of_accuracies(ns: Sequence[int], differences: Mapping[str, np.ndarray]
     return figure
 
 
-def _points(axis: Axes, ns: Sequence[int], found: Sequence[tuple[float, float | None, float | None]]) -> None:
+def _points(
+    axis: Axes,
+    ns: Sequence[int],
+    found: Sequence[tuple[float, float | None, float | None]],
+    higher_is_better: bool = True,
+) -> None:
     for x, (mean, low, high) in enumerate(found):
         decided = 0 if low is None or high is None else int(low > 0) - int(high < 0)
+        decided *= 1 if higher_is_better else -1
         colour = {1: ARMS["soft"], -1: ARMS["hard"], 0: "#777777"}[decided]
         if low is not None and high is not None:
             axis.plot([x, x], [low, high], color=colour, lw=2.5)
@@ -119,9 +125,7 @@ def by_annotations(
         return empty("no pair of runs is here yet")
     figure, axes = canvas(2.9, 1, len(metrics))
     for axis, metric in zip(axes[0], metrics, strict=True):
-        differences = [c.difference(metric) for c in shown]
-        _points(
-            axis, [c.config.annotations for c in shown], [(d.mean, d.low, d.high) for d in differences if d]
-        )
+        differences = [(d.mean, d.low, d.high) for c in shown if (d := c.difference(metric))]
+        _points(axis, [c.config.annotations for c in shown], differences, HIGHER_IS_BETTER[metric])
         axis.set_title(f"{NAMES[metric]}: soft − hard")
     return figure
