@@ -8,7 +8,8 @@ from softlabels.errors import ConfigError
 
 
 def options(**changes):
-    return Namespace(**{"chapter": "table1", "profile": "paper", "seeds": [0], "only": None, **changes})
+    chosen = {"chapter": "table1", "profile": "paper", "seeds": [0], "only": None, "method": None}
+    return Namespace(**chosen | changes)
 
 
 def test_training_can_be_limited_to_a_dataset():
