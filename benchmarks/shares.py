@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from common import parser
-from softlabels import checkpoint, costs, datasets, paths, tasks, training
+from softlabels import checkpoint, costs, datasets, paths, runs, tasks, training
 from softlabels.checkpoint import write_atomically
 from softlabels.config import RunConfig
 from softlabels.hardware import Hardware, hardware
@@ -128,7 +128,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     datasets.load("synthetic", image_size=config.image_size)  # made before anything is timed
     notebooks = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
-    found = {
+    here = runs.environment(hardware("cpu"))
+    found: dict[str, Any] = {
+        "commit": here["commit"],
+        "machine": here["machine"],
         "training": of_training(config),
         "book": of_book(notebooks[-1:] if options.quick else notebooks, options.book_threads),
     }

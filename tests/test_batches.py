@@ -137,6 +137,10 @@ def test_a_chapter_trains_a_run_on_each_core_where_that_is_worth_it(store, monke
     workers.on_all_cores(several(3), "cpu")
     assert not capsys.readouterr().out, "a few seconds are not worth a process"
     monkeypatch.setattr(workers, "WORTH", 0.0)
+    with monkeypatch.context() as crowded:
+        crowded.setattr(workers.workload, "memory", lambda config: 10**9)
+        workers.on_all_cores(several(3), "cpu")
+        assert not capsys.readouterr().out, "there is no room for two"
     found = comparisons.all_records(comparisons.gather(cells, train=True, device="cpu"))
     assert "[3/3]" in capsys.readouterr().out and "TQDM_DISABLE" not in os.environ
     assert {r.id: without_time(r) for r in found} == alone

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -77,7 +78,7 @@ def shares() -> str:
     return "\n\n".join(markdown(_shares(found, kind)) for kind in PARTS) if found else "Not measured yet."
 
 
-def _shares(found: dict[str, dict[str, dict[str, float]]], kind: str) -> pd.DataFrame:
+def _shares(found: dict[str, dict[str, Any]], kind: str) -> pd.DataFrame:
     columns = {f"{name}, s": parts[kind] for name, parts in found.items()}
     parts = dict.fromkeys(part for column in columns.values() for part in column)
     whole = {name: sum(column.values()) for name, column in columns.items()}

@@ -26,20 +26,29 @@ WORTH = 2.0  # minutes of training from which on the start of processes pays
 def on_all_cores(configs: Sequence[RunConfig], device: str | None = None) -> None:
     """Train what is missing with a process for each core, where that is worth it; nothing on a GPU.
 
-    Runs whose data cannot be had here are left out.
+    There are no more processes than half of the memory has room for. Runs whose data cannot be had here are
+    left out.
 
     Raises
     ------
     SoftlabelsError
         As `train`.
     """
-    cores, missing = torch.get_num_threads(), [config for config in configs if find(config) is None]
-    if cores == 1 or len(missing) < 2 or hardware(device).device.type != "cpu":
+    missing = [config for config in configs if find(config) is None]
+    at_once = _room(missing)
+    if at_once < 2 or hardware(device).device.type != "cpu":
         return
     past = workload.past()
     if sum(past.expected(config, gpu=False) for config in missing) >= WORTH:
         with suppress(DataUnavailable):
-            train(missing, device, cores)
+            train(missing, device, at_once)
+
+
+def _room(configs: Sequence[RunConfig]) -> int:
+    """How many of these runs may stand side by side: one for each core, in half of the memory."""
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2 / 2**20  # MB
+    largest = max((workload.memory(config) for config in configs), default=1)
+    return min(torch.get_num_threads(), len(configs), int(half // largest))
 
 
 def train(configs: Sequence[RunConfig], device: str | None = None, at_once: int = 1) -> list[Record]:
