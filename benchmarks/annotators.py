@@ -5,6 +5,8 @@ those of the processor, so that other programs on the machine count little. Besi
 on the test part, in the line of JSON: on music genres after the 50 epochs of the method, three seeds; on
 letter, where that takes the peer an hour, after five epochs. Where a dataset is not at hand, random data of
 its size take its place and there is no accuracy. Without scikit-activeml (and skorch) only ours is measured.
+Products: the matrix products of such an epoch and nothing else, against the peer's whole epoch; what computes
+the same with the same library takes longer, so their ratio bounds ours.
 Memory: one epoch with 50,000 images and 10,000 annotators, whose dense matrix alone would take 2 GB at four
 bytes an entry, in a process of its own (``--memory``).
 """
@@ -13,7 +15,8 @@ import importlib.util
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -25,7 +28,8 @@ from softlabels.datasets import Annotations, Dataset, Source
 from softlabels.errors import DataUnavailable
 from softlabels.experiments_annotators import SETTINGS
 from softlabels.hardware import hardware
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 TARGET = 5.0
 EPOCHS = 5  # in one call: the peer's start is spread over them
@@ -123,6 +127,38 @@ class Ours:
         return float((log_p.argmax(1) == self.task.truth[rows]).mean())
 
 
+class Products(TorchDispatchMode):
+    """The matrix products that happen inside; a call does them again, on random numbers and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[Callable[..., Tensor], list[tuple[tuple[int, ...], tuple[int, ...]]]]] = []
+        self.filled: dict[tuple[tuple[int, ...], tuple[int, ...]], Tensor] = {}
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        if operation in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default):
+            self.found.append((operation, [(tuple(a.shape), a.stride()) for a in args]))
+        return operation(*args, **(kwargs or {}))
+
+    def fill(self) -> None:
+        """Make one tensor of every shape and layout; to be called once, outside of what is timed."""
+        for shape, strides in {form for _, forms in self.found for form in forms}:
+            self.filled[shape, strides] = torch.empty_strided(shape, strides).normal_()
+
+    def __call__(self) -> None:
+        for operation, forms in self.found:
+            operation(*(self.filled[form] for form in forms))
+
+
+def products(task: learning.CrowdTask, config: RunConfig) -> Products:
+    """Matrix products of one epoch of annot-mix."""
+    found = Products()
+    with found:
+        Ours(task, replace(config, epochs=1))()
+    found.fill()
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     top = parser(__doc__)
     top.add_argument("--rounds", type=int, default=7)
@@ -172,17 +208,16 @@ def has_peer() -> bool:
 
 
 def speed(name: str, task: learning.CrowdTask, config: RunConfig, rounds: int, **more: object) -> None:
-    """Report seconds per epoch, of both where the peer is here."""
-    ours, clock = Ours(task, config), time.process_time
-    if not has_peer():
-        ours()
-        times = [seconds(ours, clock) / EPOCHS for _ in range(rounds)]
-        return report(f"annotators-{name}", times, clock="processor", **more)
-    peer = Peer(task, config)
-    in_turns(ours, peer, 1)  # to warm up
-    both = in_turns(ours, peer, rounds, clock)
-    per_epoch = [[t / EPOCHS for t in side] for side in both]
-    return report(f"annotators-{name}", *per_epoch, target=TARGET, clock="processor", **more)
+    """Report seconds per epoch, of both where the peer is here, and of our matrix products alone."""
+    clock, sides = time.process_time, [Ours(task, config), *([Peer(task, config)] if has_peer() else [])]
+    in_turns(sides[0], sides[-1], 1)  # to warm up
+    both = in_turns(sides[0], sides[-1], rounds, clock)
+    per_epoch = [[t / EPOCHS for t in side] for side in both[: len(sides)]]
+    goal = {"target": TARGET} if has_peer() else {}
+    report(f"annotators-{name}", *per_epoch, **goal, clock="processor", **more)
+    alone = products(task, config)
+    times = [seconds(alone, clock) for _ in range(rounds)]
+    report(f"annotators-{name}-products", times, *per_epoch[1:], clock="processor")
 
 
 def memory(config: RunConfig, quick: bool) -> None:

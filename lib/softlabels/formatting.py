@@ -51,7 +51,7 @@ def _cells(tag: str, row: Iterable[object], sides: Sequence[str]) -> str:
     cells = []
     for text, side in zip(map(str, row), sides, strict=True):
         # An interval broken over lines cannot be read; a sentence has to be broken.
-        wrap = "normal;min-width:12em" if len(text) > LONGEST_LINE else "nowrap"
+        wrap = "normal;min-width:22em" if len(text) > LONGEST_LINE else "nowrap"
         cells.append(f'<{tag} style="text-align:{side};white-space:{wrap}">{_inline(text)}</{tag}>')
     return "".join(cells)
 

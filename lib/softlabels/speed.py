@@ -36,7 +36,9 @@ SCRIPTS: dict[str, dict[str, str]] = {
     "tsne": {"tsne": "t-SNE of 10,000 points; scikit-learn"},
     "annotators": {
         "annotators-mgc": "annot-mix, size of music genres; scikit-activeml",
+        "annotators-mgc-products": "the matrix products of that alone; scikit-activeml",
         "annotators-letter": "annot-mix, size of letter; scikit-activeml",
+        "annotators-letter-products": "the matrix products of that alone; scikit-activeml",
         "annotators-memory": "annot-mix, 50,000 images, 10,000 annotators",
     },
     "overhead": {
