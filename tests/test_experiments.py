@@ -29,6 +29,8 @@ def test_an_ablation_changes_one_thing_of_the_row_it_is_made_on(profile):
     for cell in experiments.grid("annot_mix_ablations", profile, [0]):
         if cell.dataset.startswith(f"{experiments_annotators.UNMIXED}, "):
             continue  # made on other rows
+        if cell.arm in PUBLIC and cell.dataset != cell.arm:
+            continue  # so are these
         base, config = table[PUBLIC.get(cell.arm, (cell.arm,))[0], cell.seed].to_dict(), cell.config.to_dict()
         assert sum(base[name] != config[name] for name in base) == 1
 
@@ -46,6 +48,19 @@ def test_every_row_of_vectors_is_there_without_mixup(profile):
     }
     assert {row for row, _ in found} == set(experiments_annotators.SETTINGS)
     assert all(config == table[place].replace(mix_alpha=0.0) for place, config in found.items())
+
+
+@pytest.mark.parametrize("profile", ["laptop", "paper"])
+def test_methods_run_as_in_the_public_code_where_the_paper_printed_numbers(profile):
+    table = {(c.dataset, c.arm, c.seed): c.config for c in experiments.grid("annot_mix", profile, [3])}
+    rows = experiments_annotators.printed_rows(profile)
+    assert rows == ["mgc", "labelme", "letter"]
+    found = {c.dataset: c for c in experiments.grid("annot_mix_ablations", profile, [3]) if c.arm in PUBLIC}
+    for row in rows:
+        for name, (method, _) in PUBLIC.items():
+            cell = found.pop(experiments_annotators.as_in_public(profile, row, name))
+            assert cell.config == table[row, method, 3].replace(method=name)
+    assert not found
 
 
 def test_on_shuffled_workers_only_methods_that_know_them_are_compared():

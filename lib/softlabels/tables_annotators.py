@@ -18,6 +18,7 @@ from softlabels.annotators.results import (
     published_ranks,
 )
 from softlabels.config import METHODS, PUBLIC
+from softlabels.experiments_annotators import as_in_public, printed_rows
 from softlabels.formatting import NOTHING, interval, number, p_value, signed, spread
 from softlabels.statistics import Interval, Ranks, mean_sd, welch_p
 
@@ -183,22 +184,26 @@ def changes_sentence(results: Results, ablations: Results, names: Sequence[str],
     )
 
 
-def untrained(results: Results, ablations: Results, row: str) -> pd.DataFrame:
+def untrained(results: Results, ablations: Results, profile: str) -> pd.DataFrame:
     """What three methods reach with parameters that the public code never trains, beside what we train."""
-    rows = []
-    for name, (method, parameters) in PUBLIC.items():
-        ours, public = results.runs.get(row, {}).get(method, {}), ablations.runs.get(name, {}).get(name, {})
-        rows.append(
-            {
-                "method": method,
-                "never trained in public": ", ".join(parameters),
-                "published": spread(*printed(row, method, "last")[:2], 1),
-                "as in public": _shown(list(public.values())),
-                "all trained": _shown(list(ours.values())),
-                "all trained − public": points(paired(ours, public)),
-            }
-        )
-    return pd.DataFrame(rows)
+    cases = [(row, name) for row in printed_rows(profile) for name in PUBLIC]
+    return pd.DataFrame([_untrained(results, ablations, profile, *case) for case in cases])
+
+
+def _untrained(results: Results, ablations: Results, profile: str, row: str, name: str) -> dict[str, str]:
+    method, parameters = PUBLIC[name]
+    ours = results.runs.get(row, {}).get(method, {})
+    public = ablations.runs.get(as_in_public(profile, row, name), {}).get(name, {})
+    return {
+        "dataset": row,
+        "method": method,
+        "never trained in public": ", ".join(parameters),
+        "published": spread(*printed(row, method, "last")[:2], 1),
+        "n": str(len(public)),
+        "as in public": _shown(list(public.values())),
+        "all trained": _shown(list(ours.values())),
+        "all trained − public": points(paired(ours, public)),
+    }
 
 
 def amounts(results: Results, ablations: Results, amounts: Sequence[int], row: str) -> pd.DataFrame:
