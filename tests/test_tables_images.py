@@ -1,0 +1,42 @@
+"""Rows of images in chapter 11: only their methods, and what a pairing is worth, over common seeds."""
+
+import pytest
+from softlabels import experiments_annotators, tables_images
+from softlabels.annotators.results import Results
+
+
+class _Record:
+    def __init__(self, accuracy, loss):
+        self.metrics = {part: {"accuracy": accuracy, "cross_entropy": loss} for part in ("last", "best")}
+
+
+@pytest.fixture
+def made():
+    pairing = {"trace-reg": {0: _Record(0.6, 1.0), 1: _Record(0.64, 1.2), 2: _Record(0.9, 9.0)}}
+    shuffled = {"trace-reg": {0: _Record(0.5, 1.5), 1: _Record(0.54, 1.7)}}
+    return Results({tables_images.PAIRED: pairing, tables_images.SHUFFLED: shuffled}, ())
+
+
+def test_a_row_lists_the_methods_that_it_compares(made):
+    for row in tables_images.ROWS:
+        frame = tables_images.on_images(made, row)
+        assert list(frame["method"]) == list(experiments_annotators.methods(tables_images.PROFILE, row))
+    line = tables_images.on_images(made, tables_images.SHUFFLED).set_index("method").loc["trace-reg"]
+    assert (line["n"], line["last epoch, ours"], line["log loss, last epoch"]) == (
+        "2",
+        "52.0 ± 2.8",
+        "1.600 ± 0.141",
+    )
+
+
+def test_a_pairing_is_compared_over_common_seeds(made):
+    line = tables_images.workers(made).set_index("method").loc["trace-reg"]
+    assert line["n"] == "2"
+    assert (line["published pairing"], line["workers shuffled"]) == ("62.0 ± 2.8", "52.0 ± 2.8")
+    assert line["accuracy, difference"] == "**+10.0 [10.0, 10.0]**"
+    assert line["log loss, difference"] == "**−0.500 [−0.500, −0.500]**"
+
+
+def test_only_rows_of_images_are_looked_up():
+    found = tables_images.trained([0])
+    assert set(found.runs) | {cell.dataset for cell in found.missing} == set(tables_images.ROWS)
