@@ -209,10 +209,19 @@ def test_the_annotators_part_does_not_shape_the_embedding():
 
 
 def test_the_marginal_sums_to_one():
-    log_p, logits = torch.randn(9, C).log_softmax(1), torch.randn(9, C, C)
+    log_p, logits = torch.randn(9, C).log_softmax(1), torch.randn(C, C, 9)
     every = log_marginal_of(log_p, logits, torch.arange(C).expand(9, C))
     assert torch.allclose(every.exp().sum(1), torch.ones(9), atol=1e-6)
-    assert torch.allclose(log_marginal(log_p, logits.log_softmax(2)[:, :, 1]), every[:, 1], atol=1e-6)
+    assert torch.allclose(log_marginal(log_p, logits.log_softmax(1)[:, 1].T), every[:, 1], atol=1e-6)
+
+
+def test_the_marginal_stays_finite_where_probabilities_would_vanish():
+    log_p = torch.tensor([[0.0, -300.0]])  # the other class is as good as impossible
+    logits = torch.tensor([[0.0, -200.0], [-200.0, 0.0]])[:, :, None].requires_grad_()
+    found = log_marginal_of(log_p, logits, torch.tensor([[1]]))
+    assert found.item() == pytest.approx(-200.0)
+    found.sum().backward()
+    assert logits.grad.isfinite().all() and logits.grad[0, 1].item() == pytest.approx(1.0)
 
 
 def slow_loss(of, net, found, weight, partner):
@@ -225,7 +234,7 @@ def slow_loss(of, net, found, weight, partner):
         xi = lam * x[found.sample[i]] + (1 - lam) * x[found.sample[j]]
         ai = lam * eye[found.annotator[i]] + (1 - lam) * eye[found.annotator[j]]
         logits, h = net.features(xi[None])
-        a = of.logits(h, of.embed_a(ai[None])).softmax(2)[0]
+        a = of.logits(h, of.embed_a(ai[None])).softmax(1)[:, :, 0]
         p = logits.softmax(1)[0]
         for share, k in ((lam, found.label[i]), (1 - lam, found.label[j])):
             total -= share * torch.log(sum(p[c] * a[c, k] for c in range(C))).item()

@@ -9,27 +9,28 @@ from softlabels.dropout import HalfDropout
 
 
 def log_marginal_of(log_p: Tensor, logits: Tensor, label: Tensor) -> Tensor:
-    """Return log Σ_k p_k A_kc for some labels c, where A is the row softmax of logits.
+    """Return log Σ_k p_k A_kc for some labels c, where A is the softmax of logits over c.
 
     Parameters
     ----------
     log_p : [L, C]
-    logits : [L, C (k), C (c)]
+    logits : [C (k), C (c), L]
+        Pairs come last: a sum over labels then runs along the memory, many pairs at once.
     label : int64 [L, n]
 
     Returns
     -------
-    [L, n]; only the n columns that are asked for are ever computed
+    [L, n]
     """
-    picked = logits.gather(2, label[:, None].expand(-1, logits.shape[1], -1))  # [L, C (k), n]
-    log_a = picked - logits.logsumexp(2, keepdim=True)
-    return (log_p[:, :, None] + log_a).logsumexp(1)
+    log_a = logits.log_softmax(1).gather(1, label.T.expand(len(logits), -1, -1))  # [C (k), n, L]
+    return (log_p.T[:, None] + log_a).logsumexp(0).T
 
 
 class Embedded(Method):
-    """Methods with matrices A(x, m) [L, C, C] from `logits(h, e_a)`, where e_a embeds the annotator."""
+    """Methods with a matrix A(x, m) for each pair from `logits(h, e_a)`, where e_a embeds the annotator."""
 
     embed_a: nn.Linear
+    out: nn.Linear
     n_classes: int
 
     def embedding(self, annotator: Tensor) -> Tensor:
@@ -37,19 +38,25 @@ class Embedded(Method):
         return self.embed_a.weight.T[annotator] + self.embed_a.bias
 
     def logits(self, h: Tensor, e_a: Tensor) -> Tensor:
-        """Logits of A [L, C (true), C (given)] from h [L, H] and embedded annotators [L, d]."""
+        """Logits of A [C (true), C (given), L] from h [L, H] and embedded annotators [L, d]."""
         raise NotImplementedError
+
+    def matrices(self, last: Tensor) -> Tensor:
+        """What the layer `out` makes of its input [L, d], as logits of matrices [C, C, L]."""
+        return torch.addmm(self.out.bias[:, None], self.out.weight, last.T).view(
+            self.n_classes, self.n_classes, -1
+        )
 
     def performance(self, log_p: Tensor, h: Tensor, annotator: Tensor) -> Tensor:
         """Σ_k p(k | x) P(k | x, a, k)."""
-        a = self.logits(h, self.embedding(annotator)).softmax(2)
-        return (log_p.exp() * a.diagonal(dim1=1, dim2=2)).sum(1)
+        a = self.logits(h, self.embedding(annotator)).softmax(1)
+        return (log_p.exp() * a.diagonal(dim1=0, dim2=1)).sum(1)
 
     def confusions(self, h: Tensor) -> Tensor:
         """A(x, m), averaged over the images of h; annotators one by one, to bound memory."""
         rows = torch.arange(self.embed_a.in_features, device=h.device)
         return torch.stack(
-            [self.logits(h, self.embedding(m.repeat(len(h)))).softmax(2).mean(0) for m in rows]
+            [self.logits(h, self.embedding(m.repeat(len(h)))).softmax(1).mean(2) for m in rows]
         )
 
 
@@ -77,7 +84,7 @@ class AnnotMix(Embedded):
     def logits(self, h: Tensor, e_a: Tensor) -> Tensor:
         """Logits of A; h is detached, so that the class network learns through p(k | x) only."""
         e = torch.cat([self.embed_x(h.detach()), e_a], 1)
-        return self.out(self.hidden(e)).view(-1, self.n_classes, self.n_classes)
+        return self.matrices(self.hidden(e))
 
     def loss(self, network: Network, batch: Batch, rng: np.random.Generator) -> Tensor:
         """-(1/L) Σ_i Σ_c z̃_ic log Σ_k p(k | x̃_i) P(c | x̃_i, ã_i, k), with x̃ = λx + (1-λ)x_π; so ã, z̃."""
@@ -124,7 +131,7 @@ class Madl(Embedded):
         gq = (g @ self.outer.permute(1, 0, 2).reshape(size, -1)).view(-1, size, size)  # [L, j, b]
         o = (gq * g[:, None]).sum(2)
         b = self.hidden(torch.cat([e_a, e_x, o], 1))
-        return self.out((b + e_a).relu()).view(-1, self.n_classes, self.n_classes)
+        return self.matrices((b + e_a).relu())
 
     def weights(self) -> Tensor:
         """w_m = M (1/Σ_i K_im) / Σ_j (1/Σ_i K_ij), K_ij = exp(-γ |e_i - e_j|²); they sum to M."""
