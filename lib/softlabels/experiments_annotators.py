@@ -43,6 +43,7 @@ IMAGES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "paper": {
         "labelme-64px": {**_IMAGES, "dataset": "labelme-64px", "network": "resnet18", "epochs": 100},
+        "cifar10h": {**_FULL, "dataset": "cifar10h-crowd-jpeg"},
         "cifar10n": _FULL,
         "cifar10n, shuffled workers": {**_FULL, "workers": "shuffled"},
     },

@@ -25,6 +25,7 @@ from softlabels.statistics import Interval, Ranks, mean_sd, welch_p
 # Rows of ours that a published row may stand beside, and why levels may differ.
 BESIDE = {"mgc": "mgc", "mgc, random splits": "mgc", "labelme": "labelme", "letter": "letter"}
 BESIDE |= {"labelme-64px": "labelme", "cifar10n": "cifar10n", "cifar10n, shuffled workers": "cifar10n"}
+BESIDE |= {"cifar10h": "cifar10h"}
 COMPARABLE = ("mgc",)  # same data, features, network and protocol
 
 
@@ -243,7 +244,7 @@ def crowds(cards: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _crowd(card: Mapping[str, Any]) -> dict[str, str]:
-    noise = published.get("annotmix", "noise").get(card["name"])
+    noise = published.get("annotmix", "noise").get(card["name"].removesuffix("-crowd-jpeg"))
     quartiles = (number(card[f"accuracy_{q}"], 2) for q in ("low", "median", "high"))
     return {
         "dataset": card["name"],

@@ -37,6 +37,7 @@ IMAGES = {
     "cifar10h": 10_000,
     "cifar10h-9500": 9_500,
     "cifar10n-jpeg": 60_000,
+    "cifar10h-crowd-jpeg": 60_000,
     "ferplus": 35_710,
     "labelme-64px": 2_688,
     "micebone": 7_240,

@@ -20,7 +20,7 @@ from softlabels.datasets.cifar10 import CLASSES, TRAIN_LABELS
 from softlabels.datasets.fetch import fetch
 from softlabels.errors import DataUnavailable, RecordError
 
-NAMES = ("mgc", "labelme", "letter", "synthetic-crowd", "cifar10n", "sentiment")
+NAMES = ("mgc", "labelme", "letter", "synthetic-crowd", "cifar10h-crowd-jpeg", "cifar10n", "sentiment")
 COMBINED = (
     "mgc",
     "labelme",
