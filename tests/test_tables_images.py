@@ -37,6 +37,14 @@ def test_a_pairing_is_compared_over_common_seeds(made):
     assert line["log loss, difference"] == "**−0.500 [−0.500, −0.500]**"
 
 
+def test_the_sentence_counts_methods_whose_interval_excludes_zero(made):
+    assert tables_images.workers_sentence(Results({}, ())) == ""
+    made.runs[tables_images.PAIRED]["ds-mixup"] = {0: _Record(0.50, 1.0), 1: _Record(0.52, 1.0)}
+    made.runs[tables_images.SHUFFLED]["ds-mixup"] = {0: _Record(0.51, 1.0), 1: _Record(0.50, 1.0)}
+    found = tables_images.workers_sentence(made)
+    assert "zero for 1 of 2 methods" in found and "further than 19.6 points" in found
+
+
 def test_only_rows_of_images_are_looked_up():
     found = tables_images.trained([0])
     assert set(found.runs) | {cell.dataset for cell in found.missing} == set(tables_images.ROWS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from softlabels import experiments, experiments_annotators
@@ -54,3 +55,17 @@ def _worth(results: Results, method: str) -> dict[str, str]:
         "accuracy, difference": points(paired(a, b)),
         "log loss, difference": interval(paired(a, b, "cross_entropy"), 3),
     }
+
+
+def workers_sentence(results: Results) -> str:
+    """For how many methods the pairing is worth more than chance, in a sentence; empty without runs."""
+    both = [results.runs.get(row, {}) for row in (PAIRED, SHUFFLED)]
+    found = [paired(*(side.get(m, {}) for side in both)) for m in experiments_annotators.WORKER_METHODS]
+    ends = [(v.low, v.high) for v in found if v and v.low is not None and v.high is not None]
+    if not ends:
+        return ""
+    apart = sum(low > 0 or high < 0 for low, high in ends)
+    return (
+        f"The 95 % interval of the accuracy excludes zero for {apart} of {len(ends)} methods; no interval "
+        f"reaches further than {100 * np.abs(ends).max():.1f} points from zero."
+    )
