@@ -59,8 +59,8 @@ def _worth(results: Results, method: str) -> dict[str, str]:
 
 def workers_sentence(results: Results) -> str:
     """For how many methods the pairing is worth more than chance, in a sentence; empty without runs."""
-    both = [results.runs.get(row, {}) for row in (PAIRED, SHUFFLED)]
-    found = [paired(*(side.get(m, {}) for side in both)) for m in experiments_annotators.WORKER_METHODS]
+    own, random = (results.runs.get(row, {}) for row in (PAIRED, SHUFFLED))
+    found = [paired(own.get(m, {}), random.get(m, {})) for m in experiments_annotators.WORKER_METHODS]
     ends = [(v.low, v.high) for v in found if v and v.low is not None and v.high is not None]
     if not ends:
         return ""
