@@ -75,21 +75,20 @@ def _ranks(axis: Axes, value: Ranks) -> None:
     from softlabels.annotators.results import RANKED
 
     order, k = np.argsort(value.mean, kind="stable"), len(RANKED)
-    axis.set_xlim(0.5, k + 0.5)
+    axis.set_xlim(-2.2, k + 3.2)  # names stand beside the ends of their lines, where no line crosses them
     axis.set_ylim(-k / 2 - 1.2, 1.4)
     for place, i in enumerate(order):
         left = place < k / 2
         depth = -1.0 - (place if left else k - 1 - place)
-        edge = 0.6 if left else k + 0.4
+        edge = 0.8 if left else k + 0.2
         colour = OURS if RANKED[i] == "annot-mix" else "black"
         axis.plot([value.mean[i], value.mean[i], edge], [0, depth, depth], color=colour, lw=1)
         words = f"{RANKED[i]} {value.mean[i]:.2f}"
-        axis.text(
-            edge, depth + 0.08, words, ha="left" if left else "right", va="bottom", fontsize=9, color=colour
-        )
+        beside, side = (edge - 0.1, "right") if left else (edge + 0.1, "left")
+        axis.text(beside, depth, words, ha=side, va="center", fontsize=9, color=colour)
     for level, (low, high) in enumerate(groups(np.sort(value.mean), value.critical_difference())):
         axis.plot([low - 0.05, high + 0.05], [0.35 + 0.25 * level] * 2, color="#999999", lw=4)
-    axis.axhline(0, color="black", lw=1)
+    axis.plot([1, k], [0, 0], color="black", lw=1)
     axis.set_xticks(range(1, k + 1))
     axis.xaxis.tick_top()
     axis.set_yticks([])
