@@ -84,8 +84,8 @@ def _ranks(axis: Axes, value: Ranks) -> None:
         colour = OURS if RANKED[i] == "annot-mix" else "black"
         axis.plot([value.mean[i], value.mean[i], edge], [0, depth, depth], color=colour, lw=1)
         words = f"{RANKED[i]} {value.mean[i]:.2f}"
-        beside, side = (edge - 0.1, "right") if left else (edge + 0.1, "left")
-        axis.text(beside, depth, words, ha=side, va="center", fontsize=9, color=colour)
+        beside, ha = (edge - 0.1, "right") if left else (edge + 0.1, "left")
+        axis.text(beside, depth, words, ha=ha, va="center", fontsize=9, color=colour)
     for level, (low, high) in enumerate(groups(np.sort(value.mean), value.critical_difference())):
         axis.plot([low - 0.05, high + 0.05], [0.35 + 0.25 * level] * 2, color="#999999", lw=4)
     axis.plot([1, k], [0, 0], color="black", lw=1)
