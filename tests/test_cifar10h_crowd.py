@@ -17,7 +17,7 @@ NO_IMAGE, OUT = -99999, 16
 def rows():
     """Every vote of the real counts, given to annotators in turn; people left out; attention checks."""
     try:
-        counts = cifar10._votes().astype(int)
+        counts = cifar10.votes().astype(int)
     except DataUnavailable as error:
         pytest.skip(str(error))
     image, label = (np.repeat(part.ravel(), counts.ravel()) for part in np.indices(counts.shape))
@@ -95,6 +95,12 @@ def test_a_cell_without_a_number_names_its_line(raw, rows):
         cifar10h_crowd.judgements()
 
 
+def test_a_table_without_rows_is_refused(raw, rows):
+    raw(rows[:0])
+    with pytest.raises(DataError, match="found 0 with"):
+        cifar10h_crowd.judgements()
+
+
 def test_another_archive_is_refused(raw, rows):
     raw(rows[:3], name="other.csv")
     with pytest.raises(DataError, match=r"expected an archive with cifar10h-raw\.csv"):
@@ -104,7 +110,7 @@ def test_another_archive_is_refused(raw, rows):
 def test_the_authors_counts_leave_sixteen_people_out():
     try:
         answers = json.loads(fetch.fetch("cifar10h/answers_9500-9999.json").read_text())
-        counts = cifar10._votes()
+        counts = cifar10.votes()
     except DataUnavailable as error:
         pytest.skip(str(error))
     found = np.array(
@@ -123,7 +129,7 @@ def test_the_authors_counts_leave_sixteen_people_out():
 
 def counts_of_people():
     """How many people's labels the authors' counts hold."""
-    return cifar10._votes().sum() / cifar10h_crowd.EACH
+    return cifar10.votes().sum() / cifar10h_crowd.EACH
 
 
 def test_the_least_accurate_come_first_and_keep_all_their_judgements():

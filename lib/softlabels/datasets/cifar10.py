@@ -50,7 +50,7 @@ def load_10h(image_size: int | None = None) -> Dataset:
     """
     _check_size("cifar10h", image_size)
     images, truth = _decoded("cifar10h", N_TEST, _from_archive)
-    return _dataset("cifar10h", images, truth, _votes(), "CIFAR-10 test images, lossless")
+    return _dataset("cifar10h", images, truth, votes(), "CIFAR-10 test images, lossless")
 
 
 def load_10h_9500(image_size: int | None = None) -> Dataset:
@@ -65,8 +65,8 @@ def load_10h_9500(image_size: int | None = None) -> Dataset:
     """
     _check_size("cifar10h-9500", image_size)
     images, truth = _decoded("cifar10h-9500", N_LOSSLESS, _lossless)
-    votes = _votes()[:N_LOSSLESS]
-    return _dataset("cifar10h-9500", images, truth, votes, "CIFAR-10 test images 0-9499, lossless")
+    variant = "CIFAR-10 test images 0-9499, lossless"
+    return _dataset("cifar10h-9500", images, truth, votes()[:N_LOSSLESS], variant)
 
 
 def load_jpeg(image_size: int | None = None) -> Dataset:
@@ -84,7 +84,7 @@ def load_jpeg(image_size: int | None = None) -> Dataset:
     """
     _check_size("cifar10-jpeg", image_size)
     images, truth = _decoded("cifar10-jpeg", N_TRAIN + N_TEST, _from_jpegs)
-    counts = np.concatenate([np.eye(len(CLASSES), dtype=np.float32)[truth[:N_TRAIN]], _votes()])
+    counts = np.concatenate([np.eye(len(CLASSES), dtype=np.float32)[truth[:N_TRAIN]], votes()])
     variant = (
         "lossy JPEG copy of CIFAR-10; test rows: CIFAR-10H votes, train rows: CIFAR-10's label as one vote"
     )
@@ -118,7 +118,7 @@ def _dataset(
     )
 
 
-def _votes() -> np.ndarray:
+def votes() -> np.ndarray:
     """CIFAR-10H votes in test order, float32 ``[10000, 10]``."""
     return _array(COUNTS, (N_TEST, len(CLASSES))).astype(np.float32)
 

@@ -8,6 +8,7 @@ from the counts, and without them the labels must add up to the counts, which is
 import csv
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,7 @@ def judgements() -> Annotations:
             f"{path}: expected {PEOPLE} annotators with {EACH} images each, found {len(people)} with "
             f"{n.min(initial=EACH)} to {n.max(initial=0)}; replace the file"
         )
-    counts = cifar10._votes()
+    counts = cifar10.votes()
     kept = ~np.isin(found.annotator, left_out(found, counts))
     differ = (_added(found.image[kept], found.label[kept], len(counts)) != counts).any(1)
     if differ.any():
@@ -124,8 +125,9 @@ def _table(path: Path) -> np.ndarray:
             with archive.open(TABLE) as raw:
                 rows = csv.reader(io.TextIOWrapper(raw, "utf-8", newline=""))
                 where = _where(next(rows, []), f"{path}: {TABLE}")
-                return np.array([_row(row, where, f"{path}: {TABLE}, line {rows.line_num}") for row in rows])
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+                found = [_row(row, where, f"{path}: {TABLE}, line {rows.line_num}") for row in rows]
+                return np.array(found, np.int64).reshape(-1, len(COLUMNS))
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise errors.DataError(f"{path}: expected an archive with {TABLE}; {error}; replace it") from None
 
 
@@ -139,7 +141,7 @@ def _where(header: list[str], place: str) -> list[int]:
 def _row(row: list[str], where: list[int], place: str) -> list[int]:
     try:
         found = [int(float(row[i])) for i in where]
-    except (IndexError, ValueError) as error:
+    except (IndexError, ValueError, OverflowError) as error:
         raise errors.DataError(f"{place}: no number in one of {', '.join(COLUMNS)} ({error})") from None
     _, check, label, image = found
     if check == 0 and not (0 <= label < len(cifar10.CLASSES) and 0 <= image < cifar10.N_TEST):
