@@ -1,5 +1,9 @@
 """Networks: shapes, what lies inside them, and where pretrained weights may come from."""
 
+import platform
+import subprocess
+import sys
+
 import pytest
 import timm
 import torch
@@ -146,3 +150,24 @@ def test_weights_that_do_not_fit_are_no_silent_fallback(content, offline, monkey
     monkeypatch.setenv("SOFTLABELS_WEIGHTS", str(tmp_path))
     with pytest.raises(DataUnavailable, match=r"resnet18\.safetensors"):
         models.build("resnet18", 6, pretrained=True)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is one of glibc")
+def test_a_network_on_the_cpu_keeps_the_memory_of_freed_tensors():
+    code = """
+import resource, torch
+from softlabels.hardware import hardware
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(16 * 2**20)  # 64 MB, freed at once
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+alone = faults()
+hardware("cpu").place(torch.nn.Linear(2, 2))
+faults()
+print(alone, faults())
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    alone, kept = map(int, told.stdout.split())
+    assert alone > 30  # 16,384 pages, or 32 huge ones
+    assert kept < 10

@@ -51,7 +51,8 @@ _TRANSFERRED_BY_DATASET = {
     "micebone-standin": {"augmentation": "flips-turns"},
 }
 
-RECIPES = ("stated", "stated-pretrained", "public-code", "tuned", "transferred")
+# `tuned-longer` has the settings of `tuned`; the row of the profile gives it more epochs.
+RECIPES = ("stated", "stated-pretrained", "public-code", "tuned", "tuned-longer", "transferred")
 
 
 def settings(recipe: str, dataset: str, network: str, arm: str) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def settings(recipe: str, dataset: str, network: str, arm: str) -> dict[str, Any
         return STATED | _STATED_BY_DATASET.get(dataset, {}) | pretrained
     if recipe == "public-code":
         return PUBLIC_CODE | _of(dataset, _PUBLIC_CODE_BY_DATASET, recipe)
-    if recipe == "tuned":
+    if recipe in ("tuned", "tuned-longer"):
         rate = TUNED_RATES.get((dataset, TUNED_LIKE.get(network, network), arm), DEFAULT_RATE)
         return {**TUNED, **_of(dataset, _TUNED_BY_DATASET, recipe), "lr": rate}
     if recipe == "transferred":
