@@ -1,7 +1,7 @@
 """Our epoch against a conventional one on the same network, images and augmentation.
 
 The peer is what tutorials teach: a DataLoader with two workers that keep running, PIL images through
-torchvision's transforms, float32, channels first.
+torchvision's transforms, float32, channels first, and the C library's memory as it is.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from common import in_turns, parser, report
 from PIL import Image
 from softlabels import models, tasks, training
 from softlabels.config import RunConfig
-from softlabels.hardware import hardware
+from softlabels.hardware import hardware, keep_freed_memory
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as T
@@ -62,6 +62,7 @@ class ConventionalLoop:
         )
 
     def __call__(self) -> None:
+        keep_freed_memory(False)
         self.model.train()
         for x, target in self.loader:
             loss = F.cross_entropy(self.model(x.to(self.device)), target.to(self.device))
@@ -91,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     peer = ConventionalLoop(config, task, hw.device)
 
     def ours() -> None:
+        keep_freed_memory()
         training._epoch(config, task, hw, model, optimiser, 0)
 
     in_turns(ours, peer, 1)  # to warm up, and to start the workers

@@ -2,15 +2,17 @@
 
 Ours is an epoch as it is trained (choosing, converting and augmenting images, forward, backward, update,
 checks); the peer runs the same network forward and backward on one batch that already lies on the device.
+A second line, on the CPU: the same epoch against itself with memory that is returned when it is freed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch.nn.functional as F
 from common import in_turns, parser, report
 from softlabels import tasks, training
 from softlabels.config import RunConfig
-from softlabels.hardware import Hardware, hardware
+from softlabels.hardware import Hardware, hardware, keep_freed_memory
 from torch import nn
 
 TARGET = 0.95
@@ -27,6 +29,11 @@ def bare_steps(config: RunConfig, task: tasks.Task, hw: Hardware, model: nn.Modu
         loss = F.cross_entropy(logits.float(), target)
         model.zero_grad(set_to_none=True)
         loss.backward()
+
+
+def after(keep: bool, action: Callable[[], None]) -> None:
+    keep_freed_memory(keep)
+    action()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -57,16 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     def peer() -> None:
         bare_steps(config, task, hw, model, options.steps)
 
+    more = {"device": options.device, "network": config.network, "precision": hw.precision}
     in_turns(ours, peer, 1)  # to warm up
-    times = in_turns(ours, peer, options.rounds)
-    report(
-        "training",
-        *times,
-        target=TARGET,
-        device=options.device,
-        network=config.network,
-        precision=hw.precision,
-    )
+    report("training", *in_turns(ours, peer, options.rounds), target=TARGET, **more)
+    if hw.device.type == "cpu":
+        kept, returned = partial(after, True, ours), partial(after, False, ours)
+        report("training-memory", *in_turns(kept, returned, options.rounds), target=1.0, **more)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 # script -> its lines, and whether each has a peer; foolbox and scikit-activeml are extras
 FOOLBOX, ACTIVEML = (find_spec(name) is not None for name in ("foolbox", "skactiveml"))
 SCRIPTS = {
-    "training": {"training": True},
+    "training": {"training": True, "training-memory": True},
     "conventional_loop": {"conventional-loop": True},
     "tsne": {"tsne": True},
     "generator": {"generator-16px": False},

@@ -61,18 +61,23 @@ def hardware(device: str | None = None, precision: str | None = None) -> Hardwar
     return Hardware(torch.device(name), precision or ("bf16" if _has_bf16(name) else "fp32"))
 
 
-def keep_freed_memory() -> bool:
+def keep_freed_memory(keep: bool = True) -> bool:
     """Let the C library keep the memory of freed tensors for the next ones; returns whether it can (glibc).
 
-    Left alone it maps large tensors anew and returns them when they are freed, and the kernel clears every
-    page again at every step. Kept, a step of ResNet-18 at 64 px takes about a sixth less, one of
-    ``resnet9`` a tenth; the process then holds its peak to its end. Source: mallopt(3).
+    Left alone it maps every large tensor anew and returns it when it is freed, and the kernel clears the
+    pages again at every step: a tenth of the time of small networks (``benchmarks/training.py``). Kept, the
+    process holds its peak to its end. With `keep` False, as glibc does by itself. Source: mallopt(3).
     """
     if platform.libc_ver()[0] != "glibc":
         return False
-    mmap_max, trim_threshold = -4, -1  # M_MMAP_MAX, M_TRIM_THRESHOLD in malloc.h
     libc = ctypes.CDLL(None)
-    return bool(libc.mallopt(mmap_max, 0) and libc.mallopt(trim_threshold, 2**31 - 1))
+    trim_threshold, mmap_threshold, mmap_max = -1, -3, -4  # M_TRIM_THRESHOLD … in malloc.h
+    if keep:
+        return bool(libc.mallopt(mmap_max, 0) and libc.mallopt(trim_threshold, 2**31 - 1))
+    # Where its own adaptation to large blocks ends.
+    options = {mmap_max: 65536, mmap_threshold: 32 << 20, trim_threshold: 64 << 20}
+    libc.malloc_trim(0)
+    return all(libc.mallopt(*option) for option in options.items())
 
 
 def _has_bf16(name: str) -> bool:

@@ -27,7 +27,10 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "loading-first": "FER+ decoded into the cache",
         "loading-again": "FER+ from the cache",
     },
-    "training": {"training": "an epoch; bare forward and backward of the same network"},
+    "training": {
+        "training": "an epoch; bare forward and backward of the same network",
+        "training-memory": "an epoch, freed memory kept; returned each time",
+    },
     "conventional_loop": {"conventional-loop": "an epoch; DataLoader, PIL and torchvision"},
     "attacks": {
         "fgsm": "FGSM at six radii; foolbox",
