@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from softlabels import experiments, paths, records, workload
-from softlabels.formatting import markdown, number
+from softlabels.formatting import NOTHING, markdown, number
 from softlabels.records import Record
 
 
@@ -23,7 +23,7 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
         {
             "dataset": r.config.dataset,
             "network": r.config.network,
-            "pixels": str(r.config.image_size),
+            "pixels": NOTHING if r.config.network.startswith("mlp") else str(r.config.image_size),  # vectors
             "epochs": str(r.config.epochs),
             "machine": f"{r.environment['machine']}, {r.environment['device']}",
             "threads": str(r.environment["threads"]),
@@ -39,8 +39,8 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
     table = groups["minutes"].agg(runs="size", each="median", all="sum").reset_index()
     table["MB asked for"] = groups["memory"].max().astype(str).to_list()
     table["runs"] = table["runs"].astype(str)
-    for column in ("each", "all"):
-        table[column] = [number(value, 1) for value in table[column]]
+    for column, digits in {"each": 2, "all": 1}.items():
+        table[column] = [number(value, digits) for value in table[column]]
     return table.rename(columns={"each": "minutes each", "all": "minutes in all"})
 
 
