@@ -10,6 +10,7 @@ import pandas as pd
 
 from softlabels import experiments, paths, records, workload
 from softlabels.formatting import NOTHING, markdown, number
+from softlabels.models import VECTOR_NETWORKS
 from softlabels.records import Record
 
 
@@ -23,7 +24,7 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
         {
             "dataset": r.config.dataset,
             "network": r.config.network,
-            "pixels": NOTHING if r.config.network.startswith("mlp") else str(r.config.image_size),  # vectors
+            "pixels": NOTHING if r.config.network in VECTOR_NETWORKS else str(r.config.image_size),
             "epochs": str(r.config.epochs),
             "machine": f"{r.environment['machine']}, {r.environment['device']}",
             "threads": str(r.environment["threads"]),
