@@ -2,7 +2,7 @@
 
 import pytest
 from softlabels import experiments, experiments_annotators, experiments_human, recipes, records
-from softlabels.config import PUBLIC
+from softlabels.config import PUBLIC, RunConfig
 from softlabels.errors import ConfigError
 
 CHAPTERS_AND_PROFILES = [(c, p) for c in experiments.CHAPTERS for p in experiments.PROFILES]
@@ -85,21 +85,25 @@ def test_arms_differ_in_nothing_but_label_and_tuned_rate(chapter, profile):
 
 
 @pytest.mark.parametrize("profile", experiments.PROFILES)
-@pytest.mark.parametrize("chapter", ["human", "human-rates", "human-epochs", "budget"])
+@pytest.mark.parametrize("chapter", ["human", "human-rates", "human-scratch", "budget"])
 def test_arms_of_human_uncertainty_differ_in_nothing_but_what_they_learn_from(chapter, profile):
     learnt_from = {"label": "soft", "temperature": 1.0, "mixup": 0.0, "annotations": 0}
     groups = {}
     for cell in experiments.grid(chapter, profile, [0, 1]):
         place = (cell.network, cell.config.lr, cell.seed, cell.config.fold)
         groups.setdefault(place, {})[cell.arm] = cell.config
-    assert len({frozenset(arms) for arms in groups.values()}) == 1, "every pair has every arm"
+    kinds = {frozenset(arms) for arms in groups.values()}
+    if chapter == "human-scratch":  # the controls on fewer folds
+        assert all({"truth", "soft"} <= kind for kind in kinds)
+    else:
+        assert len(kinds) == 1, "every pair has every arm"
     for arms in groups.values():
         assert len({config.replace(**learnt_from) for config in arms.values()}) == 1
 
 
 @pytest.mark.parametrize("profile", experiments.PROFILES)
 def test_fixed_totals_have_equal_annotations_and_steps(profile):
-    numbers = experiments_human.numbers(profile)
+    numbers = experiments_human.numbers(profile, budgets=True)
     whole = (numbers.limit or 9500) * 8 // 10
     for cell in experiments.grid("budget-total", profile, [0]):
         images, each = (int(n) for n in cell.arm.split(" × "))
@@ -112,11 +116,32 @@ def test_fixed_totals_have_equal_annotations_and_steps(profile):
         assert steps[0] == pytest.approx(steps[1], rel=0.2 if profile == "smoke" else 0.02)
 
 
-def test_laptop_tests_three_folds_with_a_seed_each_and_paper_all_ten():
-    laptop = {(c.seed, c.config.fold) for c in experiments.grid("human", "laptop")}
-    assert laptop == {(0, 0), (1, 1), (2, 2)}
-    paper = {(c.seed, c.config.fold) for c in experiments.grid("human", "paper")}
-    assert paper == {(0, fold) for fold in range(10)}
+@pytest.mark.parametrize("profile", ["laptop", "paper"])
+def test_all_ten_folds_are_tested_and_start_from_the_three_pretrained_networks_in_turn(profile):
+    cells = experiments.grid("human", profile)
+    assert {(c.seed, c.config.fold) for c in cells} == {(0, fold) for fold in range(10)}
+    first = experiments_human.numbers(profile).networks[0]
+    bases = [c.config.id for c in experiments.grid("pretraining", profile) if c.network == first]
+    assert len(bases) == 3
+    for cell in cells:
+        if cell.network == first:
+            assert cell.config.start == bases[cell.config.fold % 3]
+            assert experiments_human.base_of(cell.config).id == cell.config.start
+
+
+def test_controls_from_random_weights_are_run_on_half_of_the_folds():
+    cells = experiments.grid("human-scratch", "laptop", [3])
+    folds = {
+        arm: {c.config.fold for c in cells if c.arm == arm}
+        for arm in ("truth", "soft", "smoothed", "permuted")
+    }
+    assert folds["truth"] == folds["soft"] == set(range(10))
+    assert folds["smoothed"] == folds["permuted"] == {3, 4, 5, 6, 7}
+    assert {c.config.start for c in cells} == {"scratch"}
+
+
+def test_a_start_that_no_profile_names_has_no_base():
+    assert experiments_human.base_of(RunConfig(start="0123456789ab")) is None
 
 
 @pytest.mark.parametrize(("chapter", "profile"), CHAPTERS_AND_PROFILES)

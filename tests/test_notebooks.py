@@ -114,7 +114,7 @@ GRIDS = {
     "06_human_uncertainty": [
         "train --chapter human",
         "train --chapter human-rates",
-        "train --chapter human-epochs",
+        "train --chapter human-scratch",
     ],
     "07_adversarial": ["train --chapter human", "evaluate --chapter human --profile laptop --kinds attacks"],
     "08_blur_and_shift": ["evaluate --chapter human --profile laptop --kinds blur"],

@@ -73,7 +73,7 @@ def test_verdicts_stand_under_the_claim(site: Path, chapter: Path) -> None:
 
 
 def test_marks_say_word_and_sign_and_count_what_is_not_tested() -> None:
-    row = {"claim": "A", "ours": "+0.1 [0.0, 0.2]", "verdict": "partly"}
+    row = {"claim": "A", "ours": "+0.1 [0.0, 0.2]", "verdict": "undecided"}
     open_ = {"claim": "B", "ours": "–", "verdict": "not tested"}
     text = verdicts._marks([row, open_, open_], "table-3-1")
     assert text.count("<li>") == 2 and "◐" in text and "2 of 3 claims" in text and "+0.1 [0.0, 0.2]" in text
@@ -84,9 +84,11 @@ def test_marks_say_word_and_sign_and_count_what_is_not_tested() -> None:
 def test_rows_of_a_table_are_read_back() -> None:
     import pandas as pd
 
-    frame = pd.DataFrame([{"claim": "x < y", "verdict": "partly"}, {"claim": "z", "verdict": "reproduced"}])
+    frame = pd.DataFrame(
+        [{"claim": "x < y", "verdict": "undecided"}, {"claim": "z", "verdict": "reproduced"}]
+    )
     found = tables.rows(formatting.markup(frame))
-    assert [row["verdict"] for row in found] == ["partly", "reproduced"]
+    assert [row["verdict"] for row in found] == ["undecided", "reproduced"]
     assert found[0]["claim"] == "x &lt; y"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from softlabels import records
+from softlabels import competence, records
 from softlabels.errors import DataUnavailable
 from softlabels.statistics import Interval, mean_sd, paired_interval, paired_p
 
@@ -80,6 +80,20 @@ class Comparison:
         values = self.values(arm, metric)
         return *mean_sd(values), len(values)
 
+    @property
+    def overlap(self) -> float:
+        """Test images per training image where the seeds draw overlapping splits, else 0."""
+        sizes = [r.data for r in self.records if r.config.split == "random"]
+        return sizes[0]["n_test"] / sizes[0]["n_train"] if sizes and "n_test" in sizes[0] else 0.0
+
+    @property
+    def shortcoming(self) -> str:
+        """What an arm lacks to count as competent (`competence.RULE`); empty if nothing."""
+        lacks = {
+            arm: competence.shortcoming([self.runs[arm][s] for s in self.seeds]) for arm in ("soft", "hard")
+        }
+        return "; ".join(f"{arm}: {words}" for arm, words in lacks.items() if words)
+
     def pairs(self, metric: str) -> tuple[np.ndarray, np.ndarray]:
         """Soft and hard test values of the seeds that have both."""
         found = [[self.runs[a][s].metrics["test"].get(metric) for a in ("soft", "hard")] for s in self.seeds]
@@ -89,7 +103,7 @@ class Comparison:
     def difference(self, metric: str) -> Interval | None:
         """Mean of soft - hard with its paired 95 % interval; None without a pair."""
         soft, hard = self.pairs(metric)
-        return paired_interval(soft, hard) if len(soft) else None
+        return paired_interval(soft, hard, overlap=self.overlap) if len(soft) else None
 
     def p_value(self, metric: str) -> float:
         """Two-sided p of the paired t test; nan for fewer than two pairs."""

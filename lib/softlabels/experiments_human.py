@@ -1,12 +1,16 @@
 """Numbers of the chapters on human uncertainty (Peterson et al. 2019): arms, folds, budgets, evaluations.
 
-Within a profile all arms share network, schedule, number of steps and learning rate: a rate of its own for
-each arm would be one more difference between them. The grid "human-rates" shows on one fold what another
-common rate would have changed, the grid "human-epochs" on all folds what longer training would.
+Networks are pretrained on CIFAR-10's training images and fine-tuned on nine tenths of CIFAR-10H, as those
+that the paper attacks; and trained on CIFAR-10H alone, from random weights, as those whose generalisation
+it reports. Within a grid all arms share start, schedule, number of steps and learning rate: a rate of its
+own for each arm would be one more difference between them. The common rate of fine-tuning is a tenth of
+that of pretraining, set before any run: every image of CIFAR-10H is tested in one of the ten folds, so
+none is left to tune on. The grid "human-rates" shows on one fold what other common rates would have
+changed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from softlabels.config import RunConfig
@@ -25,7 +29,6 @@ ARMS: dict[str, dict[str, Any]] = {
     "distilled": {"label": "distilled"},
 }
 CONTROLS = ("class-mean", "permuted", "smoothed", "mixup", "distilled")  # softening without the people
-LONG_ARMS = ("truth", "soft", "smoothed")
 WORDS = {
     "truth": "hard: CIFAR-10 label",
     "hard": "hard: majority of people",
@@ -39,6 +42,29 @@ WORDS = {
 }
 
 
+CIFAR10H: dict[str, Any] = {"dataset": "cifar10h-9500", "image_size": 32, "split": "folds"}
+# What small networks of convolutions are trained by, to the end of the schedule.
+SHORT: dict[str, Any] = {
+    "momentum": 0.85,
+    "nesterov": True,
+    "schedule": "triangular",
+    "augmentation": "shift-alternate",
+    "select": "last",
+}
+CONVENTIONAL: dict[str, Any] = {"schedule": "one-cycle", "augmentation": "crop-flip"}
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Runs from random weights: network, epochs, peak learning rate, and the number of folds of each arm."""
+
+    network: str
+    epochs: int
+    lr: float
+    folds: Mapping[str, int]
+    recipe: Mapping[str, Any] = field(default_factory=lambda: SHORT)
+
+
 @dataclass(frozen=True)
 class Numbers:
     """Numbers of a profile.
@@ -50,6 +76,14 @@ class Numbers:
     epochs : int
     lr : float
         Peak learning rate of every arm.
+    recipe : dict
+        What else the runs have in common.
+    pretraining : dict
+        How the networks were trained that fine-tuning starts from; empty: it starts from random weights.
+    pretrained : int
+        How many of these there are; fold f starts from number f modulo this.
+    scratch : Scratch or None
+        The runs that start from random weights.
     limit : int
         Images used; 0: all.
     batch_size : int
@@ -66,13 +100,15 @@ class Numbers:
         Annotations in all, and how many of them an image gets: more on fewer images.
     rates : tuple of float
         Other common rates, tried on the first fold with the arms `rate_arms`.
-    longer : int
-        Epochs of longer runs of the arms `LONG_ARMS`, tested at their last epoch.
     """
 
     networks: tuple[str, ...]
     epochs: int
     lr: float
+    recipe: Mapping[str, Any] = field(default_factory=lambda: SHORT)
+    pretraining: Mapping[str, Any] = field(default_factory=dict)
+    pretrained: int = 3
+    scratch: Scratch | None = None
     limit: int = 0
     batch_size: int = 128
     n_folds: int = 10
@@ -83,52 +119,61 @@ class Numbers:
     totals: tuple[tuple[int, tuple[int, ...]], ...] = ()
     rates: tuple[float, ...] = ()
     rate_arms: tuple[str, ...] = ("truth", "soft", "smoothed", "permuted")
-    longer: int = 0
 
 
 NUMBERS: dict[str, Numbers] = {
     "smoke": Numbers(
-        ("resnet9-tiny",),
+        ("cifarnet-8",),
         epochs=1,
         lr=0.02,
+        pretraining={**CIFAR10H, **SHORT, "limit": 300, "split": "random", "epochs": 1, "lr": 0.2},
+        pretrained=1,
+        scratch=Scratch("cifarnet-8", 2, 0.2, {"truth": 1, "soft": 1, "smoothed": 1, "permuted": 1}),
         limit=300,
         batch_size=32,
         temperatures=(2.0,),
         annotations=(3,),
         totals=((240, (1, 2)),),
         rates=(0.05,),
-        longer=2,
     ),
     "laptop": Numbers(
-        ("resnet9-cifar",),
+        ("cifarnet-64",),
         epochs=10,
-        lr=0.02,
+        lr=0.05,
+        pretraining={**SHORT, "dataset": "cifar10-jpeg-train", "split": "official", "epochs": 12, "lr": 0.5},
+        scratch=Scratch("cifarnet-32", 40, 0.5, {"truth": 10, "soft": 10, "smoothed": 5, "permuted": 5}),
+        folds=10,
+        max_seeds=1,
         temperatures=(0.5, 2.0, 10.0),
-        annotations=(2, 3, 5, 10, 20),
-        totals=((7600, (1, 2, 5, 10)),),
-        rates=(0.01, 0.05),
-        longer=30,
+        rates=(0.02, 0.1),
     ),
     "paper": Numbers(
         ("resnet18-nomaxpool", "wrn28-10", "densenet121-cifar"),
-        epochs=60,
-        lr=0.05,
+        epochs=15,
+        lr=0.01,
+        recipe={**CONVENTIONAL, "select": "last"},
+        pretraining={**CONVENTIONAL, "dataset": "cifar10", "split": "official", "epochs": 100, "lr": 0.1},
+        scratch=Scratch(
+            "resnet18-nomaxpool", 150, 0.05, dict.fromkeys(ARMS, 10), {**CONVENTIONAL, "select": "last"}
+        ),
         folds=10,
         max_seeds=1,
         temperatures=(0.25, 0.5, 0.75, 2.0, 3.0, 10.0),
         annotations=(2, 3, 5, 10, 20),
         totals=((7600, (1, 2, 5, 10, 20)), (15200, (2, 5, 10, 20))),
-        rates=(0.01, 0.1),
-        longer=150,
+        rates=(0.003, 0.03),
     ),
 }
-RECIPE: dict[str, Any] = {
-    "dataset": "cifar10h-9500",
-    "image_size": 32,
-    "schedule": "one-cycle",
-    "weight_decay": 5e-4,
-    "augmentation": "crop-flip",
-    "split": "folds",
+# Few annotations, at laptop still by a smaller network from random weights, for ten epochs of three folds.
+BUDGETS: dict[str, Numbers] = NUMBERS | {
+    "laptop": Numbers(
+        ("resnet9-cifar",),
+        epochs=10,
+        lr=0.02,
+        recipe=CONVENTIONAL,
+        annotations=(2, 3, 5, 10, 20),
+        totals=((7600, (1, 2, 5, 10)),),
+    )
 }
 
 
@@ -145,56 +190,90 @@ class Run:
         return self.config.seed, self.config.fold
 
 
-def numbers(profile: str) -> Numbers:
+def numbers(profile: str, budgets: bool = False) -> Numbers:
     """Numbers of a profile; an unknown name raises `ConfigError` with the nearest known one."""
     if profile not in NUMBERS:
         raise unknown("profile", profile, NUMBERS)
-    return NUMBERS[profile]
+    return (BUDGETS if budgets else NUMBERS)[profile]
+
+
+def _pretrained(n: Numbers, network: str, number: int) -> RunConfig:
+    """One of the networks that fine-tuning starts from."""
+    common = {"image_size": 32, "label": "truth", "select": "last", "network": network, "seed": number}
+    return RunConfig.from_dict({**common, "batch_size": n.batch_size, **n.pretraining})
+
+
+def pretraining(profile: str, seeds: Sequence[int] = ()) -> list[Run]:
+    """Every network that fine-tuning starts from; they have numbers of their own, whatever the seeds."""
+    n = numbers(profile)
+    found = [(network, i) for network in n.networks for i in range(n.pretrained if n.pretraining else 0)]
+    return [Run("truth", _pretrained(n, *place)) for place in found]
+
+
+def base_of(config: RunConfig) -> RunConfig | None:
+    """The run whose network another one starts from; None where no profile names it."""
+    every = (run.config for profile in NUMBERS for run in pretraining(profile))
+    return next((base for base in every if base.id == config.start), None)
 
 
 def _runs(
-    profile: str, seeds: Sequence[int], arms: Mapping[str, Mapping[str, Any]], networks: int = 10**6
+    n: Numbers, seeds: Sequence[int], arms: Mapping[str, Mapping[str, Any]], networks: int = 10**6
 ) -> Iterator[Run]:
     """Every arm on every network, pair by pair, so that an early stop leaves whole pairs."""
-    n = numbers(profile)
     for network in n.networks[:networks]:
         for seed in seeds[: n.max_seeds]:
             for fold in ((seed + i) % n.n_folds for i in range(n.folds)):
-                common = RECIPE | {"network": network, "epochs": n.epochs, "lr": n.lr, "limit": n.limit}
-                common |= {"batch_size": n.batch_size, "n_folds": n.n_folds, "seed": seed, "fold": fold}
+                common = {**CIFAR10H, **n.recipe, "network": network, "epochs": n.epochs, "lr": n.lr}
+                common |= {"batch_size": n.batch_size, "limit": n.limit}
+                common |= {"n_folds": n.n_folds, "seed": seed, "fold": fold}
+                if n.pretraining:
+                    common["start"] = _pretrained(n, network, fold % n.pretrained).id
                 for arm, settings in arms.items():
                     yield Run(arm, RunConfig.from_dict({**common, **settings}))
 
 
 def human(profile: str, seeds: Sequence[int]) -> list[Run]:
     """All arms, and the human distribution at several temperatures."""
-    heated = {f"soft T={t:g}": {"label": "soft", "temperature": t} for t in numbers(profile).temperatures}
-    return list(_runs(profile, seeds, ARMS | heated))
+    n = numbers(profile)
+    heated = {f"soft T={t:g}": {"label": "soft", "temperature": t} for t in n.temperatures}
+    return list(_runs(n, seeds, ARMS | heated))
 
 
 def rates(profile: str, seeds: Sequence[int]) -> list[Run]:
     """A few arms at other common learning rates, on the first fold of the first seed."""
     n = numbers(profile)
     arms = {a: ARMS[a] for a in n.rate_arms}
-    first = [run for run in _runs(profile, seeds[:1], arms, 1) if run.config.fold == seeds[0] % n.n_folds]
+    first = [run for run in _runs(n, seeds[:1], arms, 1) if run.config.fold == seeds[0] % n.n_folds]
     return [Run(run.arm, run.config.replace(lr=lr)) for lr in n.rates for run in first]
 
 
-def longer(profile: str, seeds: Sequence[int]) -> list[Run]:
-    """The arms of the first claim and one control, trained longer, to the end, as those of the paper."""
-    changed = {"epochs": numbers(profile).longer, "select": "last"}
-    return list(_runs(profile, seeds, {arm: ARMS[arm] | changed for arm in LONG_ARMS}, 1))
+def scratch(profile: str, seeds: Sequence[int]) -> list[Run]:
+    """From random weights to the end of the schedule, as in the paper's study of generalisation."""
+    n = numbers(profile)
+    if n.scratch is None:
+        return []
+    own = replace(
+        n,
+        networks=(n.scratch.network,),
+        epochs=n.scratch.epochs,
+        lr=n.scratch.lr,
+        recipe=n.scratch.recipe,
+        pretraining={},
+    )
+    runs = _runs(own, seeds, {arm: ARMS[arm] for arm in n.scratch.folds})
+    return [run for run in runs if (run.config.fold - run.config.seed) % n.n_folds < n.scratch.folds[run.arm]]
 
 
 def annotations(profile: str, seeds: Sequence[int]) -> list[Run]:
     """Soft labels from n annotations an image, from one (the arm "sampled") to all (the arm "soft")."""
-    some = {f"n={n}": {"label": "soft", "annotations": n} for n in numbers(profile).annotations}
-    return list(_runs(profile, seeds, {"n=1": ARMS["sampled"], **some, "n=all": ARMS["soft"]}, 1))
+    n = numbers(profile, budgets=True)
+    some = {f"n={k}": {"label": "soft", "annotations": k} for k in n.annotations}
+    return list(_runs(n, seeds, {"n=1": ARMS["sampled"], **some, "n=all": ARMS["soft"]}, 1))
 
 
 def totals(profile: str, seeds: Sequence[int]) -> list[Run]:
     """A fixed number of annotations on fewer and fewer images, with the same number of steps."""
-    n = numbers(profile)
+    n = numbers(profile, budgets=True)
     whole = (n.limit or 9500) * (n.n_folds - 2) // n.n_folds  # images of the training part
     arms = {}
     for total, per_image in n.totals:
@@ -204,7 +283,7 @@ def totals(profile: str, seeds: Sequence[int]) -> list[Run]:
             if images < whole:
                 settings = settings | {"train_images": images, "epochs": _epochs(n, whole, images)}
             arms[f"{images} × {k}"] = settings
-    return list(_runs(profile, seeds, arms, 1))
+    return list(_runs(n, seeds, arms, 1))
 
 
 def _epochs(n: Numbers, whole: int, images: int) -> int:
@@ -216,7 +295,8 @@ def _epochs(n: Numbers, whole: int, images: int) -> int:
 GRIDS = {
     "human": human,
     "human-rates": rates,
-    "human-epochs": longer,
+    "human-scratch": scratch,
+    "pretraining": pretraining,
     "budget": annotations,
     "budget-total": totals,
 }

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from softlabels import comparisons, experiments, panels, selective
+from softlabels import comparisons, competence, experiments, panels, selective
+from softlabels.claims import CLAIMS
 from softlabels.formatting import NOTHING, interval, number, spread
 from softlabels.panels import Panel
 from softlabels.records import Record
 from softlabels.statistics import mean_sd
-from softlabels.verdicts import Verdict
-from softlabels.verdicts_human import LOWER, verdict
+from softlabels.verdicts import Verdict, judge
 
 DATASET = "cifar10h-9500"
 Runs = Mapping[str, Mapping[Any, Record]]  # arm, pair
@@ -154,11 +154,13 @@ def _row(found: Sequence[selective.Review]) -> dict[str, str]:
 
 def verdicts(found: Sequence[Source]) -> list[Verdict]:
     """Is the doubt of soft-label networks the better guide to what a person should see?"""
-    differences = {
-        source.title: areas(source, "max probability").difference("soft", source.hard) for source in found
-    }
-    claim = "The doubt of soft-label networks is the better guide: smaller area under the risk-coverage curve"
-    return [verdict(claim, "claimed; numbers not found", differences, LOWER)]
+    differences = {s.title: areas(s, "max probability").difference("soft", s.hard) for s in found}
+    *others, folds = found
+    signs = [-d.sign for s in others if (d := differences[s.title]) is not None and d.n > 1]
+    words = f"other settings: {signs.count(1)} of {len(signs)} alike, {signs.count(-1)} against"
+    lacks = {arm: competence.shortcoming(list(folds.runs.get(arm, {}).values())) for arm in folds.arms}
+    lacking = "; ".join(f"{arm}: {why}" for arm, why in lacks.items() if why)
+    return [judge(CLAIMS["review"], differences[folds.title], lacking, words if signs else "")]
 
 
 def claim(found: Sequence[Source], budget: float) -> str:

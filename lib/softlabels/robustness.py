@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from softlabels import attacks, corruptions, datasets, labels, masking, metrics, runs
@@ -18,6 +19,7 @@ from softlabels.tasks import Task, generator
 
 JPEG = "cifar10-jpeg"
 N_TRAIN = 50_000  # its ids from here on are those of the test images
+_BATCH = 256  # images that are attacked at once
 KEPT = ("macro_accuracy", "cross_entropy", "kl", "ece", "brier", "entropy_correlation")
 
 
@@ -115,7 +117,7 @@ def _shift(subject: Subject, suite: ShiftSuite) -> Iterator[Row]:
     rows = subject.rows(suite.images)
     truth = _one_hot(subject, subject.truth(rows))
     yield from scores("held-out", 0, subject.predict(subject.images(rows)), truth)
-    if suite.train_images:
+    if suite.train_images and subject.config.start == "scratch":  # others may have been pretrained on these
         copy = datasets.load(JPEG)
         same = N_TRAIN + subject.task.dataset.ids[rows]  # the fold again, through the lossy copy
         chosen = np.sort(generator(0, 21).permutation(N_TRAIN)[: suite.train_images])
@@ -150,6 +152,31 @@ class _Scene:
         for unit, up in zip(sorted(units), found.values(), strict=True):
             yield case, unit, "accuracy", float(up.float().mean())
 
+    def loss(self, x: Tensor) -> float:
+        """Mean cross-entropy in nats of moved images against their labels."""
+        with torch.inference_mode():
+            losses = [
+                F.cross_entropy(self.model(part).float(), y, reduction="sum")
+                for part, y in zip(x.split(_BATCH), self.y.split(_BATCH), strict=True)
+            ]
+        return float(torch.stack(losses).sum() / len(x))
+
+    def moved(self, epsilon: float, attack: Attack, start: Tensor | None = None) -> Tensor:
+        """All images after an attack with every step, whether they fell or not."""
+        at = self.x if start is None else start
+        parts = zip(*(images.split(_BATCH) for images in (self.x, self.y, at)), strict=True)
+        return torch.cat([attacks.perturb(self.model, x, y, epsilon, attack, start=z) for x, y, z in parts])
+
+    def losses(self, suite: AttackSuite) -> Iterator[Row]:
+        """Cross-entropy under FGSM by radius, and under PGD at radius 4/255 by number of steps of 1/255."""
+        for unit in suite.epsilons:
+            yield "FGSM", unit, "cross_entropy", self.loss(self.moved(unit / 255, Attack()))
+        moved, one = self.x, Attack(steps=1, step=0.25)
+        for step in range(1, max(suite.curve, default=0) + 1):
+            moved = self.moved(4 / 255, one, moved)
+            if step in suite.curve:
+                yield "PGD by steps", step, "cross_entropy", self.loss(moved)
+
 
 def _attacks(subject: Subject, suite: AttackSuite) -> Iterator[Row]:
     if suite.autoattack:
@@ -177,6 +204,7 @@ def _attacks(subject: Subject, suite: AttackSuite) -> Iterator[Row]:
     for kinds, units in ((whole, suite.epsilons), (few, suite.few)):
         for case, attack in kinds.items():
             yield from scene.standing(case, units, attack)
+    yield from scene.losses(suite)
     for steps in suite.curve:
         attack = Attack(steps=steps, step=0.25)
         for _, _, name, value in scene.standing("PGD by steps", (4,), attack):

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save
 from torch import nn
 
-from softlabels import damage, labels, metrics, paths, records, starts, training
+from softlabels import damage, experiments_human, labels, metrics, paths, records, starts, training
 from softlabels.checkpoint import Progress, snapshot, write_atomically
 from softlabels.config import LABELS, RunConfig
 from softlabels.errors import DataUnavailable
@@ -96,6 +96,7 @@ def train_in(
         unfinished.unlink(missing_ok=True)
     if config.method:
         return _train_method(folder, config, device)
+    _have_base(config, device)
     task = prepare(config)
     if config.label == "distilled":
         task = _distilled(config, task, hw)
@@ -111,6 +112,18 @@ def train_in(
     records.write(record, arrays, kept)
     unfinished.unlink(missing_ok=True)
     return record
+
+
+def _have_base(config: RunConfig, device: str | None) -> None:
+    """Train the network that a run starts from, where it is neither committed nor here; once for all runs."""
+    if config.start in ("scratch", "imagenet") or starts.here(config.start):
+        return
+    if (base := experiments_human.base_of(config)) is None:
+        starts.packed(config.start)  # which says what to do
+        return
+    with _lock(base):
+        if not starts.here(base.id):
+            train_in(records.cache_folder(), base, device, fresh=False)
 
 
 def _precision_of_pair(config: RunConfig, device: str | None) -> str | None:
@@ -135,6 +148,7 @@ def restored(config: RunConfig, task: Task, hw: Hardware) -> nn.Module:
     that holds no weights of this run is set aside with a warning.
     """
     path = records.cache_folder() / f"{config.id}.safetensors"
+    _have_base(config, str(hw.device))
     model, _ = training.build(config, task, hw)
     if not damage.filled(model, path):
         with _lock(config):

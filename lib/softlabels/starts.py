@@ -31,6 +31,13 @@ def published_folder() -> Path:
     return paths.results() / "weights"
 
 
+def here(run: str) -> bool:
+    """Whether the network of a run is committed or in the cache."""
+    return any(
+        (folder / f"{run}.safetensors").exists() for folder in (published_folder(), records.cache_folder())
+    )
+
+
 def packed(run: str) -> bytes:
     """Network of run `run` in float16, as others start from it: committed, else from the cache.
 

@@ -35,9 +35,16 @@ def mean_sd(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
 
 
 def paired_interval(
-    a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray, level: float = 0.95
+    a: Sequence[float] | np.ndarray,
+    b: Sequence[float] | np.ndarray,
+    level: float = 0.95,
+    overlap: float = 0.0,
 ) -> Interval:
     """Student's t interval of the mean of a - b, where a[i] and b[i] come from the same seed.
+
+    Random splits of one dataset share images, so their differences vary less than those on new images would.
+    With `overlap`, the size of the test part over that of the training part, the variance of the mean is
+    (1/n + overlap) s² instead of s²/n (Nadeau & Bengio 2003).
 
     Parameters
     ----------
@@ -45,6 +52,8 @@ def paired_interval(
         One value per seed, in the same order.
     level : float
         Coverage, 0.95 unless told otherwise.
+    overlap : float
+        Test images per training image where splits overlap; 0 for folds and for data drawn anew.
 
     Raises
     ------
@@ -57,11 +66,12 @@ def paired_interval(
     mean, sd = mean_sd(d)
     if len(d) == 1:
         return Interval(mean, None, None, 1, level)
-    half = _t_quantile((1 + level) / 2, len(d) - 1) * sd / np.sqrt(len(d))
+    half = t_quantile((1 + level) / 2, len(d) - 1) * sd * np.sqrt(1 / len(d) + overlap)
     return Interval(mean, float(mean - half), float(mean + half), len(d), level)
 
 
-def _t_quantile(p: float, degrees: int) -> float:
+def t_quantile(p: float, degrees: int) -> float:
+    """The `p` quantile of Student's distribution."""
     from scipy.stats import t
 
     return float(t.ppf(p, degrees))

@@ -70,7 +70,8 @@ class ShiftSuite(Suite):
     Attributes
     ----------
     train_images : int
-        Random CIFAR-10 training images from the JPEG copy; the held-out fold is read from the same copy.
+        Random CIFAR-10 training images from the JPEG copy, for networks that were not pretrained on them; the
+        held-out fold is read from the same copy.
     sets : tuple of str
         Further datasets, measured where they can be had.
     """
@@ -127,7 +128,12 @@ PLANS: dict[str, dict[str, Plan]] = {
         "blur": Plan(BlurSuite(0, (0, 1, 3), 2), ("truth", "soft", "smoothed")),
     },
     "laptop": {
-        "attacks": Plan(AttackSuite(400), _ATTACKED),
+        "attacks": Plan(
+            AttackSuite(
+                300, (0, 0.5, 1, 2, 4, 8), (1,), more_steps=20, restarts=2, landscape=(0, 0.5, 1, 2, 4, 8)
+            ),
+            _ATTACKED,
+        ),
         "shift": Plan(ShiftSuite(0, 10_000), _ALL),
         "corruptions": Plan(CorruptionSuite(400, (1, 3, 5)), _ALL),
         "blur": Plan(BlurSuite(), ("truth", "soft", "smoothed", "permuted", "mixup")),

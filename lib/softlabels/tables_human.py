@@ -120,35 +120,6 @@ def rates(runs: Collection, others: Collection) -> pd.DataFrame:
     )
 
 
-LENGTH_MEASURES = {  # the measure, against whose answer
-    "accuracy": ("macro_accuracy", "truth"),
-    "cross-entropy": ("cross_entropy", "truth"),
-    "ECE": ("ece", "truth"),
-    "KL to the people": ("kl", "test"),
-}
-
-
-def lengths(runs: Collection, others: Collection, base: str = "truth") -> pd.DataFrame:
-    """The arms of the longer runs by length of training: a row for each length and measure.
-
-    Only pairs of seed and fold of which every run is here count, so that all rows speak of the same ones. An
-    arm without a longer run is left out.
-    """
-    arms = [arm for arm, found in others.records.items() if found and runs.records.get(arm)]
-    sides = [length.records[arm] for length in (runs, others) for arm in arms]
-    common = set(sides[0]).intersection(*sides[1:]) if {base, "soft"} <= set(arms) else set()
-    rows = []
-    for length in (runs, others) if common else ():
-        for name, (measure, against) in LENGTH_MEASURES.items():
-            every = length.panel(measure, against).values
-            panel = Panel({arm: {pair: every[arm][pair] for pair in common} for arm in arms})
-            row = {"trained": length.trained, "measure": name, base: spread(*panel.summary(base)[:2])}
-            row |= {f"{arm} − {base}": interval(panel.difference(arm, base)) for arm in arms if arm != base}
-            row["soft, relative"] = interval(panel.relative("soft", base), 3)
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
 def checks(found: Evaluated, level: float = 1, base: str = "truth") -> pd.DataFrame:
     """Accuracy of all attacks and checks at one radius: every arm, and soft against hard."""
     rows = []

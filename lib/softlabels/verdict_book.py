@@ -19,10 +19,10 @@ from softlabels import (
     verdicts_human,
 )
 from softlabels.annotators import results
+from softlabels.claims import GROUPS
 from softlabels.formatting import markdown
 from softlabels.verdicts import Verdict
 
-WORDS = ("reproduced", "partly", "not reproduced", "not tested")
 Found = Mapping[str, list[Verdict]]  # chapter -> rows
 How = tuple[str, Sequence[int], bool, str | None, bool]  # profile, seeds, train, device, fresh
 
@@ -35,12 +35,11 @@ def _bhl(profile: str, seeds: Sequence[int], train: bool, device: str | None, fr
 
 
 def _human(*how: *How) -> list[Verdict]:
-    runs, longer = (panels.collect(grid, *how) for grid in ("human", "human-epochs"))
-    shift = runs.evaluated("shift", *how[2:])
+    tuned, scratch = (panels.collect(grid, *how) for grid in ("human", "human-scratch"))
     return [
-        *verdicts_human.held_out(runs, longer),
-        *verdicts_human.shift(shift),
-        verdicts_human.controls(runs, longer),
+        *verdicts_human.held_out(scratch, tuned),
+        *verdicts_human.shift(scratch.evaluated("shift", *how[2:])),
+        *verdicts_human.controls(tuned),
     ]
 
 
@@ -92,23 +91,28 @@ def collect(
 
 
 def counts(found: Found) -> dict[str, dict[str, int]]:
-    """How many rows of each chapter got which verdict."""
-    return {name: {w: sum(v.verdict == w for v in rows) for w in WORDS} for name, rows in found.items()}
+    """How many claims of each group got which verdict."""
+    rows = [verdict for chapter in found.values() for verdict in chapter]
+    return {
+        title: {w: sum(v.verdict == w for v in rows if v.group == group) for w in verdicts.WORDS}
+        for group, title in GROUPS.items()
+    }
 
 
-def sentence(found: Found) -> str:
-    """All verdicts in one sentence."""
-    number = Counter(v.verdict for rows in found.values() for v in rows)
-    parts = [f"{number[word]} {word}" for word in WORDS if number[word]]
-    return f"Of {sum(number.values())} claims, **{', '.join(parts)}**."
+def sentence(found: Found, group: str = "papers") -> str:
+    """All verdicts of a group in one sentence."""
+    number = Counter(v.verdict for rows in found.values() for v in rows if v.group == group)
+    parts = [f"{number[word]} {word}" for word in verdicts.WORDS if number[word]]
+    return f"{GROUPS[group]}: of {sum(number.values())} claims, **{', '.join(parts)}**."
 
 
-def table(found: Found) -> pd.DataFrame:
-    """All rows, each with its chapter."""
-    return pd.concat(
-        [verdicts.table(rows).assign(chapter=name) for name, rows in found.items() if rows],
-        ignore_index=True,
-    )[["chapter", "claim", "published", "ours", "verdict", "reason"]]
+def table(found: Found, group: str = "papers") -> pd.DataFrame:
+    """All rows of a group, each with its chapter."""
+    parts = [
+        verdicts.table([v for v in rows if v.group == group]).assign(chapter=name)
+        for name, rows in found.items()
+    ]
+    return pd.concat(parts, ignore_index=True)[["chapter", *[c for c in parts[0].columns if c != "chapter"]]]
 
 
 def summary(profile: str = "laptop", seeds: Sequence[int] = (0, 1, 2)) -> str:
@@ -122,5 +126,5 @@ def summary(profile: str = "laptop", seeds: Sequence[int] = (0, 1, 2)) -> str:
             os.environ.pop("SOFTLABELS_CACHE")
             if before is not None:
                 os.environ["SOFTLABELS_CACHE"] = before
-    rows = pd.DataFrame([{"chapter": name, **row} for name, row in counts(found).items()]).astype(str)
+    rows = pd.DataFrame([{"claims of": name, **row} for name, row in counts(found).items()]).astype(str)
     return f"{sentence(found)}\n\n{markdown(rows)}"

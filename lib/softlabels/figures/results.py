@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 COLOURS = {"soft": ARMS["soft"], "hard": ARMS["hard"], "open": "#777777"}
 VERDICTS = {
     "reproduced": "#0072B2",
-    "partly": "#56B4E9",
-    "not reproduced": "#D55E00",
+    "undecided": "#56B4E9",
+    "contradicted": "#D55E00",
     "not tested": "#BBBBBB",
 }
 UNITS = {"kl": " [nats]", "cross_entropy": " [nats]"}

@@ -9,7 +9,7 @@ from softlabels.site import tables
 from softlabels.site.provenance import is_html
 
 # A word and a sign, so that the colour says nothing that they do not say.
-SIGNS = {"reproduced": "✓", "partly": "◐", "not reproduced": "✗", "not tested": "○"}
+SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "◐", "not tested": "○"}
 _MOST = 12  # rows; a longer table is shown by its counts
 _LONGEST = 150  # characters of what came out, marks of HTML included
 
