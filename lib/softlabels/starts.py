@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
-from softlabels import paths, records
+from softlabels import paths
 from softlabels.checkpoint import write_atomically
 from softlabels.errors import DataUnavailable, RecordError
 
@@ -31,11 +31,14 @@ def published_folder() -> Path:
     return paths.results() / "weights"
 
 
+def cache_folder() -> Path:
+    """Folder of the networks trained here, where runs leave them."""
+    return paths.cache() / "runs"
+
+
 def here(run: str) -> bool:
     """Whether the network of a run is committed or in the cache."""
-    return any(
-        (folder / f"{run}.safetensors").exists() for folder in (published_folder(), records.cache_folder())
-    )
+    return any((folder / f"{run}.safetensors").exists() for folder in (published_folder(), cache_folder()))
 
 
 def packed(run: str) -> bytes:
@@ -55,7 +58,7 @@ def packed(run: str) -> bytes:
         if sha256(content).hexdigest() != stated:
             raise RecordError(f"{committed}: its SHA-256 is not {stated}; take it from git again")
         return content
-    cached = records.cache_folder() / f"{run}.safetensors"
+    cached = cache_folder() / f"{run}.safetensors"
     if not cached.exists():
         raise DataUnavailable(
             f"the network of run {run}, which this run starts from, is not here; train it first: "
