@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from softlabels import claims, competence, experiments_human, published, verdicts
-from softlabels.claims import CLAIMS, HIGHER, LOWER, Claim
-from softlabels.config import RunConfig
-from softlabels.statistics import Interval, paired_interval
+from softlabels.analysis import claims, competence, published, verdicts
+from softlabels.analysis.claims import CLAIMS, HIGHER, LOWER, Claim
+from softlabels.analysis.statistics import Interval, paired_interval
+from softlabels.learning.config import RunConfig
+from softlabels.runs import experiments_human
 
 CLAIM = Claim("c", "papers", "", "a claim", "a comparison", HIGHER, effect=0.10)
 NONE = replace(CLAIM, better=0, effect=0.0, margin=0.02)
