@@ -6,7 +6,8 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
-from softlabels import book, paths
+from softlabels import paths
+from softlabels.book import execute as book
 from softlabels.errors import ConfigError
 
 NOTEBOOKS = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))

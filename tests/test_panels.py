@@ -6,21 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from softlabels import (
-    experiments_human,
-    metrics,
-    panels,
-    published,
-    records,
-    review,
-    tables_human,
-    verdict_book,
-    verdicts_human,
-)
-from softlabels.experiments_human import WORDS
-from softlabels.formatting import signed
-from softlabels.panels import Collection, Evaluated, Panel
-from softlabels.statistics import paired_interval
+from softlabels.analysis import panels, published, verdicts_human
+from softlabels.analysis.formatting import signed
+from softlabels.analysis.panels import Collection, Evaluated, Panel
+from softlabels.analysis.statistics import paired_interval
+from softlabels.chapters import all_verdicts, human_uncertainty
+from softlabels.chapters import when_to_ask_a_person as review
+from softlabels.labels import metrics
+from softlabels.runs import experiments_human, records
+from softlabels.runs.experiments_human import WORDS
 
 PANEL = Panel({"truth": {1: 1.0, 2: 2.0, 3: 3.5}, "soft": {3: 2.4, 2: 1.0, 1: 0.1, 4: 9.0}, "mixup": {}})
 
@@ -181,36 +175,36 @@ def test_claims_are_judged_at_every_length_of_training(filled):
 
 
 def test_tables_put_the_published_numbers_beside_ours(filled):
-    heat = tables_human.temperatures(filled).set_index("temperature")
+    heat = human_uncertainty.temperatures(filled).set_index("temperature")
     entry = published.get("human_uncertainty", "temperature", "2")
     assert heat["published accuracy"]["2"] == f"{entry['accuracy']:.4f}"
     assert heat["accuracy"]["2"] != "–" and heat["accuracy"]["0.25"] == "–"
-    budget = tables_human.annotations(panels.collect("budget", "smoke", [0, 1, 2]))
+    budget = human_uncertainty.annotations(panels.collect("budget", "smoke", [0, 1, 2]))
     assert list(budget["annotations an image"]) == ["1", "3", "all"]
     assert 70 <= float(budget["KL: share"][1].rstrip(" %")) <= 100
-    totals = tables_human.totals(panels.collect("budget-total", "smoke", [0, 1, 2]))
+    totals = human_uncertainty.totals(panels.collect("budget-total", "smoke", [0, 1, 2]))
     assert set(totals["in all"]) == {"240"}
-    rates = tables_human.rates(filled, panels.collect("human-rates", "smoke", [0, 1, 2]))
+    rates = human_uncertainty.rates(filled, panels.collect("human-rates", "smoke", [0, 1, 2]))
     assert set(rates["learning rate"]) == {"0.02", "0.05"} and len(rates) == 8
     others = panels.collect("human-rates", "smoke", [0, 1, 2])
-    said = tables_human.own_rates(filled, others)
+    said = human_uncertainty.own_rates(filled, others)
     assert "human distribution 0.02" in said, "the first of equal losses"
     at_rate = rates[rates["learning rate"] == "0.02"].set_index("arm").loc[[WORDS["soft"], WORDS["truth"]]]
     accuracy = at_rate["accuracy"].astype(float)
     assert f"be {signed(accuracy.iloc[0] - accuracy.iloc[1], 3)}"[:-1] in said
-    assert "No run" in tables_human.own_rates(filled, replace(others, records={}))
+    assert "No run" in human_uncertainty.own_rates(filled, replace(others, records={}))
 
 
 def test_longer_training_is_compared_on_the_same_folds(filled):
     seeds = [0, 1, 2]
-    lengths = tables_human.lengths(filled, panels.collect("human-epochs", "smoke", seeds))
+    lengths = human_uncertainty.lengths(filled, panels.collect("human-epochs", "smoke", seeds))
     short, long = "1 epochs (least validation loss)", "2 epochs (last)"
     assert list(lengths["trained"]) == [short] * 4 + [long] * 4
     assert lengths["soft − truth"][0].strip("*").startswith("+0.3")
     assert {"smoothed − truth", "soft, relative"} < set(lengths)
-    some = tables_human.lengths(filled, panels.collect("human-epochs", "smoke", [0]))
+    some = human_uncertainty.lengths(filled, panels.collect("human-epochs", "smoke", [0]))
     assert len(some) == 8 and some["soft − truth"].str.contains("one pair").all()
-    assert tables_human.lengths(filled, panels.collect("human-epochs", "smoke", [9])).empty
+    assert human_uncertainty.lengths(filled, panels.collect("human-epochs", "smoke", [9])).empty
 
 
 def test_the_share_of_an_improvement():
@@ -236,7 +230,7 @@ def test_missing_evaluations_name_their_command(filled):
     lacking = panels.collect("human", "smoke", [9]).evaluated("blur").note()
     assert lacking.index("softlabels train") < lacking.index("softlabels evaluate")
     assert verdicts_human.attacked(found)[0].verdict == "not tested"
-    assert tables_human.checks(found).empty and tables_human.shifts(found).empty
+    assert human_uncertainty.checks(found).empty and human_uncertainty.shifts(found).empty
 
 
 def test_review_draws_on_the_right_answer_and_the_votes(filled):
@@ -262,20 +256,20 @@ def test_records_without_a_label_of_their_own_take_what_most_people_said(filled)
 
 
 def test_the_book_of_verdicts_counts_every_row(filled):
-    found = verdict_book.collect("smoke", [0, 1, 2])
-    assert set(found) == set(verdict_book.CHAPTERS)
-    counted = sum(sum(row.values()) for row in verdict_book.counts(found).values())
-    assert counted == sum(map(len, found.values())) == len(verdict_book.table(found))
-    assert str(counted) in verdict_book.sentence(found)
+    found = all_verdicts.collect("smoke", [0, 1, 2])
+    assert set(found) == set(all_verdicts.CHAPTERS)
+    counted = sum(sum(row.values()) for row in all_verdicts.counts(found).values())
+    assert counted == sum(map(len, found.values())) == len(all_verdicts.table(found))
+    assert str(counted) in all_verdicts.sentence(found)
 
 
 def test_the_summary_looks_at_committed_records_only(filled):
-    text = verdict_book.summary("smoke", [0, 1, 2])
+    text = all_verdicts.summary("smoke", [0, 1, 2])
     assert "not tested" in text and "| Human uncertainty | 0 | 0 | 0 |" in text
 
 
 def test_an_empty_collection_gives_empty_tables():
     empty = Collection("budget", "laptop", {"n=1": {}, "n=all": {}})
-    assert tables_human.annotations(empty).empty
+    assert human_uncertainty.annotations(empty).empty
     assert isinstance(panels.levels(lambda x: Panel({}), [1.0]), pd.DataFrame)
     assert Evaluated("blur", empty, {}).cases() == []

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from softlabels.comparisons import HIGHER_IS_BETTER, Comparison
+from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison
+from softlabels.analysis.formatting import NAMES
 from softlabels.figures.base import ARMS, canvas, empty, styled
-from softlabels.formatting import NAMES
 
 if TYPE_CHECKING:
     from softlabels.runs import Record
