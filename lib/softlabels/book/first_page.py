@@ -16,6 +16,7 @@ from softlabels import paths
 from softlabels.learning.checkpoint import write_atomically
 from softlabels.command import told
 from softlabels.errors import RecordError
+from softlabels.runs.profiles import SPLITS
 from softlabels.runs.records import pack
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def settings() -> "list[Comparison]":
 
     found = []
     for profile in PROFILES:
-        cells = grids.grid("table1", profile, grids.SEEDS)
+        cells = grids.grid("table1", profile, SPLITS)
         found += comparisons.arrange((cell, _committed(cell)) for cell in cells)
     return [comparison for comparison in found if comparison.seeds]
 
