@@ -124,12 +124,23 @@ def _status(options: argparse.Namespace) -> None:
     _need_chapter(options, "dataset", "method", "only")
     chapters = [options.chapter] if options.chapter else grids.CHAPTERS
     seconds = workload.seconds()
+    every: dict[str, Any] = {}  # RunConfig by id
     for options.chapter in chapters:
         cells = _cells(options)
+        every |= {c.config.id: c.config for c in cells}
         done = [seconds[c.config.id] for c in cells if c.config.id in seconds]
         minutes = sum(done) / 60
         print(
             f"{options.chapter:12} {len(done):4} of {len(cells):4} runs, {minutes:6.1f} minutes of training"
+        )
+    if options.cost:
+        past = workload.past()
+        here = sum(seconds[name] for name in every if name in seconds) / 3600
+        missing = [config for name, config in every.items() if name not in seconds]
+        left = sum(past.expected(config, gpu=False) for config in missing) / 60
+        print(
+            f"{len(every)} runs, each counted once: {here:.1f} processor hours have been spent on those that "
+            f"are here, about {left:.1f} are left; in all {(here + left) / 2:.1f} hours of two cores"
         )
 
 
@@ -241,6 +252,7 @@ def parser() -> argparse.ArgumentParser:
 
     status = commands.add_parser("status", help="count the runs that are there and that are missing")
     _grid_options(status, None)
+    status.add_argument("--cost", action="store_true", help="sum the processor time, spent and still needed")
     status.set_defaults(action=_status)
 
     audit = commands.add_parser("audit", help="train some committed records again and compare")
