@@ -99,6 +99,11 @@ def test_attacks_are_measured_with_all_checks(subject):
         assert accuracy[case, 0] == clean
     assert accuracy["PGD by steps", 3] <= accuracy["PGD by steps", 1] <= clean
     assert accuracy["FGSM from the other arm", 8] >= accuracy["FGSM", 8]
+    loss = {(c, x): v for c, x, m, v in rows if m == "cross_entropy"}
+    shown = subject.rows(12)
+    log_p = subject.predict(subject.images(shown))
+    assert loss["FGSM", 0] == pytest.approx(-log_p[np.arange(12), subject.truth(shown)].mean(), rel=1e-4)
+    assert loss["FGSM", 1] > loss["FGSM", 0] and loss["PGD by steps", 3] > loss["PGD by steps", 1]
     start = {way: v for way, x, m, v in rows if m == "loss" and x == 0}
     assert start["landscape, gradient"] == pytest.approx(start["landscape, random"])
 
@@ -133,6 +138,9 @@ def test_shift_reads_the_fold_again_through_the_lossy_copy(monkeypatch):
         by_case.setdefault(case, {})[measure] = value
     assert by_case["held-out"] == by_case["held-out, JPEG copy"], "the same images, found by their ids"
     assert by_case["training images, JPEG copy"] != by_case["held-out"]
+    tuned = replace(subject, config=config.replace(start="0123456789ab"))
+    cases = {case for case, *_ in robustness.measure(tuned, ShiftSuite(0, 20, ()))[0]}
+    assert cases == {"held-out"}, "a network may have been pretrained on the training images"
 
 
 def test_the_command_line_evaluates_and_publishes(store, capsys):

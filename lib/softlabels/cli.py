@@ -52,6 +52,7 @@ def _need_chapter(options: argparse.Namespace, *names: str) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    from softlabels.learning import starts
     from softlabels.runs import records
 
     if options.file or options.runs_per_gpu > 1:
@@ -69,6 +70,8 @@ def _train(options: argparse.Namespace) -> None:
             continue
         if options.publish:
             records.publish(record, features=options.chapter == "figure1")
+            if options.chapter == "pretraining":  # others start from its network
+                starts.publish(record.id)
     if left_out:
         raise DataUnavailable(f"{len(left_out)} of {len(cells)} runs left out:\n" + "\n".join(left_out))
 

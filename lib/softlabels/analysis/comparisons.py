@@ -165,14 +165,15 @@ def record_of(cell: "Cell", train: bool, device: str | None, fresh: bool) -> "Re
 
 def arrange(found: "Iterable[tuple[Cell, Record | None]]") -> list[Comparison]:
     """Put cells with their records (None where missing) side by side."""
-    groups: dict[tuple[str, str, str], tuple[dict[str, dict[int, Record]], list[Cell]]] = {}
+    groups: dict[tuple[str, str, str, int], tuple[dict[str, dict[int, Record]], list[Cell]]] = {}
     for cell, record in found:
-        arms, missing = groups.setdefault((cell.dataset, cell.network, cell.recipe), ({}, []))
+        place = cell.dataset, cell.network, cell.recipe, cell.config.epochs
+        arms, missing = groups.setdefault(place, ({}, []))
         if record is None:
             missing.append(cell)
         else:
             arms.setdefault(cell.arm, {})[cell.seed] = record
-    return [Comparison(*key, runs=arms, missing=tuple(gaps)) for key, (arms, gaps) in groups.items()]
+    return [Comparison(*key[:3], runs=arms, missing=tuple(gaps)) for key, (arms, gaps) in groups.items()]
 
 
 def with_runs(comparisons: Iterable[Comparison]) -> list[Comparison]:

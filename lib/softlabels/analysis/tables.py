@@ -12,6 +12,7 @@ from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison, missin
 from softlabels.analysis.comparisons import table1 as gather_table1
 from softlabels.analysis.formatting import NAMES, NOTHING, interval, markdown, number, signed, spread
 from softlabels.analysis.statistics import holm
+from softlabels.runs.profiles import SPLITS
 
 if TYPE_CHECKING:
     from softlabels.runs import Record
@@ -178,10 +179,10 @@ def softenings(scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
 def headline(comparisons: Sequence[Comparison] | None = None) -> str:
     """Markdown: BHL's published row, and for each dataset all recipes of the network with the most runs.
 
-    Without an argument: the committed records of profile laptop, seeds 0 to 2.
+    Without an argument: the committed records of profile laptop, seeds 0 to 4.
     """
     if comparisons is None:
-        comparisons = gather_table1("laptop", (0, 1, 2))
+        comparisons = gather_table1("laptop", SPLITS)
     chosen: list[Comparison] = []
     for dataset in dict.fromkeys(c.dataset for c in comparisons):
         here = [c for c in comparisons if c.dataset == dataset and c.seeds]

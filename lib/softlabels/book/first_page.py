@@ -17,6 +17,7 @@ from softlabels.analysis import comparisons
 from softlabels.command import told
 from softlabels.errors import RecordError
 from softlabels.runs import grids, records
+from softlabels.runs.profiles import SPLITS
 from softlabels.runs.records import pack
 from softlabels.store import write_atomically
 
@@ -157,7 +158,7 @@ def settings() -> "list[Comparison]":
     """
     found = []
     for profile in PROFILES:
-        cells = grids.grid("table1", profile, grids.SEEDS)
+        cells = grids.grid("table1", profile, SPLITS)
         found += comparisons.arrange((cell, _committed(cell)) for cell in cells)
     return [comparison for comparison in found if comparison.seeds]
 

@@ -22,6 +22,7 @@ from softlabels import paths
 from softlabels.book import execute, stamps
 from softlabels.errors import RecordError, SoftlabelsError
 from softlabels.labels import metrics, votes
+from softlabels.learning import starts
 from softlabels.runs import evaluations, records
 from softlabels.runs.records import Record
 
@@ -80,8 +81,20 @@ def of_records() -> tuple[str, list[Fault]]:
             wrong = [f"arrays that are not those of a run ({type(error).__name__}: {error})"]
         faults += [Fault("record", _named(path), words, remedy) for words in wrong]
     faults += _strays(folder)
+    faults += [Fault("record", _named(path), words, remedy) for path, words in _weights(folder)]
     kept = f"{n - again} keep a sample of their predictions" if n > again else "none keeps a sample only"
     return f"{n} records; metrics of {again} computed again, {kept}", faults
+
+
+def _weights(runs: Path) -> Iterator[tuple[Path, str]]:
+    """Committed networks that are damaged, or that no committed record of a run belongs to."""
+    for path in sorted(starts.published_folder().glob("*.safetensors")):
+        try:
+            starts.packed(path.stem)
+        except (RecordError, OSError) as error:
+            yield path, str(error).removeprefix(f"{path}: ")
+        if not (runs / f"{path.stem}.json").exists():
+            yield path, f"no record of run {path.stem} is committed"
 
 
 def _provenance(record: Record) -> Iterator[str]:

@@ -136,7 +136,7 @@ def _distributions(profile: str, seeds: Sequence[int]) -> list[Cell]:
             cell(profile, row, "tuned", arm, seed, lr=DISTRIBUTIONS_RATE, annotations=n),
             recipe=f"{n or 'all'} annotation{'' if n == 1 else 's'}",
         )
-        for seed in seeds
+        for seed in seeds[: row.max_seeds]
         for n in ANNOTATIONS
         for arm in ARMS
     ]
