@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from softlabels.errors import CheckError, SoftlabelsError, unknown
+from softlabels import paths, runs
+from softlabels.errors import CheckError, DataUnavailable, SoftlabelsError, unknown
+from softlabels.learning import suites
+from softlabels.runs import grids
 
 PROFILE, SEEDS = "laptop", [0, 1, 2]
 
 
 def _cells(options: argparse.Namespace) -> list:
-    from softlabels.runs import grids
-
     if options.dataset and (options.chapter == "your_data" or options.dataset.startswith("folder:")):
         from softlabels import owndata
 
@@ -51,8 +52,6 @@ def _need_chapter(options: argparse.Namespace, *names: str) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from softlabels import runs
-    from softlabels.errors import DataUnavailable
     from softlabels.learning import starts
     from softlabels.runs import records
 
@@ -78,7 +77,6 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _train_batch(options: argparse.Namespace) -> None:
-    from softlabels.errors import DataUnavailable
     from softlabels.runs import parallel, planning, records
 
     configs = planning.read(options.file) if options.file else [c.config for c in _cells(options)]
@@ -94,8 +92,6 @@ def _train_batch(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from softlabels.errors import DataUnavailable
-    from softlabels.learning import suites
     from softlabels.runs import evaluations
 
     jobs = [
@@ -119,7 +115,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from softlabels.runs import grids, workload
+    from softlabels.runs import workload
 
     _need_chapter(options, "dataset", "method", "only")
     chapters = [options.chapter] if options.chapter else grids.CHAPTERS
@@ -173,7 +169,6 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from softlabels import paths
     from softlabels.owndata import check
     from softlabels.owndata import page as checkpage
 

@@ -18,9 +18,10 @@ import numpy as np
 from softlabels import paths
 from softlabels.analysis import structure
 from softlabels.command import told
+from softlabels.datasets import synthetic
 from softlabels.datasets.base import checksum
 from softlabels.errors import DataUnavailable, RecordError
-from softlabels.runs import records
+from softlabels.runs import grids, records
 
 if TYPE_CHECKING:
     from softlabels.analysis.comparisons import Comparison
@@ -187,8 +188,6 @@ def settings_of(profile: str) -> Settings:
 
 def factors(record: "Record") -> tuple[np.ndarray, np.ndarray]:
     """Return hue and shape weight of a run's test images, drawn again from the generator's seed."""
-    from softlabels.datasets import synthetic
-
     if record.config.dataset != "synthetic":
         raise DataUnavailable(f"run {record.id}: {record.config.dataset} has no generator coordinates")
     ids = record.arrays()["ids"]
@@ -246,8 +245,6 @@ def _read(path: Path) -> Embedding:
 @told(2)
 def main(arguments: list[str] | None = None) -> None:
     """Make the committed maps of a figure from the features at hand; prints their files."""
-    from softlabels.runs import grids
-
     parser = argparse.ArgumentParser(
         prog="python -m softlabels.analysis.embeddings", description=main.__doc__
     )

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from softlabels import paths
-from softlabels.runs import grids, records, workload
 from softlabels.analysis.formatting import NOTHING, markdown, number
 from softlabels.learning.models import VECTOR_NETWORKS
+from softlabels.runs import grids, records, workload
 from softlabels.runs.records import Record
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from softlabels import paths
-from softlabels.learning.checkpoint import write_atomically
-from softlabels.errors import RecordError
+from softlabels import paths, runs
 from softlabels.analysis.formatting import NOTHING, markdown, number
+from softlabels.errors import RecordError
+from softlabels.store import write_atomically
 
 # script in benchmarks/ -> its lines, and what each compares
 SCRIPTS: dict[str, dict[str, str]] = {
@@ -78,7 +78,6 @@ def load() -> dict[str, dict[str, Any]]:
 
 
 def _here() -> dict[str, str]:
-    from softlabels import runs
     from softlabels.learning import hardware
 
     found = runs.environment(hardware.hardware("cpu"))

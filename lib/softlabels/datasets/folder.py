@@ -12,7 +12,7 @@ from softlabels import errors, paths
 from softlabels.datasets import dcic, dcic_files, votetable
 from softlabels.datasets.base import Dataset, Source
 from softlabels.datasets.collection import Collection, Problem, content_sha256, demand
-from softlabels.learning.checkpoint import write_atomically
+from softlabels.store import write_atomically
 
 DIGITS = 32  # of the checksum, in a name
 PATH_PREFIX, PIN_PREFIX = "folder:", "folder@"

@@ -40,6 +40,7 @@ PUBLIC = {
     "crowd-ar-public": ("crowd-ar", ("matrix", "skill")),
     "madl-public": ("madl", ("bandwidth",)),
 }
+FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}  # BHL, section 2
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from softlabels import datasets
 from softlabels.datasets import Dataset
 from softlabels.errors import ConfigError, DataError
 from softlabels.labels import votes
-from softlabels.learning.config import RunConfig
+from softlabels.learning.config import FRACTIONS, RunConfig
 
 CONTROLS = ("truth", "smoothed", "class-mean", "permuted")  # labels that need the dataset's own
-FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}  # BHL, section 2
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 from softlabels.errors import unknown
 from softlabels.learning.config import RunConfig
 from softlabels.runs import experiments_annotators, experiments_human, experiments_own
+from softlabels.runs.experiments_search import SPACES, Space
 from softlabels.runs.profiles import (
     ANNOTATIONS,
     ARMS,
@@ -94,9 +95,26 @@ def _atlas(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def _hyperparameters(profile: str, seeds: Sequence[int]) -> list[Cell]:
-    from softlabels.analysis import search  # which needs this module
+    """List both arms of every combination, on the first seed only."""
+    if profile not in SPACES:
+        raise unknown("profile", profile, SPACES)
+    space = SPACES[profile]
+    return [
+        _tried(profile, space, lr, schedule, decay, augmentation, arm, seeds[0])
+        for lr in space.rates
+        for schedule, decay in space.optimisers
+        for augmentation in space.augmentations
+        for arm in ARMS
+    ]
 
-    return search.cells(profile, seeds)
+
+def _tried(
+    profile: str, space: Space, lr: float, schedule: str, decay: float, augmentation: str, arm: str, seed: int
+) -> Cell:
+    changes = {"lr": lr, "schedule": schedule, "weight_decay": decay, "augmentation": augmentation}
+    found = cell(profile, space.row, "stated", arm, seed, **changes, **space.changes)
+    recipe = f"lr {lr:g}, {schedule}, decay {decay:g}, {augmentation}"
+    return Cell(found.dataset, found.network, recipe, arm, seed, found.config)
 
 
 def _tuning(profile: str, seeds: Sequence[int]) -> list[Cell]:
