@@ -18,7 +18,7 @@ from softlabels.runs.records import Record
 def by_network(found: Iterable[Record]) -> pd.DataFrame:
     """Runs and minutes of every dataset, network and number of epochs, on every machine.
 
-    Minutes are those of the processor as the records have them, wall time in the oldest ones; the column "each"
+    Minutes are those of the processor, in the oldest records of the clock; the column "each"
     is the median.
     Memory is what such a run asks a scheduler for (`workload.memory`), computed and not measured.
     """
