@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from softlabels import (
-    answers,
     book,
     cli,
     comparisons,
@@ -21,6 +20,7 @@ from softlabels import (
 from softlabels.config import RunConfig
 from softlabels.datasets import Dataset, Source
 from softlabels.errors import ConfigError, DataError
+from softlabels.owndata import answers
 from softlabels.records import Record
 
 N = 60

@@ -9,11 +9,11 @@ import numpy as np
 
 from softlabels import agreement, datasets, experiments, experiments_own
 from softlabels.ceiling import Ceiling, split_half
-from softlabels.check import label_facts
 from softlabels.comparisons import Comparison, gather, missing_command
 from softlabels.datasets import Dataset, folder
 from softlabels.errors import DataError
 from softlabels.formatting import NAMES, spread
+from softlabels.owndata.check import label_facts
 from softlabels.statistics import Interval, paired_interval
 
 if TYPE_CHECKING:  # who only trains need not have it
