@@ -14,6 +14,9 @@ BESIDE = PROJECT.parent / "shared" / "data"
 if BESIDE.is_dir():
     os.environ.setdefault("SOFTLABELS_DATA", str(BESIDE))
 
+# The same arithmetic on every machine; a test of bfloat16 asks for it.
+os.environ.setdefault("SOFTLABELS_PRECISION", "fp32")
+
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -40,7 +40,9 @@ SUFFIXES = (".json", ".npz", ".features.npz", ".safetensors")
 def left(folder, config=CONFIG):
     """What a run left that must not depend on time or place."""
     body = json.loads((folder / f"{config.id}.json").read_text())
-    history = [{k: v for k, v in row.items() if k != "seconds"} for row in body["history"]]
+    history = [
+        {k: v for k, v in row.items() if k not in ("seconds", "cpu_seconds")} for row in body["history"]
+    ]
     return body["metrics"], history, [(folder / f"{config.id}{s}").read_bytes() for s in SUFFIXES[1:]]
 
 

@@ -19,7 +19,7 @@ from softlabels.checkpoint import Progress
 from softlabels.config import AUGMENTATIONS, RunConfig
 from softlabels.datasets import Dataset, Source
 from softlabels.errors import ConfigError, TrainingError
-from softlabels.hardware import hardware
+from softlabels.hardware import hardware, step_seconds
 
 TINY = {"network": "resnet9-tiny", "limit": 300, "image_size": 32, "batch_size": 32, "epochs": 6}
 
@@ -70,7 +70,7 @@ def trained(config, task, hw, folder):
 
 
 def losses(history):
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+    return [{k: v for k, v in row.items() if k not in ("seconds", "cpu_seconds")} for row in history]
 
 
 # The loss
@@ -550,8 +550,22 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(monkeypatch, tm
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(("flags", "precision"), [("avx512_bf16", "fp32"), ("avx512_bf16 amx_bf16", "bf16")])
-def test_a_processor_computes_in_bf16_only_where_that_is_faster(flags, precision, monkeypatch):
-    monkeypatch.setattr("softlabels.hardware._cpu_flags", flags.split)
-    assert hardware("cpu").precision == precision
+def test_a_processor_computes_in_bf16_only_where_a_timing_says_that_it_is_faster(monkeypatch, tmp_path):
+    monkeypatch.setenv("SOFTLABELS_CACHE", str(tmp_path))
+    monkeypatch.delenv("SOFTLABELS_PRECISION", raising=False)
+    times = {True: 0.5, False: 1.0}
+    asked = []
+    monkeypatch.setattr("softlabels.hardware.step_seconds", lambda half: asked.append(half) or times[half])
+    monkeypatch.setattr("softlabels.hardware._cpu_flags", lambda: ["avx2"])
+    assert (hardware("cpu").precision, asked) == ("fp32", [])  # without the instructions nothing is timed
+    monkeypatch.setattr("softlabels.hardware._cpu_flags", lambda: ["avx512_bf16"])
+    assert (hardware("cpu").precision, asked) == ("bf16", [False, True])
+    times[True] = 2.0
+    assert (hardware("cpu").precision, asked) == ("bf16", [False, True])  # the answer was kept
+    (tmp_path / "bf16.json").write_text("[damaged")
+    assert hardware("cpu").precision == "fp32"
     assert hardware("cpu", "bf16").precision == "bf16"
+
+
+def test_the_steps_that_are_timed_take_time():
+    assert 0 < step_seconds(False, rounds=1) < 30

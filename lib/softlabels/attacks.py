@@ -1,8 +1,8 @@
 """FGSM and PGD on images in [0, 1], many radii in one pass over the data.
 
-The network normalises inside itself, so ε is a distance between images. Everything runs in float32: a
-gradient's sign is what an attack consists of. Images are float [N, C, H, W]; random numbers come from a
-generator on the CPU, so that a seed means the same on every device.
+The network normalises inside itself, so ε is a distance between images. The loss is taken in float32 at
+least: a gradient's sign is what an attack consists of. Images are float [N, C, H, W]; random numbers come
+from a generator on the CPU, so that a seed means the same on every device.
 """
 
 from collections.abc import Iterator, Sequence
@@ -199,7 +199,8 @@ def _ascent(
     """Direction of steepest ascent of the loss in the attack's norm, of length one, and the logits."""
     x = x.detach().requires_grad_()
     with torch.enable_grad():
-        logits = model(x).float()
+        logits = model(x)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # bfloat16 ends here
         [gradient] = torch.autograd.grad(_loss(logits / attack.temperature, y, aim, attack.loss), x)
     if attack.norm == "linf":
         return gradient.sign(), logits.detach()

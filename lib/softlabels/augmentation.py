@@ -66,10 +66,13 @@ def zoom(x: Tensor, rng: Generator, probability: float = 0.3) -> Tensor:
     return F.grid_sample(x, grid, align_corners=False, padding_mode="border")
 
 
-def crop(x: Tensor, rng: Generator, padding: int = 4) -> Tensor:
-    """Shift each image by up to `padding` pixels, zeros moving in (the CIFAR crop)."""
+def crop(x: Tensor, rng: Generator, padding: int = 4, mode: str = "constant") -> Tensor:
+    """Shift each image by up to `padding` pixels (the CIFAR crop).
+
+    Zeros move in, or with the mode "reflect" the image's own mirrored border.
+    """
     n, _, h, w = x.shape
-    padded = F.pad(x, (padding,) * 4).permute(0, 2, 3, 1)  # [B, H + 2p, W + 2p, C]
+    padded = F.pad(x, (padding,) * 4, mode).permute(0, 2, 3, 1)  # [B, H + 2p, W + 2p, C]
     top, left = torch.randint(2 * padding + 1, (2, n), generator=rng).to(x.device)
     rows = (top[:, None] + torch.arange(h, device=x.device))[:, :, None]
     columns = (left[:, None] + torch.arange(w, device=x.device))[:, None, :]
@@ -77,10 +80,19 @@ def crop(x: Tensor, rng: Generator, padding: int = 4) -> Tensor:
     return padded[image, rows, columns].permute(0, 3, 1, 2)
 
 
-def augment(name: str, x: Tensor, rng: Generator) -> Tensor:
-    """Apply the augmentation that a run's configuration names (`config.AUGMENTATIONS`)."""
+def augment(name: str, x: Tensor, rng: Generator, mirrored: Tensor | None = None) -> Tensor:
+    """Apply the augmentation that a run's configuration names (`config.AUGMENTATIONS`).
+
+    Parameters
+    ----------
+    mirrored : bool [B], optional
+        The images that "shift-alternate" mirrors in this epoch; by default none.
+    """
     if name == "none":
         return x
+    if name == "shift-alternate":
+        x = crop(x, rng, padding=2, mode="reflect")
+        return x if mirrored is None else torch.where(mirrored.to(x.device).view(-1, 1, 1, 1), x.flip(3), x)
     if name == "crop-flip":
         return flip(crop(x, rng), rng)
     x = turn(x, rng, flips=True)

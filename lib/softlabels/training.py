@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from softlabels import checkpoint, metrics, models
+from softlabels import checkpoint, metrics, models, starts
 from softlabels.augmentation import augment, mixup
 from softlabels.checkpoint import Progress
 from softlabels.config import RunConfig
@@ -19,16 +19,21 @@ from softlabels.errors import TrainingError
 from softlabels.hardware import Hardware
 from softlabels.tasks import Task, generator
 
+WHITENED = 2000  # training images whose patches whiten the first layer of networks that have one
+
 
 def learning_rate_factor(schedule: str, t: float) -> float:
     """Learning rate at progress t in [0, 1), as a share of its peak.
 
-    cosine: (1 + cos πt) / 2. warm-restarts: the same over periods of 1/5, 2/5 and the rest of the
+    cosine: (1 + cos πt) / 2. triangular: linear from .2 to 1 during the first fifth, then linear to .05.
+    warm-restarts: the same over periods of 1/5, 2/5 and the rest of the
     training (Loshchilov & Hutter 2017; first period as in the DCIC code). one-cycle: linear to the
     peak during the first fifth, then cosine.
     """
     if schedule == "constant":
         return 1.0
+    if schedule == "triangular":
+        return 0.2 + 4 * t if t < 0.2 else 1 - 0.95 * (t - 0.2) / 0.8
     if schedule == "one-cycle":
         t = (t - 0.2) / 0.8
         if t < 0:
@@ -44,6 +49,12 @@ def epoch_generator(seed: int, epoch: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(generator(seed, 4, epoch).integers(2**62)))
 
 
+def alternating(seed: int, epoch: int, n: int) -> Tensor:
+    """Which of `n` images an epoch mirrors: each image at random in the first, then in turn (Jordan 2024)."""
+    first = torch.from_numpy(generator(seed, 10).random(n) < 0.5)
+    return first if epoch % 2 == 0 else ~first
+
+
 def class_weights(targets: Tensor) -> Tensor:
     """Weights N / (K n_k) [K], where n_k is the target mass of class k (scikit-learn's "balanced")."""
     mass = targets.sum(0)
@@ -54,12 +65,19 @@ def build(config: RunConfig, task: Task, hw: Hardware) -> tuple[nn.Module, torch
     """Network, initialised from the seed and placed on the device, and its optimiser."""
     with torch.random.fork_rng():
         torch.manual_seed(int(generator(config.seed, 5).integers(2**62)))
-        model: nn.Module = models.build(
-            config.network, task.soft.shape[1], task.mean, task.std, config.dropout, config.pretrained
-        )
-    model = hw.place(model)
-    return model, torch.optim.SGD(
-        model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+        imagenet, k = config.start == "imagenet", task.soft.shape[1]
+        model = models.build(config.network, k, task.mean, task.std, config.dropout, imagenet)
+        if config.start == "scratch":
+            model.whiten(task.images[torch.from_numpy(task.rows["train"][:WHITENED])])
+        elif not imagenet:
+            starts.take_over(model, config.start)
+    placed = hw.place(model)
+    return placed, torch.optim.SGD(
+        [p for p in placed.parameters() if p.requires_grad],
+        lr=config.lr,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        nesterov=config.nesterov,
     )
 
 
@@ -78,13 +96,14 @@ def _epoch(
     steps = max(1, len(order) // config.batch_size)
     weight = class_weights(task.targets[train]).to(hw.device) if config.balanced else None
     losses = []
+    mirrored = alternating(config.seed, epoch, len(task.images))
     model.train()
     batches = order[: steps * config.batch_size].split(config.batch_size)
     for step, rows in enumerate(batches):
         prefetch(task.dataset.images, batches[min(step + 1, steps - 1)].tolist())
         factor = learning_rate_factor(config.schedule, (epoch + step / steps) / config.epochs)
         optimiser.param_groups[0]["lr"] = config.lr * factor
-        x = augment(config.augmentation, hw.images(task.images[rows]), rng)
+        x = augment(config.augmentation, hw.images(task.images[rows]), rng, mirrored[rows])
         target = task.targets[rows].to(hw.device)
         if config.mixup:
             x, target = mixup(x, target, config.mixup, pairs)
@@ -165,12 +184,13 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
     bar = tqdm(range(len(done.history), config.epochs), title, initial=len(done.history), total=config.epochs)
     with torch.random.fork_rng():
         for epoch in bar:
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             torch.manual_seed(epoch_generator(config.seed, epoch).initial_seed())  # for dropout
             row = {"epoch": epoch + 1, "train_loss": _epoch(config, task, hw, model, optimiser, epoch)}
             row |= _validate(model, task, hw)
             _finish_epoch(config, model, done, row)
             row["seconds"] = round(time.perf_counter() - start, 3)
+            row["cpu_seconds"] = round(time.process_time() - used, 3)
             checkpoint.store(path, config.id, model, optimiser, done)
             bar.set_postfix(
                 loss=f"{row['validation_loss']:.3f}", accuracy=f"{row['validation_accuracy']:.3f}"

@@ -23,6 +23,11 @@ NETWORKS = {
     "resnet9-avg": (0.0790, 1.57),
     "resnet9-tiny": (0.0056, 0.43),
     "resnet9-cifar": (0.192, 3.58),
+    "cifarnet-8": (0.0216, 0.926),
+    "cifarnet-16": (0.0887, 1.9),
+    "cifarnet-32": (0.211, 3.03),
+    "cifarnet-64": (0.59, 5.28),
+    "efficientnet-lite0": (0.0627, 6.51),
     "resnet20": (0.327, 5.99),
     "resnet18": (0.296, 1.75),
     "resnet18-nomaxpool": (1.127, 4.54),
@@ -36,6 +41,8 @@ IMAGES = {
     "synthetic": 15_000,
     "cifar10h": 10_000,
     "cifar10h-9500": 9_500,
+    "cifar10": 59_500,
+    "cifar10-jpeg-train": 59_500,
     "cifar10n-jpeg": 60_000,
     "cifar10h-crowd-jpeg": 60_000,
     "ferplus": 35_710,
@@ -143,7 +150,8 @@ def _bodies(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
         for path in sorted(folder.glob("*.json")):
             try:
                 body = json.loads(path.read_text(encoding="utf-8"))
-                _ = body["id"], body["config"], body["seconds"], body["environment"]["device"]
+                _ = body["id"], body["config"], body["environment"]["device"]
+                body["seconds"] = records.cpu_seconds(body["history"], body["seconds"])
             except (ValueError, KeyError, TypeError):
                 records.read(path)  # which says what is wrong with it
                 raise
@@ -151,7 +159,7 @@ def _bodies(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
 
 
 def seconds() -> dict[str, float]:
-    """Seconds of every run that has a record, committed or cached, by its id."""
+    """Processor seconds of every run that has a record, committed or cached, by its id."""
     folders = (records.published_folder(), records.cache_folder())
     return {body["id"]: body["seconds"] for body in _bodies(folders)}
 
