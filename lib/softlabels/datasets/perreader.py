@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from softlabels.datasets import formats, votetable
 from softlabels.datasets.collection import (
@@ -18,45 +19,74 @@ from softlabels.datasets.collection import (
 from softlabels.datasets.formats.base import Options, Reading, votes_of
 from softlabels.errors import DataError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # Ends of file names that say "another version of the same", not "another reader".
 VERSION = re.compile(
-    r"(copy|backup|old|new|final|v?\d{1,2}|\(\d+\)|draft|raw|clean(ed)?|fixed|test|train|val)", re.I
+    r"(copy|backup|bak|old|new|final|v\d{1,2}|\(\d+\)|draft|raw|clean(ed)?|fixed|train|val|valid|test)", re.I
+)
+PREFIX = re.compile(
+    r"^(via_project|via|annotations?|labels?|votes?|answers?|reader|rater|annotator)[ _\-]+", re.I
 )
 
 
 def tables(root: Path, name: str, files: Sequence[Path], options: Options | None) -> Collection | None:
-    """Read files of one form, none of which names annotators, as one reader each, called after the file.
+    """Read files of one form as those of one reader each.
 
-    None where they are no such files: other forms, named annotators, counts, or versions of one another.
+    A reader is who is named inside, where nobody is named in two of the files; else the file's own name.
+    None where they are no such files: other forms, one reader in two, counts, or versions of one another.
     """
-    readings = [formats.read(path, options) for path in files]
-    if any(r.named or not len(r.votes) or r.classes or (r.votes["count"] != 1).any() for r in readings):
-        return None
-    if len({(r.format, r.taken) for r in readings}) > 1 or any(_repeats(r) for r in readings):
-        return None
-    people = [_reader(path) for path in files]
-    if _versions(people) or len(set(people)) < len(people):
-        return None
     import pandas as pd
 
-    votes = [
-        r.votes.assign(annotator=who, file=path.name)
-        for r, who, path in zip(readings, people, files, strict=True)
-    ]
-    if any(_same(a, b) for i, a in enumerate(votes) for b in votes[:i]):
+    readings = [formats.read(path, options) for path in files]
+    if len({(r.format, r.named) for r in readings}) > 1 or any(
+        not len(r.votes) or r.classes for r in readings
+    ):
         return None
-    shown = ", ".join(map(quoted, people[:6]))
-    first = readings[0]
+    named = readings[0].named
+    stems = [path.name.split(".")[0] for path in files]
+    if not named and any(_repeats(r) for r in readings):
+        return None
+    if _versions(stems) and not named:
+        return None
+    people = [_reader(stem) for stem in stems]
+    inside = [frozenset(r.votes["annotator"]) for r in readings]
+    if named and len(frozenset().union(*inside)) < sum(map(len, inside)):
+        return None
+    if len(set(people)) < len(people):
+        return None
+    votes = [
+        r.votes if named else r.votes.assign(annotator=who) for r, who in zip(readings, people, strict=True)
+    ]
+    problems = list(dict.fromkeys(p for r in readings for p in r.problems))
+    problems += _twice(files, votes)
+    first, shown = readings[0], ", ".join(map(quoted, people[:6]))
+    note = "" if named else f"Each file is taken for one reader, called after it: {shown}."
+    notes = dict.fromkeys(note for r in readings for note in r.notes)
     reading = Reading(
         f"{len(files)} files of one reader each ({first.format})",
         pd.concat(votes, ignore_index=True),
         True,
         (),
-        (*first.taken, ("name of the file", "annotator")),
-        [f"Each file is taken for one reader, called after it: {shown}.", *first.notes],
-        list({p: None for r in readings for p in r.problems}),
+        first.taken if named else (*first.taken, ("name of the file", "annotator")),
+        [*([note] if note else []), *notes],
+        problems,
     )
     return votetable.gathered(root, name, files, reading)
+
+
+def _twice(files: Sequence[Path], votes: "Sequence[pd.DataFrame]") -> list[Problem]:
+    """Files that say the same of ten images or more without exception: one may be a copy of the other."""
+    found = []
+    for j, b in enumerate(votes):
+        for i, a in enumerate(votes[:j]):
+            both = a.merge(b, on="image")
+            if len(a) == len(b) == len(both) >= 10 and (both["label_x"] == both["label_y"]).all():
+                what = f"says the same as {quoted(files[i].name)} of every image: is it a copy?"
+                remedy = "remove one, or write both into one table with a column annotator"
+                found.append(Problem("two files alike", files[j].name, what, remedy))
+    return found
 
 
 def _repeats(reading: Reading) -> bool:
@@ -64,33 +94,22 @@ def _repeats(reading: Reading) -> bool:
     return bool(reading.votes["image"].map(normal).duplicated().any())
 
 
-def _reader(path: Path) -> str:
-    stem = formats.suffix(path) and path.name.split(".")[0]
-    short = re.sub(
-        r"^(annotations?|labels?|votes?|answers?|reader|rater|annotator)[ _\-]+", "", stem, flags=re.I
-    )
+def _reader(stem: str) -> str:
+    short = re.sub(PREFIX, "", stem)
     return normal(short or stem)
 
 
-def _versions(people: Sequence[str]) -> bool:
+def _versions(stems: Sequence[str]) -> bool:
     """Whether names look like versions of one file: ``labels`` and ``labels_old``, ``train`` and ``test``."""
-    if all(VERSION.fullmatch(who) and not who.isdigit() for who in people):
+    if all(VERSION.fullmatch(stem) and not stem.isdigit() for stem in stems):
         return True
     rests = [
-        b[len(a) :].strip(" _-.()")
-        for a in people
-        for b in people
+        b[len(a) :].strip(" _-.")
+        for a in stems
+        for b in stems
         if a != b and b.casefold().startswith(a.casefold())
     ]
     return any(VERSION.fullmatch(rest) and not rest.isdigit() for rest in rests)
-
-
-def _same(a, b) -> bool:  # type: ignore[no-untyped-def]
-    """Whether two readers say the same of ten images or more without exception: one file twice."""
-    both = a.merge(b, on="image")
-    return (
-        len(both) >= 10 and bool((both["label_x"] == both["label_y"]).all()) and len(a) == len(b) == len(both)
-    )
 
 
 def folders(root: Path, name: str) -> Collection | None:

@@ -88,7 +88,13 @@ def read(path: Path, options: Options | None = None) -> Reading:
             remedy = "save the votes as CSV with columns image, annotator and label"
             problems = [Problem("no annotations", path.name, found, remedy)]
         return Reading("nothing that is known", no_votes(), problems=problems)
-    reading = known.read(file, options)
+    try:
+        reading = known.read(file, options)
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        # JSON from outside can have anything anywhere; what is of another shape is no export of this kind.
+        found = f"looks like {known.name}, and is not ({type(error).__name__}: {error})"
+        problem = Problem("broken export", path.name, found, "export the annotations again")
+        return Reading(known.name, no_votes(), problems=[*problems, problem])
     if known.name != "table":  # a table's own problems are in its reading already
         reading.problems = [*problems, *reading.problems]
     return reading

@@ -187,9 +187,10 @@ def records_table(file: File) -> Table:
     import pandas as pd
 
     table = Table(file.name, kind="JSON objects")
-    names = list(dict.fromkeys(normal(str(key)) for entry in file.content for key in entry))
+    entries = [entry if isinstance(entry, dict) else {} for entry in file.content]
+    names = list(dict.fromkeys(normal(str(key)) for entry in entries for key in entry))
     table.header = names
-    rows = [{normal(str(key)): value for key, value in entry.items()} for entry in file.content]
+    rows = [{normal(str(key)): value for key, value in entry.items()} for entry in entries]
     table.rows = pd.DataFrame(
         [[_scalar(row.get(name)) for name in names] for row in rows], columns=range(len(names)), dtype=object
     )
