@@ -333,7 +333,7 @@ def forms(folder, rng):
     (folder / "annotations.csv").write_text(stream.getvalue(), encoding="utf-8")
     found = votetable.read(folder, "w", folder / "annotations.csv")
     if rng.random() < 0.7:  # say yes to the question, as its remedy does
-        found = confirmed(folder, found)
+        found = confirmed(folder, found, {*classes}, {*people, *(f"label_{a + 1}" for a in range(5))})
     demand(found)
     right = {
         (name, classes[k]): given.count(k)
@@ -347,12 +347,15 @@ def forms(folder, rng):
     assert read == right, f"read as {found.form}, {found.taken}: other votes than the table has"
 
 
-def confirmed(folder, found):
+def confirmed(folder, found, classes, people):
+    """The reading after a user's yes, who knows the names of classes and people."""
     questions = [p for p in found.problems if p.kind == "question about columns"]
     words = shlex.split(questions[0].remedy.partition("softlabels ")[2]) if questions else []
     if "--columns" not in words:
         return found
     columns = formats.parse_columns(words[words.index("--columns") + 1])
+    if not ({*columns.get("counts", ())} <= classes and {*columns.get("annotators", ())} <= people):
+        return found
     return votetable.read(folder, "w", folder / "annotations.csv", formats.Options(columns))
 
 

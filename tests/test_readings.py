@@ -156,7 +156,7 @@ QUESTIONS = {
     ),
     "numbered votes that may be counts": (
         rows(counts, "image,label_1,label_2,label_3"),
-        "hold the votes of an image, or how many",
+        "the votes of an image, or how many",
         "labels=label_1|label_2|label_3",
     ),
 }

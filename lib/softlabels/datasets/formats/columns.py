@@ -222,7 +222,8 @@ def _long(table: Table, image: str, exact: dict[str, str]) -> Plan:
     if blank:
         plan.question = "a column without a name; name it (annotator?) or remove it"
         return plan
-    whole = [name for name in rest if _whole(_numbers(table.column(name)))]
+    numbers = {name: v for name in rest if name and _whole(v := _numbers(table.column(name)))}
+    whole = list(numbers)
     counts = [name for name in whole if plain(name) in SYNONYMS["count"]]
     if len(counts) == 1:
         plan.count, plan.ignored = counts[0], tuple(n for n in rest if n != counts[0])
@@ -232,7 +233,9 @@ def _long(table: Table, image: str, exact: dict[str, str]) -> Plan:
     if len(whole) >= 2 and not table.column(image).duplicated().any():
         both = _matrix(table, [*whole, plan.label])
         if labels <= {*whole, ""} or (both is not None and _constant(both)):
-            columns = tuple(whole) if labels <= {*whole, ""} else (*whole, plan.label)
+            apart = _without_sums(numbers)[0]
+            columns = tuple(apart) if labels <= {*apart, ""} else tuple(whole)
+            columns = columns if labels <= {*columns, ""} else (*columns, plan.label)
             shown = ", ".join(map(quoted, whole[:6]))
             others = tuple(n for n in table.header if n != image and n not in columns)
             question = f"column 'label' beside counts ({shown}): are the counts the votes?"
@@ -253,10 +256,10 @@ def _without_label(table: Table, image: str, exact: dict[str, str]) -> Plan:
     single = labels and not _whole_columns(table, others)
     if repeated or people[:1] == [exact.get("annotator")] or (single and people):
         return _asked_long(image, rest, people, labels)
-    if all(BALLOTS.fullmatch(name) for name in rest) and len(rest) > 1:
-        return _ballots(table, image, rest)
-    if all(PEOPLE.fullmatch(name) for name in rest) and len(rest) > 1:
-        return _people(table, image, rest)
+    for pattern, form in ((BALLOTS, "labels"), (PEOPLE, "annotators")):
+        named = [name for name in rest if pattern.fullmatch(name)]
+        if len(named) > 1:
+            return _side_by_side(table, image, rest, named, form)
     return _wide(table, image, rest)
 
 
@@ -280,23 +283,16 @@ def _asked_long(image: str, rest: list[str], people: list[str], labels: list[str
     return Plan("long", image, who, what, ignored=ignored, question=question)
 
 
-def _ballots(table: Table, image: str, rest: list[str]) -> Plan:
-    plan, matrix = Plan("labels", image, columns=tuple(rest)), _matrix(table, rest)
+def _side_by_side(table: Table, image: str, rest: list[str], named: list[str], form: str) -> Plan:
+    """Columns called like annotators, or like one vote after another."""
+    left = [name for name in rest if name not in named]
+    plan, matrix = Plan(form, image, columns=tuple(named), ignored=tuple(left)), _matrix(table, named)
+    what = "annotators" if form == "annotators" else "the votes of an image"
     if matrix is not None and _counts_like(matrix):
-        plan.question = (
-            f"do {_listed(rest)} hold the votes of an image, or how many chose classes of these names "
-            f"(then --columns 'image={image},counts={'|'.join(rest)}')?"
-        )
-    return plan
-
-
-def _people(table: Table, image: str, rest: list[str]) -> Plan:
-    plan, matrix = Plan("annotators", image, columns=tuple(rest)), _matrix(table, rest)
-    if matrix is not None and _counts_like(matrix):
-        plan.question = (
-            f"are {_listed(rest)} annotators, or classes with counts "
-            f"(then --columns 'image={image},counts={'|'.join(rest)}')?"
-        )
+        counts = f"--columns 'image={image},counts={'|'.join(named)}'"
+        plan.question = f"are {_listed(named)} {what}, or how many chose classes of these names ({counts})?"
+    elif left:
+        plan.question = f"are {_listed(named)} {what}, and {_listed(left)} not?"
     return plan
 
 
@@ -318,27 +314,37 @@ def _wide(table: Table, image: str, rest: list[str]) -> Plan:
         found = ", ".join(map(quoted, rest[:8]))
         raise NoPlan(f"no column 'label' (found: {found})", "name the column of labels 'label'")
     doubts = [f"{quoted(name)} holds words" for name in text]
-    kept, why = _without_sums({name: numbers[name] for name in numeric})
-    doubts += why
-    plan = Plan("counts", image, columns=tuple(kept), ignored=tuple(n for n in rest if n not in kept))
+    indexes = [name for name in numeric if _is_index(numbers[name])]
+    doubts += [f"{quoted(name)} numbers the lines" for name in indexes]
+    kept = [name for name in numeric if name not in indexes]
     shares = [name for name in kept if _fractional(numbers[name])]
     if shares and len(kept) - len(shares) >= 2 and not _within_one(numbers, kept):
         doubts += [f"{quoted(name)} holds fractions" for name in shares]
-        kept = [name for name in kept if name not in shares]
-        shares = []
-        plan.columns, plan.ignored = tuple(kept), tuple(n for n in rest if n not in kept)
-    matrix = _matrix(table, kept)
-    if len(kept) >= 2 and not shares and matrix is not None and not _counts_like(matrix):
-        low, high = int(np.nanmin(matrix)), int(np.nanmax(matrix))
+        kept, shares = [name for name in kept if name not in shares], []
+    counts, why = _without_sums({name: numbers[name] for name in kept})
+    matrix = _matrix(table, counts)
+    if matrix is not None and (odd := _outlier(matrix)) is not None:
+        why.append(f"without {quoted(counts[odd])} the rows add up to one number")
+        counts = [name for name in counts if name != counts[odd]]
+        matrix = _matrix(table, counts)
+    form = "counts"
+    if len(counts) < 2 or shares or matrix is None or _counts_like(matrix):
+        kept, doubts = counts, doubts + why
+    else:  # no counts, so nothing is a sum of them
+        form, matrix = "annotators", _matrix(table, kept)
+        low, high = (int(f(matrix)) for f in (np.nanmin, np.nanmax)) if matrix is not None else (0, 0)
         doubts.append(
             f"{_listed(kept)} hold whole numbers from {low} to {high} that add up to nothing in common, like "
             f"class numbers given by annotators (if they are counts: --columns 'image={image},"
             f"counts={'|'.join(kept)}')"
         )
-        plan.form = "annotators"
+    if not kept:
+        found = ", ".join(map(quoted, rest[:8]))
+        raise NoPlan(f"no column of votes (found: {found})", "name the column of labels 'label'")
+    plan = Plan(form, image, columns=tuple(kept), ignored=tuple(n for n in rest if n not in kept))
     if doubts:
-        what = "annotators" if plan.form == "annotators" else "classes with counts"
-        plan.question = f"{'; '.join(doubts)}: are {_listed(plan.columns)} {what}?"
+        what = "annotators" if form == "annotators" else "classes with counts"
+        plan.question = f"{'; '.join(doubts)}: are {_listed(kept)} {what}?"
     return plan
 
 
@@ -395,18 +401,45 @@ def _derived(numbers: "dict[str, np.ndarray]", kept: list[str]) -> tuple[str, st
     total = stack.sum(0)
     besides: list[int | None] = [None, *range(len(kept))] if 4 <= len(kept) <= 50 else [None]
     for i, name in enumerate(kept):
+        rests = [total - stack[i] - (0 if left is None else stack[left]) for left in besides if left != i]
+        if any(_agree(stack[i], rest) for rest in rests):
+            return name, "is the sum of the other columns"
+    loose = []
+    for i, name in enumerate(kept):
         for left in besides:
             if left == i:
                 continue
-            rest = total - stack[i] - (0 if left is None else stack[left])
-            if _agree(stack[i], rest):
-                return name, "is the sum of the other columns"
             others = np.delete(stack, [i] if left is None else [i, left], axis=0)
             best = others.argmax(0)
-            unlike = len(np.unique(best)) >= 2
-            if unlike and (_agree(stack[i], best) or _agree(stack[i], best + 1)):
+            if len(np.unique(best)) >= 2 and (_agree(stack[i], best) or _agree(stack[i], best + 1)):
                 return name, "is the number of the largest of the others"
-    return None
+        if _numbers_of(stack[i], np.delete(stack, i, axis=0)):
+            loose.append(i)
+    # One class can follow from the others and the number of the largest: the number is what spoils the sums.
+    loose.sort(key=lambda i: not _constant(np.delete(stack, i, axis=0).T))
+    return (kept[loose[0]], "follows from the largest of the others") if loose else None
+
+
+def _numbers_of(values: np.ndarray, others: np.ndarray) -> bool:
+    """Whether a column has a number of its own for each class that is the largest of the others."""
+    order = np.sort(others, axis=0)
+    clear = order[-1] > order[-2]
+    best = others.argmax(0)
+    usual, agree = [], 0
+    for k in np.unique(best[clear]):
+        found, n = np.unique(values[clear & (best == k)], return_counts=True)
+        usual.append(found[n.argmax()])
+        agree += int(n.max())
+    distinct = len(usual) >= 2 and len(set(usual)) == len(usual)
+    return bool(distinct and clear.sum() >= 5 and agree >= MOST * clear.sum())
+
+
+def _outlier(matrix: np.ndarray) -> int | None:
+    """The one column without which the rows have a common sum, if with it they have none."""
+    if _constant(matrix) or matrix.shape[1] < 3:
+        return None
+    found = [j for j in range(matrix.shape[1]) if _constant(np.delete(matrix, j, axis=1))]
+    return found[0] if len(found) == 1 else None
 
 
 def _agree(a: np.ndarray, b: np.ndarray) -> bool:
