@@ -211,6 +211,13 @@ def _convert(options: argparse.Namespace) -> None:
         print(line)
 
 
+def _labels(options: argparse.Namespace) -> None:
+    from softlabels.owndata import convert, perimage
+
+    found = convert.read(options.path.expanduser(), _options(options))[1]
+    print(perimage.write(found, options.output.expanduser()))
+
+
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
     parser.add_argument("--chapter", default=chapter, help="table1, figure1, figure2, tuning, human …")
     parser.add_argument("--profile", default=chapter and PROFILE, help="smoke, laptop (default), paper")
@@ -244,6 +251,14 @@ def _convert_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="such as votes.csv")
     _vote_options(parser)
     parser.set_defaults(action=_convert)
+
+
+def _labels_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="a folder of images with votes, or a file of votes alone")
+    where = "labels.csv, labels.parquet or labels.jsonl"
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=where)
+    _vote_options(parser)
+    parser.set_defaults(action=_labels)
 
 
 def _record_options(parser: argparse.ArgumentParser) -> None:
@@ -294,6 +309,7 @@ def parser() -> argparse.ArgumentParser:
     verify.set_defaults(action=_verify)
     _check_options(commands.add_parser("check", help="describe annotated images and find every problem"))
     _convert_options(commands.add_parser("convert", help="write votes of any format as a plain table"))
+    _labels_options(commands.add_parser("labels", help="write the labels of each image, of several kinds"))
     _record_options(commands.add_parser("records", help="move records between machines"))
     return top
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Problems of the images, or of how many there are; the votes are none the worse for them.
-OF_IMAGES = ("image without annotation", "too few images", "number of classes", "no images")
+OF_IMAGES = ("too few images", "number of classes", "image without annotation")
 
 
 def convert(path: Path, output: Path, options: Options | None = None) -> list[str]:
@@ -26,7 +26,7 @@ def convert(path: Path, output: Path, options: Options | None = None) -> list[st
         The votes cannot be read without a doubt: every cause is named, and nothing is written. Or the output
         is the input, or cannot be written.
     """
-    source, found = _read(path, options)
+    source, found = read(path, options)
     problems = [p for p in found.problems if p.kind not in OF_IMAGES]
     if problems:
         listed = "\n".join(f"  {line}" for line in summary(problems))
@@ -59,8 +59,16 @@ def votes(found: Collection) -> "pd.DataFrame":
     return pd.DataFrame({name: np.array(words[name], object)[rows] for name, rows in columns.items()})
 
 
-def _read(path: Path, options: Options | None) -> tuple[Path | None, Collection]:
-    """The file that was read, and what was found, images named as in the folder."""
+def read(path: Path, options: Options | None) -> tuple[Path | None, Collection]:
+    """Read a file of votes, or a folder with one; also the file, where there is one.
+
+    Images of a folder are named by their paths in it, those of a file alone as the file names them.
+
+    Raises
+    ------
+    DataError
+        Nothing is there.
+    """
     if path.is_dir():
         found = folder.read(path, options)
         return (path / found.sources[0] if len(found.sources) == 1 else None), found
