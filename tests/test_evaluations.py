@@ -1,16 +1,19 @@
 """Evaluations as records: written once, checked when read, repeatable; and what the suites measure."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from softlabels import cli, datasets, evaluations, robustness, runs, suites, tasks
-from softlabels.config import RunConfig
+from softlabels import cli, datasets
 from softlabels.datasets import fetch
 from softlabels.errors import ConfigError, RecordError
-from softlabels.hardware import hardware
-from softlabels.suites import AttackSuite, BlurSuite, CorruptionSuite, ShiftSuite
+from softlabels.learning import inputs, robustness, suites
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
+from softlabels.learning.suites import AttackSuite, BlurSuite, CorruptionSuite, ShiftSuite
+from softlabels.runs import evaluations, run
 
 pytestmark = pytest.mark.usefixtures("store", "one_thread")
 
@@ -68,13 +71,13 @@ def test_a_suite_is_known_by_what_differs_from_its_defaults():
 
 @pytest.fixture
 def subject():
-    task, hw = tasks.prepare(TINY), hardware("cpu")
-    return robustness.Subject(TINY, task, runs.restored(TINY, task, hw), hw)
+    task, hw = inputs.prepare(TINY), hardware("cpu")
+    return robustness.Subject(TINY, task, run.restored(TINY, task, hw), hw)
 
 
 def test_unchanged_images_give_the_metrics_of_the_record(subject):
     rows, pictures = robustness.measure(subject, BlurSuite(0, (0, 2), 3))
-    record = runs.find(TINY)
+    record = run.find(TINY)
     sharp = {measure: value for case, level, measure, value in rows if (case, level) == ("people", 0)}
     for name in ("macro_accuracy", "kl", "brier"):
         assert sharp[name] == pytest.approx(record.metrics["test"][name], abs=5e-3)
@@ -95,6 +98,11 @@ def test_attacks_are_measured_with_all_checks(subject, monkeypatch):
         assert accuracy[case, 0] == clean
     assert accuracy["PGD by steps", 3] <= accuracy["PGD by steps", 1] <= clean
     assert accuracy["FGSM from the other arm", 8] >= accuracy["FGSM", 8]
+    loss = {(c, x): v for c, x, m, v in rows if m == "cross_entropy"}
+    shown = subject.rows(12)
+    log_p = subject.predict(subject.images(shown))
+    assert loss["FGSM", 0] == pytest.approx(-log_p[np.arange(12), subject.truth(shown)].mean(), rel=1e-4)
+    assert loss["FGSM", 1] > loss["FGSM", 0] and loss["PGD by steps", 3] > loss["PGD by steps", 1]
     start = {way: v for way, x, m, v in rows if m == "loss" and x == 0}
     assert start["landscape, gradient"] == pytest.approx(start["landscape, random"])
 
@@ -110,8 +118,8 @@ def test_shift_reads_the_fold_again_through_the_lossy_copy(monkeypatch):
     if fetch.at_hand("cifar10/cifar10-test-9500-png.zip") is None:
         pytest.skip("the CIFAR-10H images are not here (SOFTLABELS_DATA)")
     config = TINY.replace(dataset="cifar10h-9500", image_size=32, augmentation="crop-flip")
-    task, hw = tasks.prepare(config), hardware("cpu")
-    subject = robustness.Subject(config, task, runs.restored(config, task, hw), hw)
+    task, hw = inputs.prepare(config), hardware("cpu")
+    subject = robustness.Subject(config, task, run.restored(config, task, hw), hw)
     lossless, load = task.dataset, datasets.load
 
     def copy(name):
@@ -129,6 +137,9 @@ def test_shift_reads_the_fold_again_through_the_lossy_copy(monkeypatch):
         by_case.setdefault(case, {})[measure] = value
     assert by_case["held-out"] == by_case["held-out, JPEG copy"], "the same images, found by their ids"
     assert by_case["training images, JPEG copy"] != by_case["held-out"]
+    tuned = replace(subject, config=config.replace(start="0123456789ab"))
+    cases = {case for case, *_ in robustness.measure(tuned, ShiftSuite(0, 20, ()))[0]}
+    assert cases == {"held-out"}, "a network may have been pretrained on the training images"
 
 
 def test_the_command_line_evaluates_and_publishes(store, capsys):
@@ -142,6 +153,6 @@ def test_the_command_line_evaluates_and_publishes(store, capsys):
 
 def test_the_model_sees_images_as_in_training(subject):
     rows = subject.rows(0)
-    log_p, _ = runs.training.predict(subject.model, subject.task, rows, subject.hw)
+    log_p, _ = run.training.predict(subject.model, subject.task, rows, subject.hw)
     np.testing.assert_allclose(subject.predict(subject.images(rows)), log_p, atol=1e-5)
     assert torch.is_tensor(subject.task.images)

@@ -7,8 +7,9 @@ import exports
 import numpy as np
 import pytest
 from exports import said
-from softlabels import cli, labels
+from softlabels import cli
 from softlabels.datasets import folder, formats
+from softlabels.labels import votes as labels
 from softlabels.owndata import check
 from vote_folders import LABELS, N, images, long_table, names
 

@@ -8,8 +8,8 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
-from softlabels import models
 from softlabels.errors import ConfigError, DataUnavailable
+from softlabels.learning import models
 
 WIDTH = {
     "resnet9": 128,

@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from softlabels import cli, labels
-from softlabels.annotators import dawid_skene
+from softlabels import cli
 from softlabels.datasets import folder
+from softlabels.labels import votes as labels
+from softlabels.learning.annotators import dawid_skene
 from softlabels.owndata import perimage
 from vote_folders import LABELS, N, long_table, said, wide_table, write
 

@@ -7,9 +7,10 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
-from softlabels import cli, labels
+from softlabels import cli
 from softlabels.datasets import folder, formats
 from softlabels.errors import ConfigError
+from softlabels.labels import votes as labels
 from softlabels.owndata import check
 from vote_folders import LABELS, N, images, long_table, names, said, wide_table, write
 

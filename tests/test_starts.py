@@ -6,11 +6,13 @@ import torch
 import torch.nn.functional as F
 from conftest import data_or_skip
 from safetensors.torch import load
-from softlabels import models, records, runs, smallnets, starts, training
-from softlabels.config import RunConfig
+from softlabels import runs
 from softlabels.errors import ConfigError, DataUnavailable, RecordError
-from softlabels.hardware import hardware
-from softlabels.tasks import prepare
+from softlabels.learning import models, smallnets, starts, training
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
+from softlabels.learning.inputs import prepare
+from softlabels.runs import records
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -87,9 +89,9 @@ def test_a_start_that_is_not_here_or_of_another_network_is_refused(store):
 
 def test_runs_that_are_compared_have_one_precision(store, monkeypatch):
     monkeypatch.delenv("SOFTLABELS_PRECISION")
-    monkeypatch.setattr("softlabels.hardware._has_bf16", lambda name: False)
+    monkeypatch.setattr("softlabels.learning.hardware._has_bf16", lambda name: False)
     assert runs.get(BASE, "cpu").environment["precision"] == "fp32"
-    monkeypatch.setattr("softlabels.hardware._has_bf16", lambda name: True)
+    monkeypatch.setattr("softlabels.learning.hardware._has_bf16", lambda name: True)
     assert runs.get(BASE.replace(label="hard"), "cpu").environment["precision"] == "fp32"
     assert runs.get(BASE.replace(annotations=2), "cpu").environment["precision"] == "fp32"
     assert runs.get(BASE.replace(seed=1), "cpu").environment["precision"] == "bf16"

@@ -9,7 +9,7 @@ from softlabels import errors
 from softlabels.datasets import (
     cifar10,
     cifar10_1,
-    cifar10h_crowd,
+    cifar10_crowds,
     cifar10n,
     crowds,
     dcic,
@@ -43,7 +43,7 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "letter": letter.load,
     "synthetic-crowd": simulated.load,
     "cifar10n-jpeg": cifar10n.load,
-    "cifar10h-crowd-jpeg": cifar10h_crowd.load,
+    "cifar10h-crowd-jpeg": cifar10_crowds.load,
     "sentiment": texts.load_sentiment,
 }
 # A name may go on: "dcic:Turkey", "folder:PATH".

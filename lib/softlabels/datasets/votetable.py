@@ -28,7 +28,7 @@ from softlabels.datasets.collection import (
     unread_images,
 )
 from softlabels.datasets.formats import Options, Reading
-from softlabels.labels import counts as count
+from softlabels.labels.votes import counts as count
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,8 +1,8 @@
 """The plain answer of the chapter on your own data, in sentences that are computed from the records."""
 
 from softlabels import owndata
-from softlabels.comparisons import HIGHER_IS_BETTER, Comparison
-from softlabels.formatting import NAMES, interval, number, signed
+from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison
+from softlabels.analysis.formatting import NAMES, interval, number, signed
 from softlabels.owndata import OwnData
 
 

@@ -9,8 +9,8 @@ from typing import TextIO
 
 import numpy as np
 
-from softlabels import agreement, labels
-from softlabels.datasets import decoding, folder, pictures
+from softlabels.analysis.formatting import number
+from softlabels.datasets import folder, images, pictures
 from softlabels.datasets.base import Annotations
 from softlabels.datasets.collection import (
     Collection,
@@ -22,7 +22,7 @@ from softlabels.datasets.collection import (
 )
 from softlabels.datasets.formats import Options
 from softlabels.errors import DataError
-from softlabels.formatting import number
+from softlabels.labels import agreement, votes
 
 FINE, PROBLEMS, UNREADABLE = 0, 1, 2  # exit statuses
 SHOWN = 30  # causes of problems in the terminal
@@ -75,7 +75,7 @@ def inspect(path: Path, options: Options | None = None) -> Report:
     found = folder.read(path, options)
     if not found.files:
         return Report(str(path), [], [], [], [], [], found.problems, UNREADABLE)
-    headers, damaged = decoding.headers(found.root, found.files, "decoding")
+    headers, damaged = images.headers(found.root, found.files, "decoding")
     problems = (*found.problems, *damaged)
     whole = [header for header in headers if header is not None]
     used = found if found.unreadable else _annotated(found)
@@ -121,7 +121,7 @@ def _image_facts(headers: Sequence[pictures.Header]) -> list[tuple[str, str]]:
     words = [f"{w} × {h}" for w, h in (sizes[0], sizes[-1])]
     span = words[0] if len(sizes) == 1 else f"{words[0]} to {words[1]}, {len(sizes):,} different"
     facts.append(("size in pixels", span))
-    facts.append(("median size", f"{decoding.median_size([header.size for header in headers])} pixels"))
+    facts.append(("median size", f"{images.median_size([header.size for header in headers])} pixels"))
     deepest = max((h.largest for h in headers if h.mode in pictures.SIXTEEN_BIT), default=0)
     if deepest:
         facts.append(("depth", f"{pictures.depth_of(deepest)} bits (largest value {deepest:,})"))
@@ -132,9 +132,9 @@ def label_facts(counts: np.ndarray, classes: Sequence[str]) -> list[tuple[str, s
     """Classes, annotations, ties, entropy and agreement of votes ``[N, K]``, as names and values."""
     if not counts.size:
         return [("classes", f"{len(classes)}")]
-    total, soft = counts.sum(1), labels.soft_labels(counts)
+    total, soft = counts.sum(1), votes.soft_labels(counts)
     ties = int(((counts == counts.max(1, keepdims=True)).sum(1) > 1).sum())
-    entropies = labels.entropy(soft)
+    entropies = votes.entropy(soft)
     many = total >= 2
     kappa, alpha = agreement.fleiss_kappa(counts), agreement.krippendorff_alpha(counts)
     span = f"{int(total.min())} to {int(total.max())}, median {number(float(np.median(total)), 1)}"

@@ -3,8 +3,8 @@
 import html
 from collections.abc import Iterable, Sequence
 
+from softlabels.analysis.formatting import number
 from softlabels.datasets.collection import printable
-from softlabels.formatting import number
 from softlabels.owndata.check import FINE, ON_PAGE, Report, verdict
 
 STYLE = """

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from softlabels import labels
-from softlabels.annotators.aggregation import dawid_skene
-from softlabels.ceiling import WEIGHTS
 from softlabels.datasets import Annotations
 from softlabels.datasets.collection import Collection, demand
 from softlabels.errors import DataError
+from softlabels.labels import votes as labels
+from softlabels.labels.ceiling import WEIGHTS
+from softlabels.learning.annotators.aggregation import dawid_skene
 from softlabels.owndata.convert import OF_IMAGES
 
 if TYPE_CHECKING:
