@@ -168,9 +168,20 @@ def _import(options: argparse.Namespace) -> None:
     print(f"{added} records added, {known} were here already")
 
 
+def _options(options: argparse.Namespace) -> Any:
+    """What a command says of a file of votes."""
+    from softlabels.datasets import formats
+
+    columns: dict[str, tuple[str, ...]] = {}
+    for text in options.columns or ():
+        columns |= formats.parse_columns(text)
+    if options.fractions is not None and options.fractions < 1:
+        raise SoftlabelsError(f"--fractions is a number of annotators, at least 1, not {options.fractions}")
+    return formats.Options(columns, not options.no_header, options.fractions)
+
+
 def _check(options: argparse.Namespace) -> int:
-    from softlabels.owndata import check
-    from softlabels.owndata import page as checkpage
+    from softlabels.owndata import check, page
 
     try:
         root = options.path.expanduser().resolve()
@@ -179,20 +190,43 @@ def _check(options: argparse.Namespace) -> int:
     for file in (options.html, options.csv):
         if file is not None and root in file.resolve().parents:
             raise CheckError(f"{file} lies in the folder that is checked; choose a place outside")
-    report = check.inspect(root)
+    report = check.inspect(root, _options(options))
     encoding = sys.stdout.encoding or "utf-8"
     print(check.text(report).encode(encoding, "backslashreplace").decode(encoding))
-    page = options.html or paths.cache() / "checks" / f"{root.name or 'folder'}.html"
     try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(checkpage.page(report), encoding="utf-8")
         if options.csv:
             with options.csv.open("w", encoding="utf-8", newline="") as file:
                 check.write_problems(report.problems, file)
+        if options.html:
+            options.html.parent.mkdir(parents=True, exist_ok=True)
+            options.html.write_text(page.page(report), encoding="utf-8")
     except OSError as error:
         raise CheckError(f"{error.filename}: cannot be written ({error.strerror})") from error
-    print(f"HTML report: {page}")
+    html = options.html or paths.cache() / "checks" / f"{root.name or 'folder'}.html"
+    try:  # nobody asked for this place: data are no worse for a cache that cannot be written
+        if not options.html:
+            html.parent.mkdir(parents=True, exist_ok=True)
+            html.write_text(page.page(report), encoding="utf-8")
+    except OSError as error:
+        remedy = "name a place with --html FILE, or another cache with SOFTLABELS_CACHE"
+        print(f"No HTML report: {error.filename} cannot be written ({error.strerror}); {remedy}.")
+        return report.status
+    print(f"HTML report: {html}")
     return report.status
+
+
+def _convert(options: argparse.Namespace) -> None:
+    from softlabels.owndata import convert
+
+    for line in convert.convert(options.path.expanduser(), options.output.expanduser(), _options(options)):
+        print(line)
+
+
+def _labels(options: argparse.Namespace) -> None:
+    from softlabels.owndata import convert, perimage
+
+    found = convert.read(options.path.expanduser(), _options(options))[1]
+    print(perimage.write(found, options.output.expanduser()))
 
 
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
@@ -204,11 +238,38 @@ def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
     parser.add_argument("--only", nargs="+", metavar="ID", help="these runs of the chapter only")
 
 
+def _vote_options(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that reads a file of votes."""
+    columns = "what the columns are: image=file,annotator=worker,label=answer; counts=A|B, annotators=A|B"
+    parser.add_argument("--columns", action="append", metavar="ROLE=NAME,…", help=columns)
+    parser.add_argument(
+        "--no-header", action="store_true", help="the first line is a vote; columns are 1, 2 …"
+    )
+    shares = "cells are shares of so many annotators of an image"
+    parser.add_argument("--fractions", type=int, metavar="N", help=shares)
+
+
 def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, help="a folder: images with a CSV file, or the DCIC layout")
+    _vote_options(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the problems as a table")
     parser.set_defaults(action=_check)
+
+
+def _convert_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="a file of votes, or a folder with one")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="such as votes.csv")
+    _vote_options(parser)
+    parser.set_defaults(action=_convert)
+
+
+def _labels_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="a folder of images with votes, or a file of votes alone")
+    where = "labels.csv, labels.parquet or labels.jsonl"
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=where)
+    _vote_options(parser)
+    parser.set_defaults(action=_labels)
 
 
 def _record_options(parser: argparse.ArgumentParser) -> None:
@@ -259,6 +320,8 @@ def parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="check committed records, chapters and the numbers of pages")
     verify.set_defaults(action=_verify)
     _check_options(commands.add_parser("check", help="describe annotated images and find every problem"))
+    _convert_options(commands.add_parser("convert", help="write votes of any format as a plain table"))
+    _labels_options(commands.add_parser("labels", help="write the labels of each image, of several kinds"))
     _record_options(commands.add_parser("records", help="move records between machines"))
     return top
 
