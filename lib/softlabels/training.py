@@ -54,13 +54,18 @@ def build(config: RunConfig, task: Task, hw: Hardware) -> tuple[nn.Module, torch
     """Network, initialised from the seed and placed on the device, and its optimiser."""
     with torch.random.fork_rng():
         torch.manual_seed(int(generator(config.seed, 5).integers(2**62)))
-        model: nn.Module = models.build(
-            config.network, task.soft.shape[1], task.mean, task.std, config.dropout, config.pretrained
-        )
+        model = _network(config, task)
     model = hw.place(model)
     return model, torch.optim.SGD(
         model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
     )
+
+
+def _network(config: RunConfig, task: Task) -> nn.Module:
+    k = task.soft.shape[1]
+    if task.images.ndim == 2:
+        return models.build_for_vectors(config.network, k, task.mean, task.std, config.dropout)
+    return models.build(config.network, k, task.mean, task.std, config.dropout, config.pretrained)
 
 
 def _epoch(

@@ -74,15 +74,22 @@ def read() -> tuple[np.ndarray, np.ndarray]:
 
 def split(truth: np.ndarray) -> dict[str, np.ndarray]:
     """AM's sizes (15,500 / 500 / 4,000), each letter's share the same in every part; always the same rows."""
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(truth))
-    # Each letter's rows spread evenly over [0, 1): any cut takes the same share of every letter.
-    place = np.empty(len(truth))
-    for k in range(len(CLASSES)):
-        mine = order[truth[order] == k]
-        place[mine] = (np.arange(len(mine)) + rng.random()) / len(mine)
+    place = spread(truth, len(CLASSES))
     test, validation, train = np.split(np.argsort(place), [N_TEST, N_TEST + N_VALIDATION])
     return {"train": np.sort(train), "validation": np.sort(validation), "test": np.sort(test)}
+
+
+def spread(truth: np.ndarray, n_classes: int) -> np.ndarray:
+    """Places in [0, 1), float64 [N]: each class's rows spread evenly, so any cut takes the same share of all.
+
+    Always the same.
+    """
+    rng = np.random.default_rng(0)
+    order, place = rng.permutation(len(truth)), np.empty(len(truth))
+    for k in range(n_classes):
+        mine = order[truth[order] == k]
+        place[mine] = (np.arange(len(mine)) + rng.random()) / len(mine)
+    return place
 
 
 def keep(n: int, rng: np.random.Generator) -> np.ndarray:
@@ -107,27 +114,46 @@ def simulate(seed: int = 0) -> np.ndarray:
     learnt = x.copy()
     learnt[train] = scaled[train]
     rng = np.random.default_rng(seed)
-    return np.stack([_answers(learnt, scaled, truth, rng) for _ in range(N_ANNOTATORS)], 1).astype(np.uint8)
+    answers = [answered(learnt, scaled, truth, "mlp-256-128", 0.0, rng) for _ in range(N_ANNOTATORS)]
+    return np.stack(answers, 1).astype(np.uint8)
 
 
-def _answers(learnt: np.ndarray, x: np.ndarray, truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One annotator: a share φ_k ~ Beta(α, β) of the examples of letter k, with α ~ U(0, 1), β ~ U(.5, 2)."""
+def answered(
+    learnt: np.ndarray,
+    x: np.ndarray,
+    truth: np.ndarray,
+    network: str,
+    dropout: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """One annotator's classes of `x`, int64 [N], after a network learnt a little from a part of `learnt`.
+
+    That part has a share φ_k ~ Beta(α, β) of the examples of class k, with α ~ U(0, 1), β ~ U(.5, 2).
+
+    Parameters
+    ----------
+    learnt, x : float32 [N, D]
+        The same examples, as the network learns from them and as it answers.
+    truth : int64 [N]
+    network : str
+        One of `models.VECTOR_NETWORKS`, with `dropout` after each of its layers.
+    """
     import torch
     from torch.nn.functional import cross_entropy
 
     from softlabels.models import build_for_vectors
 
-    chosen = np.empty(0, np.int64)
+    chosen, n_classes, n_features = np.empty(0, np.int64), int(truth.max()) + 1, x.shape[1]
     while len(chosen) < BATCH:
-        share = rng.beta(rng.uniform(0, 1), rng.uniform(0.5, 2), len(CLASSES))
-        members = [np.flatnonzero(truth == k) for k in range(len(CLASSES))]
+        share = rng.beta(rng.uniform(0, 1), rng.uniform(0.5, 2), n_classes)
+        members = [np.flatnonzero(truth == k) for k in range(n_classes)]
         chosen = np.concatenate([rng.choice(m, int(s * len(m))) for m, s in zip(members, share, strict=True)])
     epochs = rng.integers(1, MAX_EPOCHS + 1)
     vectors, target = torch.from_numpy(learnt), torch.from_numpy(truth)
     with torch.random.fork_rng():
         torch.manual_seed(int(rng.integers(2**62)))
-        zero, one = torch.zeros(N_FEATURES), torch.ones(N_FEATURES)
-        model = build_for_vectors("mlp-256-128", len(CLASSES), zero, one)
+        zero, one = torch.zeros(n_features), torch.ones(n_features)
+        model = build_for_vectors(network, n_classes, zero, one, dropout)
         optimiser = torch.optim.RAdam(model.parameters(), RATE)
         for _ in range(epochs):
             order = torch.from_numpy(rng.permutation(chosen))
