@@ -9,7 +9,7 @@ from softlabels import labels
 from softlabels.datasets import chaosnli, fetch, sentences, trec
 from softlabels.errors import ConfigError, DataError, DataUnavailable
 
-# pairs, mean entropy in nats, pairs with published logits: of development and test half, as found in the files
+# pairs, mean entropy in nats, pairs with published logits in the development and in the test half
 KNOWN = {"snli": (1514, 0.553, (729, 785)), "mnli": (1599, 0.743, (780, 789)), "alpha": (1532, 0.287, ())}
 
 

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ from softlabels import (
     verdicts_human,
 )
 from softlabels.annotators import results
+from softlabels.chapters.beyond_images import tables as beyond_images
 from softlabels.formatting import markdown
 from softlabels.verdicts import Verdict
 
@@ -68,6 +70,11 @@ def _annotators(*how: *How) -> list[Verdict]:
     return verdicts_annotators.annotmix(compared, changed, experiments_annotators.FIRST[profile])
 
 
+def _texts(profile: str, seeds: Sequence[int], *how: Any) -> list[Verdict]:
+    seeds = range(5) if profile == "laptop" else seeds  # five splits, as its chapter
+    return beyond_images.verdicts(beyond_images.collect(profile, seeds, *how)[0])
+
+
 # Chapter -> its rows; a chapter with claims of its own adds a line here.
 CHAPTERS: dict[str, Callable[..., list[Verdict]]] = {
     "Table 1 and Figure 1": _bhl,
@@ -77,6 +84,7 @@ CHAPTERS: dict[str, Callable[..., list[Verdict]]] = {
     "How many annotations?": _budget,
     "When to ask a person": _asked,
     "annot-mix": _annotators,
+    "Beyond images": _texts,
 }
 
 

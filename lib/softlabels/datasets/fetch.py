@@ -134,7 +134,7 @@ _SENTIMENT = {
 }
 FILES |= {f"sentiment/{name}": File(digest) for name, digest in _SENTIMENT.items()}
 
-# The authors' archive is not on a server with fixed addresses; this repository holds its files, and the logits.
+# The authors' archive has no address that lasts; this repository holds its files, and the logits.
 _CHAOSNLI = (
     f"{_RAW}/jsbaan/calibration-on-disagreement-data/990e81cacadac5d0268160d1c02bad19d4ddb9a3/data",
     {

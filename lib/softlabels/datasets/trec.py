@@ -21,8 +21,8 @@ KEYS = ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")
 N = {"trec/train_5500.label": 5_452, "trec/TREC_10.label": 500}
 N_VALIDATION, N_ANNOTATORS = 500, letter.N_ANNOTATORS
 ANSWERS = "trec_annotators.npz"
-# Of the draws 1 to 10 of the annotators the one whose noise comes nearest to the published 36.9 %; the others
-# give 32 to 54 %. AM's own tables are not public; which answers are kept is drawn from the seed of their code.
+# Of the draws 1 to 10 of the annotators the one whose noise comes nearest to the published 36.9 %; the
+# others give 32 to 54 %. AM's own tables are not public; the mask's seed is that of their public code.
 SEED, MASK_SEED = 5, 4
 
 

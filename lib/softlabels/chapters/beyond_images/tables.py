@@ -9,6 +9,7 @@ from softlabels import comparisons, experiments, published
 from softlabels.chapters.beyond_images.facts import SHAPES, Facts
 from softlabels.experiments_text import MAIN, SMOOTHED, features
 from softlabels.formatting import NOTHING, interval, number, p_value, signed, spread
+from softlabels.paired import Panel
 from softlabels.records import Record
 from softlabels.statistics import Interval, holm, mean_sd, paired_interval, paired_p
 from softlabels.verdicts import Verdict, judge, placed
@@ -22,7 +23,7 @@ RULE = (
     "*not reproduced* where none does, and *partly* otherwise. The splits share pairs, so the intervals are "
     "rather too narrow."
 )
-GRIDS = ("text", "text-features", "text-budget")
+GRIDS = ("text", "text-budget", "text-features")
 MEASURES = ("macro_accuracy", "kl", "cross_entropy", "entropy_correlation")
 SATURATED, MATCHED = 0.9, 0.02
 
@@ -105,33 +106,64 @@ def arms(runs: pd.DataFrame, words: dict[str, str], base: str = "soft") -> pd.Da
 
 
 def kinds(runs: pd.DataFrame) -> pd.DataFrame:
-    """A row for each dataset, kind of features and network: both arms, and what nothing learnt would give."""
+    """A row for each dataset, kind of features and network: both arms, and votes against knowing nothing."""
     rows = []
     for (dataset, network), here in runs.groupby(["dataset", "network"], sort=False):
-        soft = here[here.arm == "soft"]
-        classes = len(soft.record.iloc[0].arrays()["targets"][0]) if len(soft) else 0
-        row = {"dataset": dataset.removeprefix("chaosnli:"), "network": network, "n": str(len(soft))}
-        for measure, name in (
-            ("macro_accuracy", "accuracy"),
-            ("kl", "KL"),
-            ("entropy_correlation", "entropy corr."),
-        ):
+        row = {"dataset": dataset.removeprefix("chaosnli:"), "network": network}
+        row["n"] = str(len(pairs(here, "kl", "soft", "hard")[0]))
+        for measure, name in (("macro_accuracy", "accuracy"), ("kl", "KL"), ("entropy_correlation", "r")):
             for arm in ("hard", "soft"):
                 row[f"{name}, {arm}"] = spread(*mean_sd(here[here.arm == arm][measure]), 3)
             row[f"{name}, soft − hard"] = interval(difference(here, measure, "soft", "hard"), 3)
-        row["accuracy by chance"] = number(1 / classes, 3) if classes else NOTHING
-        row["KL of the mean votes"] = spread(*mean_sd([_mean_votes(r) for r in soft.record]), 3)
+        row["KL, soft − mean votes"] = interval(learnt(here), 3)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
+def learnt(runs: pd.DataFrame) -> Interval | None:
+    """KL of the soft arm less that of one distribution for every pair; None without a run."""
+    found = list(runs[runs.arm == "soft"].record)
+    own = [record.metrics["test"]["kl"] for record in found]
+    return paired_interval(own, [_mean_votes(record) for record in found]) if found else None
+
+
+def competent(runs: pd.DataFrame) -> str:
+    """Say which features let the soft arm beat one distribution for every pair."""
+    words: dict[bool, list[str]] = {True: [], False: []}
+    for (dataset, network), here in runs.groupby(["dataset", "network"], sort=False):
+        found = learnt(here)
+        if found is not None and network != "linear":
+            words[found.sign < 0].append(dataset.removeprefix("chaosnli:"))
+    if not any(words.values()):
+        return "No run is here yet."
+    better, worse = (", ".join(words[key]) or "none" for key in (True, False))
+    return f"Nearer to the votes than their mean, beyond doubt: {better}. Not: {worse}."
+
+
 def _mean_votes(record: Record) -> float:
-    """KL of one distribution for every pair, the mean one of the test part: what knows nothing of a pair."""
+    """KL of the mean votes of the test part, given for every pair: what knows nothing of a pair."""
     from softlabels.metrics import kl_divergence
 
     q = record.arrays()["targets"].astype(np.float64)
     q /= q.sum(1, keepdims=True)
     return kl_divergence(q, np.broadcast_to(q.mean(0), q.shape))
+
+
+def panels(runs: pd.DataFrame, measure: str = "kl") -> dict[str, Panel]:
+    """One measure of every dataset by arm and seed, as `figures.against` takes it."""
+    return {
+        f"KL, {dataset.removeprefix('chaosnli:')}": Panel(
+            {arm: dict(zip(of.seed, of[measure], strict=True)) for arm, of in here.groupby("arm")}
+        )
+        for dataset, here in runs.groupby("dataset", sort=False)
+    }
+
+
+def sentence(runs: pd.DataFrame, measure: str, arm: str, base: str, words: str) -> str:
+    """One paired difference of every dataset in words."""
+    found = {d: difference(here, measure, arm, base) for d, here in runs.groupby("dataset", sort=False)}
+    listed = [f"{d.removeprefix('chaosnli:')} {interval(i, 3)}" for d, i in found.items()]
+    return f"{words}: {'; '.join(listed).replace('**', '') or 'no run is here yet'}."
 
 
 def shares(runs: pd.DataFrame, measure: str) -> dict[int, Interval | None]:
