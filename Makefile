@@ -63,11 +63,11 @@ serve: .venv/.stamp  ## show the built site on this machine: PORT=8000
 
 pdf: .venv/.stamp  ## print the built site as one PDF; needs Chromium
 	@test -f $(SITE)/index.html || { echo "No site yet: run 'make book' first." >&2; exit 1; }
-	$(TIMED) python -m softlabels.paper $(SITE) build/book.pdf && report
+	$(TIMED) python -m softlabels.book.pdf $(SITE) build/book.pdf && report
 
 screens: .venv/.stamp  ## pictures of every page, wide and narrow, light and dark; needs Chromium
 	@test -f $(SITE)/index.html || { echo "No site yet: run 'make book' first." >&2; exit 1; }
-	$(TIMED) python -m softlabels.screens $(SITE) build/screens && report
+	$(TIMED) python -m softlabels.book.screens $(SITE) build/screens && report
 
 # pip checks every hash; the package itself has none, so it is installed in a second step.
 .venv/.stamp: requirements.lock pyproject.toml

@@ -1,4 +1,4 @@
-"""Our t-SNE (openTSNE, as in `softlabels.embedding`) against scikit-learn's.
+"""Our t-SNE (openTSNE, as in `softlabels.analysis.embeddings`) against scikit-learn's.
 
 Both get the same features, perplexity, number of iterations, start (principal components) and cores. The
 trustworthiness of both maps is printed beside the times: a fast map that is worse would be no gain.
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from common import in_turns, parser, report
 from sklearn.manifold import TSNE, trustworthiness
-from softlabels import embedding
+from softlabels.analysis import embeddings
 
 TARGET = 4.0
 PERPLEXITY = 30
@@ -31,10 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.quick:
         options.points, options.iterations = 200, 250  # fewer iterations scikit-learn refuses
     x, maps = features(options.points), {}
-    embedding.tsne(x[:200], 0, PERPLEXITY, 10)  # what is imported and compiled once is not measured
+    embeddings.tsne(x[:200], 0, PERPLEXITY, 10)  # what is imported and compiled once is not measured
 
     def ours() -> None:
-        maps["ours"] = embedding.tsne(x, 0, PERPLEXITY, options.iterations, n_jobs=2)
+        maps["ours"] = embeddings.tsne(x, 0, PERPLEXITY, options.iterations, n_jobs=2)
 
     def peer() -> None:
         # It must not stop early, or the number of iterations would differ.

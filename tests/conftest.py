@@ -14,6 +14,9 @@ BESIDE = PROJECT.parent / "shared" / "data"
 if BESIDE.is_dir():
     os.environ.setdefault("SOFTLABELS_DATA", str(BESIDE))
 
+# The same arithmetic on every machine; a test of bfloat16 asks for it.
+os.environ.setdefault("SOFTLABELS_PRECISION", "fp32")
+
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -47,18 +50,18 @@ def _no_download(key, file, part):
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of the committed book, built once, warnings as errors: the folder of its pages."""
-    from softlabels import book
+    from softlabels.book import execute
 
     root = tmp_path_factory.mktemp("site") / "book"
-    book.assemble(root)
+    execute.assemble(root)
     shutil.copytree(PROJECT / "book" / "chapters", root / "chapters")
-    return book.build(root).parent
+    return execute.build(root).parent
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
     """A headless browser of this machine, driven by Playwright."""
-    from softlabels import browser as ours
+    from softlabels.book import browser as ours
 
     if ours.program() is None:
         reason = f"no browser here: none of {', '.join(ours.NAMES)} is on the PATH"

@@ -4,11 +4,12 @@ import mmap
 
 import numpy as np
 import pytest
-from softlabels import datasets, tasks, training
-from softlabels.config import RunConfig
+from softlabels import datasets
 from softlabels.datasets import Dataset, Source, cache
 from softlabels.errors import ConfigError
-from softlabels.hardware import hardware
+from softlabels.learning import inputs, training
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
 
 
 def whole(rows, n):
@@ -17,7 +18,7 @@ def whole(rows, n):
 
 @pytest.mark.parametrize("fold", range(10))
 def test_a_fold_split_uses_every_image_once(fold):
-    rows = tasks.fold_split(9500, 10, fold, seed=3)
+    rows = inputs.fold_split(9500, 10, fold, seed=3)
     assert whole(rows, 9500)
     assert {name: len(part) for name, part in rows.items()} == {
         "train": 7600,
@@ -27,15 +28,15 @@ def test_a_fold_split_uses_every_image_once(fold):
 
 
 def test_folds_together_test_every_image_once_and_seeds_share_them():
-    parts = [tasks.fold_split(103, 10, fold, seed=0)["test"] for fold in range(10)]
+    parts = [inputs.fold_split(103, 10, fold, seed=0)["test"] for fold in range(10)]
     assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(103))
-    again = tasks.fold_split(103, 10, 4, seed=8)
+    again = inputs.fold_split(103, 10, 4, seed=8)
     assert np.array_equal(again["test"], parts[4])
-    assert not np.array_equal(again["validation"], tasks.fold_split(103, 10, 4, seed=0)["validation"])
+    assert not np.array_equal(again["validation"], inputs.fold_split(103, 10, 4, seed=0)["validation"])
 
 
 def test_two_folds_leave_images_to_train_on():
-    assert all(len(part) for part in tasks.fold_split(10, 2, 1, seed=0).values())
+    assert all(len(part) for part in inputs.fold_split(10, 2, 1, seed=0).values())
 
 
 def test_an_official_split_is_the_datasets_own():
@@ -49,11 +50,11 @@ def test_an_official_split_is_the_datasets_own():
         np.arange(n),
         splits=own,
     )
-    rows = tasks.rows(data, RunConfig(split="official"))
+    rows = inputs.rows(data, RunConfig(split="official"))
     assert all(np.array_equal(rows[name], own[name]) for name in own)
     data.splits.pop("validation")
     with pytest.raises(ConfigError, match="no official validation part; use split='random'"):
-        tasks.rows(data, RunConfig(split="official"))
+        inputs.rows(data, RunConfig(split="official"))
 
 
 def test_a_fold_must_exist():
@@ -93,7 +94,7 @@ def vectors(image_size=None):
 
 def test_vectors_are_taken_as_they_are(monkeypatch):
     monkeypatch.setitem(datasets.LOADERS, "vectors", vectors)
-    task = tasks.prepare(RunConfig(dataset="vectors", network="linear", augmentation="none"))
+    task = inputs.prepare(RunConfig(dataset="vectors", network="linear", augmentation="none"))
     assert np.array_equal(task.images.numpy(), vectors().images)
     train = vectors().images[task.rows["train"]]
     assert np.allclose(task.mean, train.mean(0), atol=1e-6) and np.allclose(task.std, train.std(0), atol=1e-6)
@@ -102,7 +103,7 @@ def test_vectors_are_taken_as_they_are(monkeypatch):
 def test_vectors_are_not_augmented(monkeypatch):
     monkeypatch.setitem(datasets.LOADERS, "vectors", vectors)
     with pytest.raises(ConfigError, match="use augmentation='none', not 'flips-turns'"):
-        tasks.prepare(RunConfig(dataset="vectors", network="linear"))
+        inputs.prepare(RunConfig(dataset="vectors", network="linear"))
 
 
 @pytest.mark.parametrize("network", ["linear", "mlp-128"])
@@ -112,7 +113,7 @@ def test_a_network_for_vectors_learns_every_arm(label, network, monkeypatch, tmp
     config = RunConfig(
         dataset="vectors", network=network, label=label, augmentation="none", epochs=5, batch_size=8
     )
-    task, hw = tasks.prepare(config), hardware("cpu", "fp32")
+    task, hw = inputs.prepare(config), hardware("cpu", "fp32")
     model, done = training.train(config, task, hw, tmp_path / "checkpoint")
     assert done.history[-1]["train_loss"] < done.history[0]["train_loss"]
     log_p, features = training.predict(model, task, task.rows["test"], hw)

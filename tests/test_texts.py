@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import data_or_skip
-from softlabels import labels
 from softlabels.datasets import chaosnli, fetch, sentences, trec
 from softlabels.errors import ConfigError, DataError, DataUnavailable
+from softlabels.labels import votes
 
 # pairs, mean entropy in nats, pairs with published logits in the development and in the test half
 KNOWN = {"snli": (1514, 0.553, (729, 785)), "mnli": (1599, 0.743, (780, 789)), "alpha": (1532, 0.287, ())}
@@ -23,7 +23,7 @@ def test_a_hundred_votes_for_every_pair_with_the_published_entropy(name):
     found, (n, entropy, _) = examples(name), KNOWN[name]
     assert len(set(found.uids)) == len(found.first) == len(found.second) == n
     assert (found.counts.sum(1) == 100).all()
-    assert labels.entropy(labels.soft_labels(found.counts)).mean() == pytest.approx(entropy, abs=5e-4)
+    assert votes.entropy(votes.soft_labels(found.counts)).mean() == pytest.approx(entropy, abs=5e-4)
 
 
 @pytest.mark.parametrize("name", ["snli", "mnli"])
@@ -41,8 +41,8 @@ def test_logits_belong_to_their_pairs(name):
     right = (z.argmax(1) == found.counts[rows].argmax(1)).mean()
     moved = (z.argmax(1) == np.roll(found.counts[rows].argmax(1), 7)).mean()
     assert right > 1.5 * moved
-    entropy = labels.entropy(labels.soft_labels(found.counts[rows]))
-    own = labels.entropy(np.exp(z) / np.exp(z).sum(1, keepdims=True))
+    entropy = votes.entropy(votes.soft_labels(found.counts[rows]))
+    own = votes.entropy(np.exp(z) / np.exp(z).sum(1, keepdims=True))
     assert np.corrcoef(own, entropy)[0, 1] > 0.1 > abs(np.corrcoef(np.roll(own, 7), entropy)[0, 1])
 
 
@@ -92,7 +92,7 @@ def test_a_damaged_line_is_named(line, tmp_path, monkeypatch):
 
 def test_without_the_model_sentences_are_refused_by_the_name_of_the_extra(store, monkeypatch):
     monkeypatch.setattr(sentences, "find_spec", lambda name: None)
-    with pytest.raises(DataUnavailable, match=r"softlabels\[text\]"):
+    with pytest.raises(DataUnavailable, match=r"softlabels\[sentences\]"):
         sentences.embed(["a film"])
 
 

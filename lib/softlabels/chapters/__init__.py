@@ -1,1 +1,1 @@
-"""What one chapter alone needs and is too long for its cells, under that chapter's name."""
+"""What one chapter alone needs and is too long for its cells."""

@@ -141,7 +141,7 @@ def answered(
     import torch
     from torch.nn.functional import cross_entropy
 
-    from softlabels.models import build_for_vectors
+    from softlabels.learning.models import build_for_vectors
 
     chosen, n_classes, n_features = np.empty(0, np.int64), int(truth.max()) + 1, x.shape[1]
     while len(chosen) < BATCH:
@@ -167,8 +167,8 @@ def answered(
 
 def main() -> int:
     """Simulate the annotators and write their answers beside this module."""
-    from softlabels.checkpoint import write_atomically
-    from softlabels.records import pack
+    from softlabels.learning.checkpoint import write_atomically
+    from softlabels.runs.records import pack
 
     answers = simulate()
     path = Path(__file__).with_name(ANSWERS)

@@ -44,7 +44,7 @@ def embed(texts: Sequence[str]) -> np.ndarray:
     DataError
         The package brings other files.
     DataUnavailable
-        The extra "text" is not installed.
+        The extra "sentences" is not installed.
     """
 
     def read(path: Path) -> np.ndarray | None:
@@ -97,7 +97,7 @@ def _shipped(name: str) -> Path:
     package = find_spec(PACKAGE)
     if package is None or package.origin is None or find_spec("transformers") is None:
         raise DataUnavailable(
-            f"sentences become vectors by the model of {RELEASE}: pip install 'softlabels[text]'"
+            f"sentences become vectors by the model of {RELEASE}: pip install 'softlabels[sentences]'"
         )
     path = Path(package.origin).parent / name
     found = fetch.sha256(path) if path.is_file() else "no such file"

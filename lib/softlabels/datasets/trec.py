@@ -113,8 +113,8 @@ def simulate(seed: int = SEED) -> np.ndarray:
 
 def main() -> int:
     """Simulate the annotators and write their answers beside this module."""
-    from softlabels.checkpoint import write_atomically
-    from softlabels.records import pack
+    from softlabels.learning.checkpoint import write_atomically
+    from softlabels.runs.records import pack
 
     answers = simulate()
     path = Path(__file__).with_name(ANSWERS)

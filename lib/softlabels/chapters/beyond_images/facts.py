@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from softlabels import ceiling, labels, metrics, paths, tasks
-from softlabels.checkpoint import write_atomically
+from softlabels import paths
 from softlabels.command import told
 from softlabels.datasets import chaosnli
 from softlabels.errors import RecordError
+from softlabels.labels import ceiling, metrics, votes
+from softlabels.learning import inputs
+from softlabels.learning.checkpoint import write_atomically
 
 SEEDS = (0, 1, 2, 3, 4)
 PANEL = 10  # votes of the smaller panel whose ceiling stands beside that of the hundred
@@ -64,11 +66,11 @@ def describe(name: str) -> Facts:
     """
     found = chaosnli.examples(name)
     counts, rng = found.counts, np.random.default_rng(0)
-    q, majority = labels.soft_labels(counts), counts.argmax(1)
-    few = labels.subsample(counts, PANEL, rng)
+    q, majority = votes.soft_labels(counts), counts.argmax(1)
+    few = votes.subsample(counts, PANEL, rng)
     facts: Facts = {
         "n": len(counts),
-        "mean_entropy": round(float(labels.entropy(q).mean()), 6),
+        "mean_entropy": round(float(votes.entropy(q).mean()), 6),
         "changed": round(float((majority != found.truth).mean()), 6),
         "ceiling": {str(chaosnli.VOTES): _ceiling(counts), str(PANEL): _ceiling(few)},
     }
@@ -85,7 +87,7 @@ def _ceiling(counts: np.ndarray) -> dict[str, Any]:
 def _divided(found: chaosnli.Examples) -> Facts:
     """Shapes of the votes, what became of the label of before in each, and pairs to read."""
     shape, majority = shapes(found.counts), found.counts.argmax(1)
-    entropy = labels.entropy(labels.soft_labels(found.counts))
+    entropy = votes.entropy(votes.soft_labels(found.counts))
     lost = majority != found.truth
     table = {}
     for number, name in enumerate(SHAPES):
@@ -131,10 +133,10 @@ def _temperatures(name: str, found: chaosnli.Examples, q: np.ndarray) -> list[di
     """
     z, rows = chaosnli.logits(name, found.uids)
     q = q[rows]
-    one_hot = labels.one_hot(found.counts[rows].argmax(1), q.shape[1])
+    one_hot = votes.one_hot(found.counts[rows].argmax(1), q.shape[1])
     lines = []
     for seed in SEEDS:
-        parts = tasks.split(len(rows), seed)
+        parts = inputs.split(len(rows), seed)
         fit, test = np.concatenate([parts["train"], parts["validation"]]), parts["test"]
         fits = {
             "as published": 1.0,

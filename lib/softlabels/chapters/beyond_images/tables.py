@@ -1,31 +1,28 @@
 """One table of the chapter's runs, paired differences in it, where a budget saturates, and the verdicts."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from softlabels import comparisons, experiments, published
+from softlabels.analysis import comparisons, competence, published
+from softlabels.analysis.claims import CLAIMS
+from softlabels.analysis.formatting import NOTHING, interval, number, spread
+from softlabels.analysis.paired import Panel
+from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
+from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.chapters.beyond_images.facts import SHAPES, Facts
-from softlabels.experiments_text import MAIN, SMOOTHED, features
-from softlabels.formatting import NOTHING, interval, number, p_value, signed, spread
-from softlabels.paired import Panel
-from softlabels.records import Record
-from softlabels.statistics import Interval, holm, mean_sd, paired_interval, paired_p
-from softlabels.verdicts import Verdict, judge, placed
+from softlabels.labels import metrics, votes
+from softlabels.learning.inputs import FRACTIONS
+from softlabels.runs import grids
+from softlabels.runs.experiments_text import MAIN, SMOOTHED, features
+from softlabels.runs.records import Record
 
-RULE = (
-    "The two settings with a competent network (logits of SNLI, of MNLI) are compared. A setting supports a "
-    "claim where the paired 95 % interval over five splits lies on the claimed side of zero, contradicts it "
-    "on the other side, and is open in between; *matched* is supported where the interval of the difference "
-    "lies within two points. A budget is saturated with N votes where the mean share of the improvement from "
-    "one vote to a hundred is 90 % or more. A claim is *reproduced* where every setting supports it, "
-    "*not reproduced* where none does, and *partly* otherwise. The splits share pairs, so the intervals are "
-    "rather too narrow."
-)
 GRIDS = ("text", "text-budget", "text-features")
 MEASURES = ("macro_accuracy", "kl", "cross_entropy", "entropy_correlation")
-SATURATED, MATCHED = 0.9, 0.02
+SATURATED = 0.9
+OVERLAP = FRACTIONS["test"] / FRACTIONS["train"]  # splits are random: they share pairs of texts
 
 
 def collect(
@@ -46,7 +43,7 @@ def collect(
     rows, missing = [], []
     for grid in GRIDS:
         lacking = set()
-        for cell in experiments.grid(grid, profile, seeds):
+        for cell in grids.grid(grid, profile, seeds):
             record = comparisons.record_of(cell, train, device, fresh)
             if record is None:
                 lacking.add(cell.seed)
@@ -80,14 +77,17 @@ def difference(
     a, b = pairs(runs, measure, arm, base)
     if not len(a):
         return None
-    return paired_interval(a / b, np.ones(len(b))) if relative else paired_interval(a, b)
+    return over_splits(a / b, np.ones(len(b))) if relative else over_splits(a, b)
+
+
+def over_splits(a: np.ndarray, b: np.ndarray) -> Interval:
+    """Paired interval over random splits, with the correction for their overlap."""
+    return paired_interval(a, b, overlap=OVERLAP)
 
 
 def arms(runs: pd.DataFrame, words: dict[str, str], base: str = "soft") -> pd.DataFrame:
-    """A row for each arm of one setting: measures, the difference of KL to `base`, Holm's p."""
+    """A row for each arm of one setting: measures, and the differences to `base`."""
     found = [arm for arm in words if (runs.arm == arm).any()]
-    others = [arm for arm in found if arm != base and len(pairs(runs, "kl", arm, base)[0]) > 1]
-    p = dict(zip(others, holm([paired_p(*pairs(runs, "kl", arm, base)) for arm in others]), strict=True))
     rows = []
     for arm in found:
         here = runs[runs.arm == arm]
@@ -98,11 +98,15 @@ def arms(runs: pd.DataFrame, words: dict[str, str], base: str = "soft") -> pd.Da
                 "accuracy": spread(*mean_sd(here.macro_accuracy), 3),
                 "KL [nats]": spread(*mean_sd(here.kl), 3),
                 "entropy corr.": spread(*mean_sd(here.entropy_correlation), 3),
-                f"KL − {base}": NOTHING if arm == base else interval(difference(runs, "kl", arm, base), 3),
-                "p (Holm)": p_value(p.get(arm, float("nan"))),
+                f"KL − {base}": _less(runs, "kl", arm, base),
+                f"entropy corr. − {base}": _less(runs, "entropy_correlation", arm, base),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _less(runs: pd.DataFrame, measure: str, arm: str, base: str) -> str:
+    return NOTHING if arm == base else interval(difference(runs, measure, arm, base), 3)
 
 
 def kinds(runs: pd.DataFrame) -> pd.DataFrame:
@@ -116,44 +120,51 @@ def kinds(runs: pd.DataFrame) -> pd.DataFrame:
                 row[f"{name}, {arm}"] = spread(*mean_sd(here[here.arm == arm][measure]), 3)
             row[f"{name}, soft − hard"] = interval(difference(here, measure, "soft", "hard"), 3)
         row["KL, soft − mean votes"] = interval(learnt(here), 3)
+        row["lacks"] = lacking(here) or NOTHING
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def lacking(runs: pd.DataFrame, arms: Sequence[str] = ("hard", "soft")) -> str:
+    """What arms of one setting lack to count as competent; empty if nothing."""
+    found = {arm: competence.shortcoming(list(runs[runs.arm == arm].record)) for arm in arms}
+    return "; ".join(f"{arm}: {words}" for arm, words in found.items() if words)
 
 
 def learnt(runs: pd.DataFrame) -> Interval | None:
     """KL of the soft arm less that of one distribution for every pair; None without a run."""
     found = list(runs[runs.arm == "soft"].record)
     own = [record.metrics["test"]["kl"] for record in found]
-    return paired_interval(own, [_mean_votes(record) for record in found]) if found else None
+    return over_splits(np.array(own), np.array([_mean_votes(r) for r in found])) if found else None
 
 
 def competent(runs: pd.DataFrame) -> str:
-    """Say which features let the soft arm beat one distribution for every pair."""
-    words: dict[bool, list[str]] = {True: [], False: []}
+    """Say with which features both arms are competent, and with which the votes beat their mean at all."""
+    words: dict[str, list[str]] = {"competent": [], "better": [], "neither": []}
     for (dataset, network), here in runs.groupby(["dataset", "network"], sort=False):
         found = learnt(here)
         if found is not None and network != "linear":
-            words[found.sign < 0].append(dataset.removeprefix("chaosnli:"))
-    if not any(words.values()):
-        return "No run is here yet."
-    better, worse = (", ".join(words[key]) or "none" for key in (True, False))
-    return f"Nearer to the votes than their mean, beyond doubt: {better}. Not: {worse}."
+            kind = "competent" if not lacking(here) else "better" if found.sign < 0 else "neither"
+            words[kind].append(dataset.removeprefix("chaosnli:"))
+    listed = {kind: ", ".join(names) or "none" for kind, names in words.items()}
+    return (
+        f"Both arms competent: {listed['competent']}. Not, but votes are learnt from beyond doubt: "
+        f"{listed['better']}. Neither: {listed['neither']}."
+    )
 
 
 def _mean_votes(record: Record) -> float:
     """KL of the mean votes of the test part, given for every pair: what knows nothing of a pair."""
-    from softlabels.metrics import kl_divergence
-
     q = record.arrays()["targets"].astype(np.float64)
     q /= q.sum(1, keepdims=True)
-    return kl_divergence(q, np.broadcast_to(q.mean(0), q.shape))
+    return metrics.kl_divergence(q, np.broadcast_to(q.mean(0), q.shape))
 
 
 def panels(runs: pd.DataFrame, measure: str = "kl") -> dict[str, Panel]:
     """One measure of every dataset by arm and seed, as `figures.against` takes it."""
     return {
         f"KL, {dataset.removeprefix('chaosnli:')}": Panel(
-            {arm: dict(zip(of.seed, of[measure], strict=True)) for arm, of in here.groupby("arm")}
+            {arm: dict(zip(of.seed, of[measure], strict=True)) for arm, of in here.groupby("arm")}, OVERLAP
         )
         for dataset, here in runs.groupby("dataset", sort=False)
     }
@@ -167,22 +178,27 @@ def sentence(runs: pd.DataFrame, measure: str, arm: str, base: str, words: str) 
 
 
 def shares(runs: pd.DataFrame, measure: str) -> dict[int, Interval | None]:
-    """Share of the improvement from one vote to a hundred that N votes reach, with its interval, by N.
-
-    None where the interval of the whole improvement includes zero: a share of what may be nothing is noise.
-    """
-    wide = runs.pivot_table(index="seed", columns="arm", values=measure).dropna()
-    ns = sorted(int(arm.removeprefix("n=")) for arm in wide)
+    """Share of the improvement from one vote to a hundred that N votes reach, with its interval, by N."""
+    ns = sorted(int(arm.removeprefix("n=")) for arm in runs.arm.unique())
     found: dict[int, Interval | None] = dict.fromkeys(ns)
-    if len(ns) < 2 or not len(wide):
-        return found
-    first, last = wide[f"n={ns[0]}"].to_numpy(), wide[f"n={ns[-1]}"].to_numpy()
-    if not paired_interval(last, first).sign:
-        return found
     for n in ns[1:-1]:
-        reached = (wide[f"n={n}"].to_numpy() - first) / (last - first)
-        found[n] = paired_interval(reached, np.zeros(len(reached)))
+        values = reached(runs, measure, n)
+        if len(values):
+            found[n] = over_splits(values, np.zeros(len(values)))
     return found
+
+
+def reached(runs: pd.DataFrame, measure: str, n: int) -> np.ndarray:
+    """Share of the improvement from one vote to a hundred that `n` votes reach in each split.
+
+    Empty where the interval of the whole improvement includes zero: a share of what may be nothing is noise.
+    """
+    wide = runs.pivot_table(index="seed", columns="arm", values=measure)
+    if not {"n=1", f"n={n}", "n=100"} <= set(wide):
+        return np.empty(0)
+    first, some, last = wide[["n=1", f"n={n}", "n=100"]].dropna().to_numpy().T
+    sure = len(first) and over_splits(last, first).sign
+    return (some - first) / (last - first) if sure else np.empty(0)
 
 
 def saturation(found: dict[int, Interval | None]) -> str:
@@ -258,110 +274,54 @@ def by_shape(runs: pd.DataFrame, facts: dict[str, Facts], arms: Iterable[str]) -
 
 def _on_shape(record: Record, shape: np.ndarray, which: int) -> tuple[float, float, float]:
     """KL, mean entropy of the predictions and of the votes on the test pairs of one shape."""
-    from softlabels.labels import entropy
-    from softlabels.metrics import kl_divergence
-
     arrays = record.arrays()
     here = shape[arrays["ids"]] == which
     q, p = arrays["targets"][here].astype(np.float64), np.exp(arrays["log_probs"][here].astype(np.float64))
     q, p = q / q.sum(1, keepdims=True), p / p.sum(1, keepdims=True)
-    return kl_divergence(q, p), float(entropy(p).mean()), float(entropy(q).mean())
+    return metrics.kl_divergence(q, p), float(votes.entropy(p).mean()), float(votes.entropy(q).mean())
 
 
 def verdicts(runs: pd.DataFrame) -> list[Verdict]:
-    """Hold the claims of Singh (2025) and Kohli (2026) against the runs."""
-    main, votes = runs[runs.grid == "text"], runs[runs.grid == "text-budget"]
-    entry = published.get("human_uncertainty", "distributions")
-    late = published.get("human_uncertainty", "saturation")
-
-    def each(of: pd.DataFrame) -> dict[str, pd.DataFrame]:
-        return {name.removeprefix("chaosnli:"): of[of.dataset == name] for name in MAIN}
-
-    def compared(measure: str, relative: bool) -> dict[str, Interval | None]:
-        return {n: difference(r, measure, "soft", "hard", relative) for n, r in each(main).items()}
-
-    def smoother() -> dict[str, Interval | None]:
-        return {
-            f"{n}, {arm}": difference(r, "entropy_correlation", "soft", arm)
-            for n, r in each(main).items()
-            for arm in SMOOTHED
-        }
-
-    kl, r = entry["kl_change"], entry["entropy_correlation_change"]
-    few, many = late["kl"], late["entropy_correlation"][1]
-    low, high = (number(x, 2) for x in late["correlation_with_smoothing"])
-    against = f"r {number(late['correlation_with_votes'], 3)} against {low} to {high}"
-    return [
-        _sided("Votes lower KL against the majority", _change(kl), compared("kl", True), -1, kl),
-        _sided(
-            "… raise the correlation of entropies", _change(r), compared("entropy_correlation", True), 1, r
-        ),
-        _matched("… and match the accuracy", compared("macro_accuracy", False)),
-        _reached(f"KL is saturated with {few} votes", f"N ≈ {few}", each(votes), "kl", few),
-        _reached(
-            f"The correlation of entropies is saturated with {many} votes, and not with {few}",
-            "N ≈ {}–{}".format(*late["entropy_correlation"]),
-            each(votes),
-            "entropy_correlation",
-            many,
-            not_with=few,
-        ),
-        _sided(
-            "Votes give a higher correlation of entropies than any label smoothing", against, smoother(), 1
-        ),
-    ]
+    """Judge the claims of Singh (2025) and Kohli (2026) on SNLI; MNLI is shown as robustness."""
+    few = published.get("human_uncertainty", "saturation")["kl"]
+    least = published.get("human_uncertainty", "saturation")["kl_share"][0]
+    main, budgets = ({d: runs[(runs.grid == g) & (runs.dataset == d)] for d in MAIN} for g in GRIDS[:2])
+    first, second = MAIN
+    best = {d: _smoothest(here) for d, here in main.items()}
+    found: dict[str, dict[str, Interval | None]] = {
+        "text-kl": {d: difference(here, "kl", "soft", "hard", True) for d, here in main.items()},
+        "text-entropy": {
+            d: difference(here, "entropy_correlation", "soft", "hard", True) for d, here in main.items()
+        },
+        "text-accuracy": {d: difference(here, "macro_accuracy", "soft", "hard") for d, here in main.items()},
+        "text-saturation": {d: _above(here, few, least) for d, here in budgets.items()},
+        "text-later": {d: _sooner(here, few) for d, here in budgets.items()},
+        "text-smoothing": {
+            d: difference(here, "entropy_correlation", "soft", best[d]) for d, here in main.items()
+        },
+    }
+    lacks = lacking(main[first])
+    return [judge(CLAIMS[name], each[first], lacks, _also(each[second])) for name, each in found.items()]
 
 
-def _change(value: float) -> str:
-    return f"{signed(100 * value, 0)} %"
+def _smoothest(runs: pd.DataFrame) -> str:
+    """The strength of smoothing whose mean correlation of entropies is the highest."""
+    means = runs[runs.arm.isin(SMOOTHED)].groupby("arm").entropy_correlation.mean()
+    return str(means.idxmax()) if len(means) else ""
 
 
-def _sided(
-    claim: str, shown: str, found: dict[str, Interval | None], better: int, value: float | None = None
-) -> Verdict:
-    """Judge differences by their side of zero; with a published `value` they are relative ones, in %."""
-    counted = {name: d for name, d in found.items() if d is not None and d.n > 1}
-    word, reason = judge([better * d.sign for d in counted.values()], "comparisons")
-    ours = [f"{name} {interval(d, 3) if value is None else _relative(d)}" for name, d in counted.items()]
-    place = "".join(placed(value, d, name) for name, d in counted.items())
-    return Verdict(claim, shown, "; ".join(ours) or NOTHING, word, reason + place)
+def _above(runs: pd.DataFrame, n: int, least: float) -> Interval | None:
+    share = shares(runs, "kl").get(n)
+    if share is None or share.low is None or share.high is None:
+        return None
+    return replace(share, mean=share.mean - least, low=share.low - least, high=share.high - least)
 
 
-def _relative(d: Interval) -> str:
-    low, high = (None if x is None else 100 * x for x in (d.low, d.high))
-    return f"{interval(Interval(100 * d.mean, low, high, d.n), 0)} %"
+def _sooner(runs: pd.DataFrame, n: int) -> Interval | None:
+    """Share of KL's improvement that `n` votes reach less that of the correlation's, split by split."""
+    both = [reached(runs, measure, n) for measure in ("kl", "entropy_correlation")]
+    return over_splits(*both) if all(len(side) for side in both) else None
 
 
-def _matched(claim: str, found: dict[str, Interval | None]) -> Verdict:
-    signs, shown = [], []
-    for name, d in found.items():
-        if d is None or d.low is None or d.high is None:
-            continue
-        inside, outside = max(-d.low, d.high) <= MATCHED, d.low > MATCHED or d.high < -MATCHED
-        signs.append(1 if inside else -1 if outside else 0)
-        shown.append(f"{name} {interval(d, 3)}")
-    word, reason = judge(signs, "comparisons")
-    return Verdict(claim, "matched", "; ".join(shown) or NOTHING, word, reason)
-
-
-def _reached(
-    claim: str,
-    shown: str,
-    votes: dict[str, pd.DataFrame],
-    measure: str,
-    n: int,
-    not_with: int | None = None,
-) -> Verdict:
-    signs, ours = [], []
-    for name, here in votes.items():
-        found = shares(here, measure)
-        share = found.get(n)
-        if share is None or share.n < 2:
-            continue
-        before = found.get(not_with) if not_with else None
-        late = before is None or before.mean < SATURATED
-        signs.append(1 if share.mean >= SATURATED and late else -1)
-        words = f"{100 * share.mean:.0f} % with {n}"
-        ours.append(f"{name} {words}" + (f", {100 * before.mean:.0f} % with {not_with}" if before else ""))
-    word, reason = judge(signs, "settings whose improvement is sure")
-    return Verdict(claim, shown, "; ".join(ours) or NOTHING, word, reason)
+def _also(found: Interval | None) -> str:
+    return f"MNLI: {interval(found, 3)}" if found is not None else "MNLI: not sure enough to take a share of"

@@ -1,0 +1,1 @@
+"""What is computed from runs: paired differences, embeddings, verdicts, tables."""
