@@ -21,16 +21,16 @@ class Task:
 
     Attributes
     ----------
-    images : uint8 tensor [N, H, W, C]
-        A view of the memory map when the dataset is large.
+    images : uint8 tensor [N, H, W, C], or float32 tensor [N, D]
+        A view of the memory map when the dataset is large; feature vectors where the dataset has no images.
     targets : float32 tensor [N, K]
         What this arm learns from.
     soft : float32 [N, K]
         The people's distribution, which every arm is tested against.
     rows : dict of int64 arrays
         Image indices of "train", "validation" and "test".
-    mean, std : float32 tensors [3]
-        Channel statistics of the training images, in [0, 1] intensities.
+    mean, std : float32 tensors [3], or [D]
+        Channel statistics of the training images, in [0, 1] intensities; of vectors, those of each feature.
     n_ties : int
         Training images whose majority was a draw (hard labels only).
     """
@@ -196,14 +196,22 @@ def prepare(config: RunConfig) -> Task:
     Raises
     ------
     ConfigError
-        If the split leaves a part without images.
+        If the split leaves a part without images, or vectors are to be augmented or to start from images.
     DataError
         If the images are not of the size that was asked for.
     """
     data = load(config)
-    if data.images.shape[1:3] != (config.image_size, config.image_size):
+    vectors = data.images.ndim == 2
+    if not vectors and data.images.shape[1:3] != (config.image_size, config.image_size):
         height, width = data.images.shape[1:3]
         raise DataError(f"{config.dataset}: images of {height} × {width} pixels, not {config.image_size}")
+    if vectors and config.augmentation != "none":
+        raise ConfigError(
+            f"{config.dataset} holds vectors, which cannot be augmented; use augmentation='none', "
+            f"not '{config.augmentation}'"
+        )
+    if vectors and config.start != "scratch":
+        raise ConfigError(f"{config.dataset} holds vectors; use start='scratch', not '{config.start}'")
     parts = fewer(rows(data, config), config)
     for name, part in parts.items():
         if len(part) < 2:
@@ -212,8 +220,9 @@ def prepare(config: RunConfig) -> Task:
             )
     target, drawn = training_targets(data.counts, config, data.truth, parts)
     mean, std = statistics(data.images, parts["train"])
-    # Networks take three channels; a grey image is seen three times without being stored three times.
-    images = torch.from_numpy(np.asarray(data.images)).expand(-1, -1, -1, 3)
+    images = torch.from_numpy(np.asarray(data.images))
+    if not vectors:  # Networks take three channels; grey is seen three times and stored once.
+        images = images.expand(-1, -1, -1, 3)
     n_ties = int(drawn[parts["train"]].sum()) if config.label == "hard" else 0
     soft = votes.soft_labels(data.counts)
     return Task(data, images, torch.from_numpy(target), soft, parts, mean, std, n_ties)

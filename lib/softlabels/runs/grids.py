@@ -11,7 +11,7 @@ from typing import Any
 
 from softlabels.errors import unknown
 from softlabels.learning.config import RunConfig
-from softlabels.runs import experiments_annotators, experiments_human, experiments_own
+from softlabels.runs import experiments_annotators, experiments_human, experiments_own, experiments_text
 from softlabels.runs.experiments_search import SPACES, Space
 from softlabels.runs.profiles import (
     ANNOTATIONS,
@@ -151,9 +151,12 @@ def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
     return [Cell(c.dataset, c.network, "quickstart", c.label, c.seed, c) for c in configs]
 
 
-def _human(name: str) -> "Grid":
+_ARMS = experiments_human.GRIDS | experiments_text.GRIDS
+
+
+def _arms(name: str) -> "Grid":
     def cells(profile: str, seeds: Sequence[int]) -> list[Cell]:
-        runs = experiments_human.GRIDS[name](profile, seeds)
+        runs = _ARMS[name](profile, seeds)
         return [Cell(r.config.dataset, r.config.network, name, r.arm, r.config.seed, r.config) for r in runs]
 
     return cells
@@ -187,7 +190,7 @@ CHAPTERS: dict[str, Grid] = {
     "annot_mix": lambda profile, seeds: _annotators(experiments_annotators.compared(profile, seeds)),
     "annot_mix_ablations": lambda profile, seeds: _annotators(experiments_annotators.ablated(profile, seeds)),
     "your_data": your_data,
-    **{name: _human(name) for name in experiments_human.GRIDS},
+    **{name: _arms(name) for name in _ARMS},
 }
 
 
