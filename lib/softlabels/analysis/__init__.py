@@ -1,0 +1,1 @@
+"""One tidy table of runs, and what is computed from it."""
