@@ -25,6 +25,7 @@ def exact_gradient(
     P : [N, N], sparse and symmetric
         Its sum is 1, or the exaggeration.
     """
+    P.sort_indices()  # so that a row's first half is met first; openTSNE's are sorted already
     x, y = np.ascontiguousarray(np.asarray(embedding).T)
     gradient = np.zeros((2, len(x)))
     gx, gy = gradient
@@ -34,11 +35,12 @@ def exact_gradient(
     return kl + P.data.sum() * np.log(z) if should_eval_error else 0.0, gradient.T
 
 
-# Sums may be reordered and a division by zero needs no check: only so are the loops turned into vector code.
+# Each pair is met once. Sums may be reordered and a division by zero needs no check: only so do the loops
+# turn into vector code.
 # With w_ij = 1 / (1 + |y_i - y_j|²), Z = Σ w_ij and q_ij = w_ij / Z.
 @njit(fastmath=True, error_model="numpy")
 def _repulsion(x: np.ndarray, y: np.ndarray, gx: np.ndarray, gy: np.ndarray) -> float:
-    """Subtract Σ_j w_ij² (y_i - y_j) from the gradient and return Z; each pair is met once."""
+    """Subtract Σ_j w_ij² (y_i - y_j) from the gradient and return Z."""
     z = 0.0
     for i in range(len(x)):
         row, ax, ay = 0.0, 0.0, 0.0
@@ -73,12 +75,17 @@ def _attraction(
         ax, ay = 0.0, 0.0
         for k in range(start[i], start[i + 1]):
             j = neighbour[k]
+            if j >= i:
+                break
             dx, dy = x[i] - x[j], y[i] - y[j]
             distance = 1.0 + dx * dx + dy * dy
-            ax += p[k] / distance * dx
-            ay += p[k] / distance * dy
+            pull = p[k] / distance
+            ax += pull * dx
+            ay += pull * dy
+            gx[j] -= pull * dx
+            gy[j] -= pull * dy
             if should_eval_error and p[k] > 0:
-                kl += p[k] * np.log(p[k] * distance)
+                kl += 2 * p[k] * np.log(p[k] * distance)
         gx[i] += ax
         gy[i] += ay
     return kl
