@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from softlabels import comparisons, experiments, panels, selective
+from softlabels.config import generator
 from softlabels.formatting import NOTHING, interval, number, spread
 from softlabels.panels import Panel
 from softlabels.records import Record
@@ -130,8 +131,6 @@ def working_table(
 
 def routed(record: Record, budget: float, score: str) -> selective.Review:
     """Send the least certain share `budget` of a run's test images to a person."""
-    from softlabels.tasks import generator  # loads PyTorch
-
     p, truth, person = answers(record)
     # The seed cuts both arms of a pair into the same halves.
     return selective.route(p, truth, budget, score, person, generator(record.config.seed, 30))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from softlabels import datasets, labels
-from softlabels.config import RunConfig
+from softlabels.config import RunConfig, generator
 from softlabels.datasets import Dataset
 from softlabels.errors import ConfigError, DataError
 
@@ -43,11 +43,6 @@ class Task:
     mean: Tensor
     std: Tensor
     n_ties: int
-
-
-def generator(seed: int, *purpose: int) -> np.random.Generator:
-    """A random stream of its own for each seed and purpose."""
-    return np.random.default_rng([seed, *purpose])
 
 
 def split(n: int, seed: int) -> dict[str, np.ndarray]:
