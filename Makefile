@@ -11,7 +11,7 @@ SITE := build/book/_build/html
 FLOW := $(BIN)/snakemake --snakefile workflow/Snakefile $(if $(CORES),--cores $(CORES))
 HERE := --workflow-profile workflow/profiles/local
 # Chapters are forks of one process that has imported the library; elsewhere forks and threads do not mix.
-FORKS := $(if $(filter Linux,$(shell uname)),python -m softlabels.engine)
+FORKS := $(if $(filter Linux,$(shell uname)),python -m softlabels.book.engine)
 THERE := --workflow-profile workflow/profiles/$(EXECUTOR)
 ASKED = train=true profile=$(PROFILE) seeds="$(SEEDS)" $(CONFIG)
 # A data folder beside the project is used where there is one; see book/data.md.
@@ -65,11 +65,11 @@ serve: .venv/.stamp  ## show the built site on this machine: PORT=8000
 
 pdf: .venv/.stamp  ## print the built site as one PDF; needs Chromium
 	@test -f $(SITE)/index.html || { echo "No site yet: run 'make book' first." >&2; exit 1; }
-	$(TIMED) python -m softlabels.paper $(SITE) build/book.pdf && report
+	$(TIMED) python -m softlabels.book.pdf $(SITE) build/book.pdf && report
 
 screens: .venv/.stamp  ## pictures of every page, wide and narrow, light and dark; needs Chromium
 	@test -f $(SITE)/index.html || { echo "No site yet: run 'make book' first." >&2; exit 1; }
-	$(TIMED) python -m softlabels.screens $(SITE) build/screens && report
+	$(TIMED) python -m softlabels.book.screens $(SITE) build/screens && report
 
 # pip checks every hash; the package itself has none, so it is installed in a second step.
 .venv/.stamp: requirements.lock pyproject.toml

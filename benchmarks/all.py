@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from softlabels import speed
+from softlabels.book import speed
 from softlabels.errors import SoftlabelsError
 
 FOLDER = Path(__file__).resolve().parent

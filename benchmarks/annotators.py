@@ -22,12 +22,13 @@ import numpy as np
 import torch
 from common import in_turns, parser, report, seconds
 from generator import peak_megabytes
-from softlabels.annotators import learning, pairs
-from softlabels.config import RunConfig
 from softlabels.datasets import Annotations, Dataset, Source
 from softlabels.errors import DataUnavailable
-from softlabels.experiments_annotators import SETTINGS
-from softlabels.hardware import hardware
+from softlabels.learning.annotators import training
+from softlabels.learning.annotators.inputs import pairs
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
+from softlabels.runs.experiments_annotators import SETTINGS
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -38,7 +39,7 @@ JUDGED = {"mgc": (50, 3), "letter": (EPOCHS, 1)}  # epochs after which accuracie
 SIZES = {"mgc": (700, 124, 10, 44, 4), "letter": (15_500, 16, 26, 20, 3)}
 
 
-def task_of(size: tuple[int, int, int, int, int], config: RunConfig) -> learning.CrowdTask:
+def task_of(size: tuple[int, int, int, int, int], config: RunConfig) -> training.CrowdTask:
     n, d, c, m, r = size
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n, d)).astype(np.float32)
@@ -50,13 +51,13 @@ def task_of(size: tuple[int, int, int, int, int], config: RunConfig) -> learning
     rows = {part: np.arange(n) for part in ("train", "validation", "test")}
     tensors = torch.from_numpy(x), torch.from_numpy(soft[:0])
     zero, one = torch.zeros(d), torch.ones(d)
-    return learning.CrowdTask(data, *tensors, soft, rows, zero, one, 0, pairs(found, n, c, m), truth)
+    return training.CrowdTask(data, *tensors, soft, rows, zero, one, 0, pairs(found, n, c, m), truth)
 
 
 class Peer:
     """scikit-activeml's classifier on the same training part; a call trains all epochs of `config` anew."""
 
-    def __init__(self, task: learning.CrowdTask, config: RunConfig):
+    def __init__(self, task: training.CrowdTask, config: RunConfig):
         from skactiveml.classifier.multiannotator import AnnotMixClassifier
         from skorch.callbacks import LRScheduler
 
@@ -64,7 +65,7 @@ class Peer:
         self.task, self.x, self.y = task, task.dataset.images[rows], np.full((len(rows), m), -1)
         image, which = task.pairs.of(torch.from_numpy(rows))
         self.y[image, task.pairs.annotator[which]] = task.pairs.label[which]
-        both = learning.build_all(config, task, hardware("cpu", "fp32"))
+        both = training.build_all(config, task, hardware("cpu", "fp32"))
         settings = {
             "max_epochs": config.epochs,
             "callbacks": [LRScheduler("CosineAnnealingLR", T_max=config.epochs)],
@@ -109,21 +110,21 @@ class Whole(nn.Module):
 
 
 class Ours:
-    """annot-mix as `learning.train` trains it, epochs alone; a call goes on for all epochs of `config`."""
+    """annot-mix as `training.train` trains it, epochs alone; a call goes on for all epochs of `config`."""
 
-    def __init__(self, task: learning.CrowdTask, config: RunConfig):
+    def __init__(self, task: training.CrowdTask, config: RunConfig):
         self.task, self.config, self.hw = task, config, hardware("cpu", "fp32")
-        self.both = learning.build_all(config, task, self.hw)
-        self.optimiser = learning.optimiser_of(config, self.both)
+        self.both = training.build_all(config, task, self.hw)
+        self.optimiser = training.optimiser_of(config, self.both)
 
     def __call__(self) -> None:
         for number in range(self.config.epochs):
-            learning.epoch(self.config, self.task, self.hw, self.both, self.optimiser, number)
+            training.epoch(self.config, self.task, self.hw, self.both, self.optimiser, number)
 
     def accuracy(self) -> float:
         """Share of test images that are right."""
         rows = self.task.rows["test"]
-        log_p = learning.predict(self.both, self.task, rows, self.hw)[0].numpy()
+        log_p = training.predict(self.both, self.task, rows, self.hw)[0].numpy()
         return float((log_p.argmax(1) == self.task.truth[rows]).mean())
 
 
@@ -150,7 +151,7 @@ class Products(TorchDispatchMode):
             operation(*(self.filled[form] for form in forms))
 
 
-def products(task: learning.CrowdTask, config: RunConfig) -> Products:
+def products(task: training.CrowdTask, config: RunConfig) -> Products:
     """Matrix products of one epoch of annot-mix."""
     found = Products()
     with found:
@@ -174,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in () if options.quick else options.sizes:
         config = config_of(name, EPOCHS)
         try:
-            task, found = learning.prepare(config), accuracies(name)
+            task, found = training.prepare(config), accuracies(name)
         except DataUnavailable:
             task, found = task_of(SIZES[name], config), {"data": "random"}
         speed(name, task, config, options.rounds, **found)
@@ -195,7 +196,7 @@ def accuracies(name: str) -> dict[str, float]:
     found: dict[str, list[float]] = {side: [] for side in sides}
     for seed in range(seeds):
         config = config_of(name, n, seed)
-        task = learning.prepare(config)
+        task = training.prepare(config)
         for side, kind in sides.items():
             model = kind(task, config)
             model()
@@ -207,7 +208,7 @@ def has_peer() -> bool:
     return importlib.util.find_spec("skactiveml") is not None
 
 
-def speed(name: str, task: learning.CrowdTask, config: RunConfig, rounds: int, **more: object) -> None:
+def speed(name: str, task: training.CrowdTask, config: RunConfig, rounds: int, **more: object) -> None:
     """Report seconds per epoch, of both where the peer is here, and of our matrix products alone."""
     clock, sides = time.process_time, [Ours(task, config), *([Peer(task, config)] if has_peer() else [])]
     in_turns(sides[0], sides[-1], 1)  # to warm up

@@ -1,4 +1,4 @@
-"""Our FGSM and PGD (`softlabels.attacks.standing`) against foolbox's on the same network, images and radii.
+"""Our FGSM and PGD (`learning.attacks.standing`) against foolbox's on the same network, images and radii.
 
 Both give the accuracy at every radius. foolbox attacks every image at every radius with every step; ours
 shares one gradient among the radii of FGSM and leaves an image alone once it has fallen. The accuracies stand
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import torch
 from common import in_turns, parser, report, seconds
-from softlabels import attacks, models
-from softlabels.attacks import Attack
+from softlabels.learning import attacks, models
+from softlabels.learning.attacks import Attack
 
 TARGET = 1.5
 EPSILONS = [unit / 255 for unit in (0.25, 0.5, 1, 2, 4, 8)]

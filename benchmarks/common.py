@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from softlabels.hardware import hardware
+from softlabels.learning.hardware import hardware
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

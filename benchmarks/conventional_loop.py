@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from common import in_turns, parser, report
 from PIL import Image
-from softlabels import models, tasks, training
-from softlabels.config import RunConfig
-from softlabels.hardware import hardware, keep_freed_memory
+from softlabels.learning import inputs, models, training
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware, keep_freed_memory
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as T
@@ -24,7 +24,7 @@ TARGET = 4.0
 class Pictures(Dataset):
     """The training part of a task as PIL images with soft labels."""
 
-    def __init__(self, task: tasks.Task):
+    def __init__(self, task: inputs.Task):
         rows = task.rows["train"]
         self.images, self.targets = np.asarray(task.dataset.images)[rows], task.targets[rows]
         self.transform = T.Compose(
@@ -45,7 +45,7 @@ class Pictures(Dataset):
 class ConventionalLoop:
     """One epoch per call."""
 
-    def __init__(self, config: RunConfig, task: tasks.Task, device: torch.device):
+    def __init__(self, config: RunConfig, task: inputs.Task, device: torch.device):
         self.device, k = device, task.soft.shape[1]
         self.loader = DataLoader(
             Pictures(task),
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     batch_size = 16 if options.quick else 128
     config = RunConfig(network=options.network, image_size=options.image_size, batch_size=batch_size)
     task, hw = (
-        tasks.prepare(config.replace(limit=options.images)),
+        inputs.prepare(config.replace(limit=options.images)),
         hardware(options.device, options.precision),
     )
     model, optimiser = training.build(config, task, hw)

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import numpy as np
 from common import parser, report, seconds
-from softlabels import datasets, paths, tasks, training
-from softlabels.config import RunConfig
+from softlabels import datasets, paths
 from softlabels.datasets import Dataset, Source
 from softlabels.datasets.cache import read_array
-from softlabels.hardware import hardware
+from softlabels.learning import inputs, training
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
 
 TARGET = 0.8
 MB = 1 << 20
@@ -67,7 +68,7 @@ def anonymous_mb() -> float:
 def child(kind: str, config: RunConfig, path: Path, steps: int) -> None:
     """Train some steps on all of the file and print seconds and memory."""
     datasets.LOADERS["noise"] = lambda image_size=None: noise(path)
-    task, hw = tasks.prepare(config), hardware("cpu")
+    task, hw = inputs.prepare(config), hardware("cpu")
     if kind == "memory":
         images = task.images.clone()
         task = replace(task, images=images, dataset=replace(task.dataset, images=images.numpy()))

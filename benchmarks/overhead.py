@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from common import parser, report, seconds
-from softlabels import experiments
 from softlabels.paths import PROJECT
+from softlabels.runs import grids
 
 sys.path.insert(0, str(PROJECT / "workflow"))
 import cluster
@@ -26,8 +26,8 @@ SLEEPER = """\
 #!{python}
 import sys, time
 from pathlib import Path
-from softlabels import batches, runs
-for config in batches.read(Path(sys.argv[sys.argv.index("--from") + 1])):
+from softlabels.runs import planning, run
+for config in planning.read(Path(sys.argv[sys.argv.index("--from") + 1])):
     time.sleep(1)
 """
 LOCAL, SLURM = 1 / 1.1, 1 / 1.25  # of the work in the time: overheads of 10 % and of 25 %
@@ -38,7 +38,7 @@ def environment_in(folder: Path) -> dict[str, str]:
     """Empty stores, one record that says that such runs take a second, and the sleeper on the path."""
     runs = folder / "cache" / "runs"
     runs.mkdir(parents=True)
-    [known, *_] = experiments.grid("figure1", "smoke", [10**6])
+    [known, *_] = grids.grid("figure1", "smoke", [10**6])
     body = {"id": known.config.id, "config": known.config.to_dict(), "seconds": 1.0}
     (runs / f"{known.config.id}.json").write_text(json.dumps(body | {"environment": {"device": "cpu"}}))
     program = folder / "bin" / "softlabels"

@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from common import parser, report, seconds
-from softlabels import experiments
 from softlabels.paths import PROJECT
+from softlabels.runs import grids
 
 PLAN, STATUS = 30.0, 5.0  # seconds
 
@@ -32,7 +32,7 @@ def plan(environment: dict[str, str], seeds: str) -> float:
     return seconds(lambda: call([*command, "--cores", "2", "--nolock", *asked], environment))
 
 
-def write_records(folder: Path, cells: Sequence[experiments.Cell]) -> None:
+def write_records(folder: Path, cells: Sequence[grids.Cell]) -> None:
     folder.mkdir(parents=True)
     history = [{"epoch": n, "train_loss": 1.0, "validation_loss": 1.0, "seconds": 30.0} for n in range(12)]
     for cell in cells:
@@ -51,10 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     top.add_argument("--runs", type=int, default=10_000)
     options = top.parse_args(arguments)
     wanted, seeds = (60 if options.quick else options.runs), []
-    cells: list[experiments.Cell] = []
+    cells: list[grids.Cell] = []
     while len(cells) < wanted:
         seeds.append(len(seeds))
-        cells += experiments.grid("table1", "laptop", seeds[-1:])
+        cells += grids.grid("table1", "laptop", seeds[-1:])
     cells = cells[:wanted]
     with TemporaryDirectory() as scratch:
         places = {f"SOFTLABELS_{name}": str(Path(scratch) / name.lower()) for name in ("CACHE", "RESULTS")}

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import torch
 from common import parser, report, seconds
-from softlabels import workers
-from softlabels.config import RunConfig
+from softlabels.learning.config import RunConfig
+from softlabels.runs import parallel
 
 TARGET = 1.0
 SMALL = RunConfig(network="resnet9-cifar", image_size=32, epochs=10, augmentation="crop-flip")
@@ -33,7 +33,7 @@ def took(configs: Sequence[RunConfig], device: str, at_once: int) -> float:
         os.environ["SOFTLABELS_CACHE"] = scratch
         try:
             with redirect_stdout(sys.stderr):  # progress: standard output has the result alone
-                return seconds(lambda: workers.train(configs, device, at_once))
+                return seconds(lambda: parallel.train(configs, device, at_once))
         finally:
             os.environ["SOFTLABELS_CACHE"] = before
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with TemporaryDirectory() as scratch:
         os.environ["SOFTLABELS_CACHE"] = scratch
         with redirect_stdout(sys.stderr):
-            workers.train(configs[:1], options.device)  # generates the images, loads what is loaded once
+            parallel.train(configs[:1], options.device)  # generates the images, loads what is loaded once
         alone = took(configs, options.device, 1)
         for k in (2,) if options.quick else (2, 4, 8):
             shared = took(configs, options.device, k)

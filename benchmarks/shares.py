@@ -19,10 +19,12 @@ from typing import Any
 
 import torch
 from common import parser
-from softlabels import checkpoint, costs, datasets, paths, runs, tasks, training
-from softlabels.checkpoint import write_atomically
-from softlabels.config import RunConfig
-from softlabels.hardware import Hardware, hardware
+from softlabels import datasets, paths, runs
+from softlabels.book import costs
+from softlabels.learning import checkpoint, inputs, training
+from softlabels.learning.checkpoint import write_atomically
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import Hardware, hardware
 
 
 class Stopwatch:
@@ -52,7 +54,7 @@ class Stopwatch:
 def of_training(config: RunConfig) -> dict[str, float]:
     """Seconds of the parts of one training, as runs are trained; its first epoch warms up."""
     torch.set_num_threads(1)
-    task, hw, watch = tasks.prepare(config), hardware("cpu"), Stopwatch()
+    task, hw, watch = inputs.prepare(config), hardware("cpu"), Stopwatch()
     build = training.build
 
     def built(*args: Any) -> Any:

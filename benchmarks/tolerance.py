@@ -1,7 +1,7 @@
 """How far a run differs when threads or precision do, on one machine: what `make audit` may accept elsewhere.
 
 The same runs are trained on one thread, on two, and in bfloat16. No peer and no seconds: the largest
-difference of a test metric is written to ``results/tolerance.json``, which `softlabels.audit` reads. The
+difference of a test metric is written to ``results/tolerance.json``, which `softlabels.runs.audit` reads. The
 machines' own differences cannot be measured on one machine; they too are sums taken in another order. The
 runs are those of the chapter on one's own data, which converge: where a training does not, a last digit
 decides where it ends, and no tolerance would mean anything.
@@ -14,10 +14,11 @@ from tempfile import TemporaryDirectory
 
 import torch
 from common import parser
-from softlabels import experiments_own, paths, records, runs
-from softlabels.audit import difference
-from softlabels.config import RunConfig
-from softlabels.hardware import hardware
+from softlabels import paths, runs
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
+from softlabels.runs import experiments_own, records
+from softlabels.runs.audit import difference
 
 TINY = RunConfig(network="resnet9-tiny", image_size=32, limit=240, epochs=1, batch_size=32, lr=0.02)
 

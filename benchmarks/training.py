@@ -10,15 +10,15 @@ from functools import partial
 
 import torch.nn.functional as F
 from common import in_turns, parser, report
-from softlabels import tasks, training
-from softlabels.config import RunConfig
-from softlabels.hardware import Hardware, hardware, keep_freed_memory
+from softlabels.learning import inputs, training
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import Hardware, hardware, keep_freed_memory
 from torch import nn
 
 TARGET = 0.95
 
 
-def bare_steps(config: RunConfig, task: tasks.Task, hw: Hardware, model: nn.Module, steps: int) -> None:
+def bare_steps(config: RunConfig, task: inputs.Task, hw: Hardware, model: nn.Module, steps: int) -> None:
     """Forward and backward, `steps` times, on one batch in memory."""
     rows = task.rows["train"][: config.batch_size]
     x, target = hw.images(task.images[rows]), task.targets[rows].to(hw.device)
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         batch_size=16 if options.quick else 128,
     )
     n_images = -(-options.steps * config.batch_size * 10 // 6)  # six tenths are the training part
-    task, hw = tasks.prepare(config.replace(limit=n_images)), hardware(options.device, options.precision)
+    task, hw = inputs.prepare(config.replace(limit=n_images)), hardware(options.device, options.precision)
     model, optimiser = training.build(config, task, hw)
 
     def ours() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from common import parser, report, seconds
 from openTSNE.affinity import PerplexityBasedNN
 from sklearn.manifold import TSNE
-from softlabels import embedding
+from softlabels.analysis import embeddings
 from softlabels.analysis.tsne import exact_gradient
 
 TARGET = 3.5
@@ -43,9 +43,9 @@ def peer(x: np.ndarray, iterations: int) -> np.ndarray:
 
 def compare(x: np.ndarray, iterations: int, rounds: int) -> None:
     makers: dict[str, Callable[[], np.ndarray]] = {
-        "": lambda: embedding.tsne(x, 0, PERPLEXITY, iterations),
+        "": lambda: embeddings.tsne(x, 0, PERPLEXITY, iterations),
         "peer_": lambda: peer(x, iterations),
-        "approximate_": lambda: embedding.tsne(x, 0, PERPLEXITY, iterations, gradient="auto"),
+        "approximate_": lambda: embeddings.tsne(x, 0, PERPLEXITY, iterations, gradient="auto"),
     }
     affinities = PerplexityBasedNN(x.astype(float), PERPLEXITY, method="exact").P
     wall: dict[str, list[float]] = {name: [] for name in makers}
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = top.parse_args(arguments)
     if options.quick:
         options.points, options.iterations = [200], 250  # fewer iterations scikit-learn refuses
-    embedding.tsne(features(200), 0, PERPLEXITY, 10)  # what is imported and compiled once is not measured
+    embeddings.tsne(features(200), 0, PERPLEXITY, 10)  # what is imported and compiled once is not measured
     for points in options.points:
         compare(features(points), options.iterations, options.rounds)
 

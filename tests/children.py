@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["softlabels.runs", "timm", "tqdm.auto", "pooch", "requests"])
+_context.set_forkserver_preload(["softlabels.runs.run", "timm", "tqdm.auto", "pooch", "requests"])
 
 
 def wait_until(condition, seconds: float = 60) -> None:
@@ -25,7 +25,7 @@ def wait_until(condition, seconds: float = 60) -> None:
 
 def _get(store: Path, settings: dict[str, Any], log: Path, gate: Path | None) -> None:
     import torch
-    from softlabels import runs
+    from softlabels.runs import run as runs
 
     os.environ |= {"SOFTLABELS_CACHE": str(store / "cache"), "SOFTLABELS_RESULTS": str(store / "results")}
     torch.set_num_threads(1)

@@ -16,6 +16,9 @@ BESIDE = PROJECT.parent / "shared" / "data"
 if BESIDE.is_dir():
     os.environ.setdefault("SOFTLABELS_DATA", str(BESIDE))
 
+# The same arithmetic on every machine; a test of bfloat16 asks for it.
+os.environ.setdefault("SOFTLABELS_PRECISION", "fp32")
+
 # Where CI is set a skipped test fails, but for these reasons: what a machine of others cannot get.
 ALLOWED_TO_SKIP = (
     "SOFTLABELS_DATA|data folder",  # data that is not published, or that only its owner may pass on
@@ -40,7 +43,8 @@ def pytest_report_header() -> list[str]:
 
 def missing() -> Iterator[tuple[str, str]]:
     """Each kind of tests that this machine skips, and what changes that."""
-    from softlabels import browser, paths
+    from softlabels import paths
+    from softlabels.book import browser
     from softlabels.datasets import fetch
 
     if browser.program() is None:
@@ -103,18 +107,18 @@ def _no_download(key, file, part):
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of the committed book, built once, warnings as errors: the folder of its pages."""
-    from softlabels import book
+    from softlabels.book import execute
 
     root = tmp_path_factory.mktemp("site") / "book"
-    book.assemble(root)
+    execute.assemble(root)
     shutil.copytree(PROJECT / "book" / "chapters", root / "chapters")
-    return book.build(root).parent
+    return execute.build(root).parent
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
     """A headless browser of this machine, driven by Playwright."""
-    from softlabels import browser as ours
+    from softlabels.book import browser as ours
 
     if ours.program() is None:
         pytest.skip(f"no browser here: none of {', '.join(ours.NAMES)} is on the PATH")

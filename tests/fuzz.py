@@ -28,11 +28,12 @@ import dcic_folders
 import numpy as np
 import vote_folders
 from PIL import Image
-from softlabels import archive, labels, records
-from softlabels.config import RunConfig
 from softlabels.datasets import archives, dcic_files, pictures, votetable
 from softlabels.datasets.collection import demand
 from softlabels.errors import SoftlabelsError
+from softlabels.labels import votes as labels
+from softlabels.learning.config import RunConfig
+from softlabels.runs import archive, records
 
 PATIENCE = 20  # seconds for one input, on a busy machine
 

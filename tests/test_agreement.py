@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from softlabels import agreement
 from softlabels.datasets import Annotations
-from softlabels.labels import counts as count
+from softlabels.labels import agreement
+from softlabels.labels.votes import counts as count
 
 # Ten subjects, fourteen raters, five categories: the worked example of the encyclopaedia's article.
 FLEISS = np.array(

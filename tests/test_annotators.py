@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from softlabels.annotators import METHODS, PUBLIC, Batch, Mixing, build, dawid_skene, pairs
-from softlabels.annotators.aggregation import DawidSkene
-from softlabels.annotators.base import blend, log_marginal
-from softlabels.annotators.describe import auroc, confusion_error, heterogeneity, ranking
-from softlabels.annotators.embedded import AnnotMix, log_marginal_of
-from softlabels.annotators.optimiser import RAdam
-from softlabels.annotators.pairs import at_most, chosen, shuffled
 from softlabels.datasets import Annotations
-from softlabels.dropout import HalfDropout
 from softlabels.errors import ConfigError
-from softlabels.models import build_for_vectors
+from softlabels.learning.annotators.aggregation import DawidSkene
+from softlabels.learning.annotators.base import blend, log_marginal
+from softlabels.learning.annotators.embedded import AnnotMix, log_marginal_of
+from softlabels.learning.annotators.inputs import at_most, chosen, pairs, shuffled
+from softlabels.learning.annotators.methods import METHODS, PUBLIC, Batch, Mixing, build, dawid_skene
+from softlabels.learning.annotators.optimiser import RAdam
+from softlabels.learning.annotators.people import auroc, confusion_error, heterogeneity, ranking
+from softlabels.learning.dropout import HalfDropout
+from softlabels.learning.models import build_for_vectors
 from torch import nn
 
 M, C, D, H = 5, 3, 4, 128
@@ -105,7 +105,7 @@ def test_renaming_annotators_renames_the_result(name):
 
 
 def test_a_method_that_is_only_named_is_told_where_it_belongs(monkeypatch):
-    monkeypatch.setattr("softlabels.annotators.METHODS", (*METHODS, "half-done"))
+    monkeypatch.setattr("softlabels.learning.annotators.methods.METHODS", (*METHODS, "half-done"))
     with pytest.raises(ConfigError, match="add it to _makers or _AGGREGATIONS"):
         method("half-done")
 

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from softlabels import attacks, masking, models
-from softlabels.attacks import FGSM, PGD, Attack
 from softlabels.errors import ConfigError, DataUnavailable
+from softlabels.learning import attacks, masking, models
+from softlabels.learning.attacks import FGSM, PGD, Attack
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 EPSILONS = [0, 0.25 / 255, 1 / 255, 4 / 255, 8 / 255]

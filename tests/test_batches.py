@@ -7,11 +7,13 @@ import sys
 
 import pytest
 import torch
-from softlabels import batches, comparisons, experiments, models, records, runs, workers, workload
-from softlabels.config import RunConfig
+from softlabels.analysis import comparisons
 from softlabels.errors import ConfigError, DataUnavailable
-from softlabels.experiments import CHAPTERS, grid
-from softlabels.workload import Past
+from softlabels.learning import models
+from softlabels.learning.config import RunConfig
+from softlabels.runs import grids, parallel, planning, records, run, workload
+from softlabels.runs.grids import CHAPTERS, grid
+from softlabels.runs.workload import Past
 from torch.utils.flop_counter import FlopCounterMode
 
 SMALL = RunConfig(network="resnet9-tiny", image_size=32, limit=60, epochs=1, batch_size=16)
@@ -70,30 +72,30 @@ def test_batches_keep_every_run_once_in_order_and_have_work_for_all(places):
     past = Past()
     past.add(SMALL, 60, gpu=False)
     configs = several(30)
-    found = batches.plan(configs, past, places)
+    found = planning.plan(configs, past, places)
     assert [c for b in found for c in b.configs] == configs
     assert len(found) >= min(places, 30)
     assert len({b.name for b in found}) == len(found)
-    assert max(b.needs.minutes for b in found) <= batches.TARGET + 1
+    assert max(b.needs.minutes for b in found) <= planning.TARGET + 1
     assert sum(b.needs.minutes for b in found) == pytest.approx(30)
 
 
 def test_runs_for_cpu_and_gpu_are_never_in_one_batch():
     long = [RunConfig(network="densenet121", image_size=224, epochs=60, seed=seed) for seed in range(2)]
     mixed = [long[0], *several(2), long[1]]
-    found = batches.plan(mixed, Past(), 1, target=1e6)
+    found = planning.plan(mixed, Past(), 1, target=1e6)
     assert [len(b.configs) for b in found] == [2, 2]
     assert [b.name[:4] for b in found] == ["cpu-", "gpu-"]
 
 
 def test_a_batch_file_gives_back_its_runs_and_a_stale_mark_goes(tmp_path):
-    [batch] = batches.plan(several(3, label="hard"), Past())
+    [batch] = planning.plan(several(3, label="hard"), Past())
     (tmp_path / f"{batch.name}.done").touch()
-    path = batches.write(batch, tmp_path)
-    assert batches.read(path) == list(batch.configs)
+    path = planning.write(batch, tmp_path)
+    assert planning.read(path) == list(batch.configs)
     assert not path.with_suffix(".done").exists()
-    assert batches.resource(path, "limit") == batch.needs.limit
-    assert batches.resource(path, "mem_mb") == batch.needs.mem_mb
+    assert planning.resource(path, "limit") == batch.needs.limit
+    assert planning.resource(path, "mem_mb") == batch.needs.mem_mb
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_a_file_that_is_no_batch_is_named(tmp_path, text):
     path = tmp_path / "batch.json"
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"batch\.json"):
-        batches.read(path)
+        planning.read(path)
 
 
 def without_time(record):
@@ -115,9 +117,9 @@ def test_side_by_side_gives_the_records_of_one_after_the_other(store, monkeypatc
     """Two processes on one device share no more than the device: metrics and arrays are the same bits."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     configs = several(3)
-    alone = {r.id: without_time(r) for r in workers.train(configs)}
+    alone = {r.id: without_time(r) for r in parallel.train(configs)}
     monkeypatch.setenv("SOFTLABELS_CACHE", str(store / "other"))
-    path = batches.write(batches.plan(configs, Past())[0], store)
+    path = planning.write(planning.plan(configs, Past())[0], store)
     command = [sys.executable, "-m", "softlabels.cli", "train", "--from", str(path), "--runs-per-gpu", "2"]
     program = "import sys; from softlabels.cli import main; sys.exit(main(sys.argv[1:]))"
     command[1:3] = ["-c", program]
@@ -129,22 +131,22 @@ def test_side_by_side_gives_the_records_of_one_after_the_other(store, monkeypatc
 
 def test_a_chapter_trains_a_run_on_each_core_where_that_is_worth_it(store, monkeypatch, one_thread, capsys):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # of the processes; this one says that it has two
-    cells = [experiments.Cell("synthetic", c.network, "r", c.label, c.seed, c) for c in several(3)]
-    alone = {r.id: without_time(r) for r in workers.train(several(3))}
+    cells = [grids.Cell("synthetic", c.network, "r", c.label, c.seed, c) for c in several(3)]
+    alone = {r.id: without_time(r) for r in parallel.train(several(3))}
     monkeypatch.setenv("SOFTLABELS_CACHE", str(store / "other"))
-    monkeypatch.setattr(workers.torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(parallel.torch, "get_num_threads", lambda: 2)
     capsys.readouterr()
-    workers.on_all_cores(several(3), "cpu")
+    parallel.on_all_cores(several(3), "cpu")
     assert not capsys.readouterr().out, "a few seconds are not worth a process"
-    monkeypatch.setattr(workers, "WORTH", 0.0)
+    monkeypatch.setattr(parallel, "WORTH", 0.0)
     with monkeypatch.context() as crowded:
-        crowded.setattr(workers.workload, "memory", lambda config: 10**9)
-        workers.on_all_cores(several(3), "cpu")
+        crowded.setattr(parallel.workload, "memory", lambda config: 10**9)
+        parallel.on_all_cores(several(3), "cpu")
         assert not capsys.readouterr().out, "there is no room for two"
     found = comparisons.all_records(comparisons.gather(cells, train=True, device="cpu"))
     assert "[3/3]" in capsys.readouterr().out and "TQDM_DISABLE" not in os.environ
     assert {r.id: without_time(r) for r in found} == alone
-    workers.on_all_cores(several(3), "cpu")
+    parallel.on_all_cores(several(3), "cpu")
     assert not capsys.readouterr().out, "nothing is missing any more"
 
 
@@ -156,12 +158,12 @@ def test_runs_that_cannot_be_had_do_not_stop_the_others(store, monkeypatch):
         return records.Record(config, {}, [], 1, {}, {}, {}, 1.0, {}, store)
 
     trained: list[int] = []
-    monkeypatch.setattr(runs, "get", get)
+    monkeypatch.setattr(run, "get", get)
     with pytest.raises(DataUnavailable, match=rf"1 of 3 .*\n{several(2)[1].id}: no such file"):
-        workers.train(several(3))
+        parallel.train(several(3))
     assert trained == [0, 2]
 
 
 def test_at_least_one_at_a_time():
     with pytest.raises(ConfigError, match="runs-per-gpu"):
-        workers.train([], at_once=0)
+        parallel.train([], at_once=0)

@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from softlabels import audit, costs, speed
+from softlabels.book import costs, speed
 from softlabels.errors import RecordError
+from softlabels.runs import audit
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 # script -> its lines, and whether each has a peer; foolbox and scikit-activeml are extras

@@ -13,13 +13,14 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 from site_pages import Site
-from softlabels import book, paths, screens
+from softlabels import paths
+from softlabels.book import execute, screens
+from softlabels.book.site.mathml import mathml
 from softlabels.errors import ConfigError, SoftlabelsError
-from softlabels.offline import mathml
 
 CHAPTERS = paths.PROJECT / "book" / "chapters"
 PUBLISHED = sorted(CHAPTERS.glob("*.ipynb"))
-DRAWN = [path for path in PUBLISHED if path.stem.split("_", 1)[1] not in book.LIVE]
+DRAWN = [path for path in PUBLISHED if path.stem.split("_", 1)[1] not in execute.LIVE]
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def notebook(tmp_path: Path) -> Path:
         new_code_cell("seeds = [0, 1]\nprofile = 'laptop'", metadata={"tags": ["parameters"]}),
         new_code_cell("print(profile, seeds)"),
     ]
-    nbformat.write(new_notebook(cells=cells, metadata=book.KERNEL), path)
+    nbformat.write(new_notebook(cells=cells, metadata=execute.KERNEL), path)
     return path
 
 
@@ -42,7 +43,7 @@ def printed(path: Path) -> str:
 def test_executing_twice_gives_the_same_bytes(notebook: Path, tmp_path: Path) -> None:
     outs = [tmp_path / name / "05_toy.ipynb" for name in ("one", "two")]
     for out in outs:
-        book.execute(notebook, out)
+        execute.execute(notebook, out)
     assert outs[0].read_bytes() == outs[1].read_bytes()
     assert printed(outs[0]) == "laptop [0, 1]\n"
     assert [path.name for path in outs[0].parent.iterdir()] == ["05_toy.ipynb"]
@@ -60,7 +61,7 @@ def test_a_kernel_that_dies_before_it_begins_is_started_again(notebook, tmp_path
         return really(*args, **settings)
 
     monkeypatch.setattr(papermill, "execute_notebook", unlucky_once)
-    book.execute(notebook, tmp_path / "out" / "05_toy.ipynb")
+    execute.execute(notebook, tmp_path / "out" / "05_toy.ipynb")
     assert len(calls) == 2
     assert printed(tmp_path / "out" / "05_toy.ipynb") == "laptop [0, 1]\n"
 
@@ -75,13 +76,13 @@ def test_an_error_of_a_cell_is_not_tried_again(notebook, tmp_path, monkeypatch) 
     calls: list = []
     monkeypatch.setattr(papermill, "execute_notebook", fail)
     with pytest.raises(RuntimeError, match="own error"):
-        book.execute(notebook, tmp_path / "out" / "05_toy.ipynb")
+        execute.execute(notebook, tmp_path / "out" / "05_toy.ipynb")
     assert len(calls) == 1
 
 
 def test_a_parameter_is_passed_and_a_default_is_not_injected(notebook: Path, tmp_path: Path) -> None:
     out = tmp_path / "out" / "05_toy.ipynb"
-    book.execute(notebook, out, {"profile": "laptop", "seeds": [7]})
+    execute.execute(notebook, out, {"profile": "laptop", "seeds": [7]})
     assert printed(out) == "laptop [7]\n"
     injected = [c for c in nbformat.read(out, 4).cells if "injected-parameters" in c.metadata.get("tags", [])]
     assert len(injected) == 1 and "seeds" in injected[0].source and "profile" not in injected[0].source
@@ -89,7 +90,7 @@ def test_a_parameter_is_passed_and_a_default_is_not_injected(notebook: Path, tmp
 
 def test_an_unknown_parameter_raises_and_names_the_nearest(notebook: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"05_toy.*'seed'; did you mean 'seeds'"):
-        book.execute(notebook, tmp_path / "out.ipynb", {"seed": [1]})
+        execute.execute(notebook, tmp_path / "out.ipynb", {"seed": [1]})
     assert not (tmp_path / "out.ipynb").exists()
 
 
@@ -102,7 +103,7 @@ def test_normalising_removes_progress_and_widgets_and_keeps_warnings() -> None:
     ]
     cell = new_code_cell("1", outputs=outputs, metadata={"papermill": {"duration": 1.2}, "tags": ["x"]})
     before = new_notebook(cells=[cell], metadata={"papermill": {"start_time": "now"}, "widgets": {}})
-    after = book.normalised(before)
+    after = execute.normalised(before)
     assert [o.text for o in after.cells[0].outputs] == ["UserWarning: look\n", "kept\n"]
     assert after.cells[0].metadata == {"tags": ["x"]}
     assert set(after.metadata) == {"kernelspec", "language_info"}
@@ -114,7 +115,7 @@ def test_publishing_replaces_and_removes(tmp_path: Path) -> None:
         folder.mkdir()
         for name in names:
             (folder / f"{name}.ipynb").write_text(folder.name)
-    book.publish(executed, chapters)
+    execute.publish(executed, chapters)
     found = {path.name: path.read_text() for path in chapters.iterdir()}
     assert found == {"01_a.ipynb": "executed", "02_b.ipynb": "executed"}
 
@@ -122,28 +123,28 @@ def test_publishing_replaces_and_removes(tmp_path: Path) -> None:
 def test_publishing_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "01_a.ipynb").write_text("precious")
     with pytest.raises(SoftlabelsError, match="make book"):
-        book.publish(tmp_path / "nothing", tmp_path)
+        execute.publish(tmp_path / "nothing", tmp_path)
     assert (tmp_path / "01_a.ipynb").read_text() == "precious"
 
 
 def test_filling_replaces_only_between_its_marks() -> None:
     text = "a\n<!-- t -->\nold\n<!-- /t -->\nb\n"
-    once = book.filled(text, {"t": lambda: r"new \1"})
+    once = execute.filled(text, {"t": lambda: r"new \1"})
     assert once == "a\n<!-- t -->\nnew \\1\n<!-- /t -->\nb\n"
-    assert book.filled(once, {"t": lambda: r"new \1"}) == once
+    assert execute.filled(once, {"t": lambda: r"new \1"}) == once
     with pytest.raises(ConfigError, match="/t"):
-        book.filled("<!-- t -->\nno end", {"t": str})
+        execute.filled("<!-- t -->\nno end", {"t": str})
     named = "What stands between `<!-- t -->` and its end is made again.\n"
-    assert book.filled(named, {"t": lambda: "new"}) == named
+    assert execute.filled(named, {"t": lambda: "new"}) == named
 
 
 def test_generated_parts_are_in_step_with_the_records() -> None:
     if not list((paths.results() / "runs").glob("*.json")):
         pytest.skip("no committed records yet")
-    pages = list(book.pages_with_parts())
+    pages = list(execute.pages_with_parts())
     assert paths.PROJECT / "README.md" in pages
     for page in pages:
-        assert book.filled(page.read_text()) == page.read_text(), f"{page.name}: run `make publish`"
+        assert execute.filled(page.read_text()) == page.read_text(), f"{page.name}: run `make publish`"
 
 
 def test_published_chapters_are_the_notebooks() -> None:
@@ -168,7 +169,7 @@ def test_published_chapters_hold_nothing_volatile() -> None:
     for path in PUBLISHED:
         text = path.read_text()
         assert str(paths.PROJECT) not in text, f"{path.name} names a path of the machine it was made on"
-        again = book.normalised(nbformat.reads(text, 4))
+        again = execute.normalised(nbformat.reads(text, 4))
         assert nbformat.writes(again) + "\n" == text or nbformat.writes(again) == text, path.name
 
 
@@ -186,7 +187,7 @@ def test_published_tables_are_what_the_code_gives_without_pytorch(store: Path) -
     environment = os.environ | {"SOFTLABELS_RESULTS": str(paths.PROJECT / "results")}
     environment["PYTHONPATH"] = os.pathsep.join([str(store), os.environ.get("PYTHONPATH", "")])
     subprocess.run(
-        [sys.executable, "-m", "softlabels.engine", *executes],
+        [sys.executable, "-m", "softlabels.book.engine", *executes],
         env=environment,
         cwd=paths.PROJECT,
         input="\n".join(lines),
@@ -222,10 +223,10 @@ def test_an_unknown_formula_stops_the_build(tmp_path: Path) -> None:
     shutil.copy(paths.PROJECT / "book" / "references.bib", tmp_path)
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: intro\n")
     (tmp_path / "intro.md").write_text("# Page\n\n$x^2$\n")
-    assert "<math" in book.build(tmp_path).with_name("intro.html").read_text()
+    assert "<math" in execute.build(tmp_path).with_name("intro.html").read_text()
     (tmp_path / "intro.md").write_text("# Page\n\n$\\nosuchcommand{x}$\n")
     with pytest.raises(SoftlabelsError, match="warnings"):
-        book.build(tmp_path)
+        execute.build(tmp_path)
 
 
 def test_site_has_every_page_it_links_to(site: Path) -> None:

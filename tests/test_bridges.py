@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from softlabels import labels
-from softlabels.annotators import bridges
 from softlabels.datasets import Annotations
 from softlabels.errors import ConfigError, DataUnavailable
+from softlabels.labels import votes as labels
+from softlabels.learning.annotators import bridges
 
 C = 3
 

@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pytest
 from scipy.stats import multinomial
-from softlabels import ceiling, finite_panels, labels, metrics
 from softlabels.datasets import synthetic
 from softlabels.errors import DataError, RecordError
+from softlabels.labels import ceiling, finite_panels, metrics
+from softlabels.labels import votes as labels
 
 
 def ambiguous(n_images=3000):
@@ -122,5 +123,5 @@ def test_a_committed_ceiling_is_read_and_a_damaged_one_named(store):
     found = ceiling.get("micebone-standin")
     assert found.n_images == 2400 and 0 < found.kl < found.kl_above
     path.write_text("{}")
-    with pytest.raises(RecordError, match=r"python -m softlabels\.ceiling"):
+    with pytest.raises(RecordError, match=r"python -m softlabels\.labels\.ceiling"):
         ceiling.get("micebone-standin")

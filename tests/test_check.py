@@ -16,9 +16,11 @@ from dcic_folders import write as write_dcic
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from softlabels import check, checkpage, cli, datasets
+from softlabels import cli, datasets
 from softlabels.datasets.collection import Problem
 from softlabels.errors import SoftlabelsError
+from softlabels.owndata import check
+from softlabels.owndata import page as checkpage
 from vote_folders import N, images, long_table, wide_table, write
 
 pytestmark = pytest.mark.usefixtures("store")

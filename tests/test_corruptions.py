@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from softlabels import corruptions
 from softlabels.errors import ConfigError
+from softlabels.learning import corruptions
 
 each = pytest.mark.parametrize("kind", corruptions.KINDS)
 

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from softlabels import costs, experiments, records
+from softlabels.book import costs
+from softlabels.runs import grids, records
 
 DRAWN = records.published_folder()
 
@@ -32,7 +33,7 @@ def test_without_records_there_is_no_table():
 
 def test_every_chapter_is_listed_with_its_committed_runs():
     table = costs.by_chapter(["laptop"]).set_index("chapter")
-    assert len(table) == len(experiments.CHAPTERS)
-    tuning = experiments.grid("tuning", "laptop")
+    assert len(table) == len(grids.CHAPTERS)
+    tuning = grids.grid("tuning", "laptop")
     here = sum((DRAWN / f"{c.config.id}.json").exists() for c in tuning)
     assert table.loc["tuning", "committed"] == str(here)

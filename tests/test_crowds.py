@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import data_or_skip
-from softlabels import labels
-from softlabels.annotators.describe import facts, heterogeneity
-from softlabels.annotators.pairs import chosen
 from softlabels.datasets import Annotations, cifar10n, letter, simulated, texts
 from softlabels.datasets.fetch import FILES
 from softlabels.errors import DataError, DataUnavailable
+from softlabels.labels import votes as labels
+from softlabels.learning.annotators.inputs import chosen
+from softlabels.learning.annotators.people import facts, heterogeneity
 
 # name: images, classes, annotators, judgements to train on, accuracy of these, sizes of the parts (AM)
 KNOWN = {
@@ -141,7 +141,7 @@ def test_workers_of_cifar10n_carry_nothing():
         (given, worse), columns = cifar10n.answers(), cifar10n.workers()
     except DataUnavailable as error:
         pytest.skip(str(error))
-    from softlabels.annotators.crowd_cards import worker_tests
+    from softlabels.chapters.annot_mix.crowds import worker_tests
 
     assert given.shape == columns.shape == (50_000, 3) and (worse[:, None] == given).any(1).all()
     tests = list(worker_tests().values())

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from dcic_folders import CLASSES, N, annotation_sets, edit, pixels, write
 from PIL import Image
-from softlabels import datasets, labels, paths, tasks
-from softlabels.config import RunConfig
+from softlabels import datasets, paths
 from softlabels.datasets import archives, dcic_files, siblings, zenodo
 from softlabels.errors import ConfigError, DataError, DataUnavailable
+from softlabels.labels import votes
+from softlabels.learning import inputs
+from softlabels.learning.config import RunConfig
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def test_annotations_know_their_annotator_over_sessions(bone):
     data = datasets.load("dcic:MiceBone", image_size=16)
     a = data.annotations
     assert set(a.annotator) == {0, 1, 2} and (a.annotator == 2).sum() == N
-    assert np.array_equal(labels.counts(a.image, a.label, N, 3), data.counts)
+    assert np.array_equal(votes.counts(a.image, a.label, N, 3), data.counts)
 
 
 def test_a_hash_in_the_name_is_not_in_the_file(given):
@@ -87,7 +89,7 @@ def test_slices_are_cut_as_by_the_authors_code(bone, slice, validation, test):
     assert set(folds[data.splits["validation"]]) == {validation}
     assert set(folds[data.splits["test"]]) == {test}
     assert sorted(np.concatenate(list(data.splits.values()))) == list(range(N))
-    rows = tasks.prepare(RunConfig(dataset="micebone", image_size=16, split="official", fold=slice - 1)).rows
+    rows = inputs.prepare(RunConfig(dataset="micebone", image_size=16, split="official", fold=slice - 1)).rows
     assert all(np.array_equal(rows[name], data.splits[name]) for name in rows)
 
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.manifold import trustworthiness
-from softlabels import embedding, structure, verdicts
+from softlabels.analysis import embeddings, structure, verdicts
 from softlabels.analysis.tsne import exact_gradient
 from softlabels.datasets import synthetic
 from softlabels.errors import DataUnavailable, RecordError
 
-SMALL = embedding.Settings(n_iter=60, early=30, n_jobs=1, perplexity=10)
+SMALL = embeddings.Settings(n_iter=60, early=30, n_jobs=1, perplexity=10)
 
 
 def features(scene, noise, seed=0):
@@ -102,13 +102,13 @@ def test_every_measure_falls_when_the_features_get_noisy():
 
 def test_a_map_repeats_bit_by_bit():
     x = features(synthetic.scenes(0, 120), 0.1)
-    a, b = (embedding.tsne(x, n_iter=60, early=30, n_jobs=1, perplexity=10) for _ in range(2))
+    a, b = (embeddings.tsne(x, n_iter=60, early=30, n_jobs=1, perplexity=10) for _ in range(2))
     assert a.shape == (120, 2) and a.dtype == np.float32 and np.array_equal(a, b)
 
 
 def test_a_map_does_not_hang_on_the_number_of_threads():
     x = features(synthetic.scenes(0, 120), 0.1)
-    a, b = (embedding.tsne(x, n_iter=60, early=30, n_jobs=jobs, perplexity=10) for jobs in (1, 2))
+    a, b = (embeddings.tsne(x, n_iter=60, early=30, n_jobs=jobs, perplexity=10) for jobs in (1, 2))
     assert np.array_equal(a, b)
 
 
@@ -147,58 +147,58 @@ def test_exaggeration_scales_the_attraction_alone():
 
 def test_the_map_keeps_neighbours():
     scene = synthetic.scenes(0, 300)
-    mapped = embedding.tsne(features(scene, 0.01), n_iter=400, n_jobs=1)
+    mapped = embeddings.tsne(features(scene, 0.01), n_iter=400, n_jobs=1)
     assert structure.trustworthiness(structure.coordinates(scene.hue, scene.shape_weight), mapped, 15) > 0.95
 
 
 def test_factors_are_those_of_the_test_images():
     data = synthetic.load(image_size=16, n_images=60)
-    hue, shape_weight = embedding.factors(record(n=20))
+    hue, shape_weight = embeddings.factors(record(n=20))
     assert np.array_equal(hue, data.factors["hue"][40:])
     assert np.array_equal(shape_weight, data.factors["shape_weight"][40:])
 
 
 def test_a_stored_map_is_read_and_a_new_training_gets_a_new_one(store):
-    made = embedding.get(record(), SMALL)
-    read = embedding.find(record(kept=False), SMALL)
+    made = embeddings.get(record(), SMALL)
+    read = embeddings.find(record(kept=False), SMALL)
     assert read is not None and np.array_equal(read.points, made.points) and read.measures == made.measures
-    assert embedding.find(record(noise=0.5), SMALL) is None
-    assert embedding.find(record(), embedding.Settings(n_iter=61)) is None
+    assert embeddings.find(record(noise=0.5), SMALL) is None
+    assert embeddings.find(record(), embeddings.Settings(n_iter=61)) is None
 
 
 def test_published_maps_come_first_and_repeat_byte_by_byte(store):
-    path = embedding.publish(record(), SMALL)
+    path = embeddings.publish(record(), SMALL)
     before = path.read_bytes()
     assert "results" in path.parts
-    assert embedding.publish(record(), SMALL, fresh=True).read_bytes() == before
+    assert embeddings.publish(record(), SMALL, fresh=True).read_bytes() == before
 
 
 def test_a_map_of_an_approximate_gradient_does_until_it_is_renewed(store):
     earlier = replace(SMALL, gradient="auto")
-    old = embedding.get(record(), earlier)
-    assert np.array_equal(embedding.find(record(kept=False), SMALL).points, old.points)
-    embedding.publish(record(), SMALL)
-    new = embedding.find(record(kept=False), SMALL)
+    old = embeddings.get(record(), earlier)
+    assert np.array_equal(embeddings.find(record(kept=False), SMALL).points, old.points)
+    embeddings.publish(record(), SMALL)
+    new = embeddings.find(record(kept=False), SMALL)
     assert not np.array_equal(new.points, old.points)
-    assert np.array_equal(embedding.find(record(kept=False), earlier).points, old.points)
-    assert embedding.Settings(gradient="auto").id == "ed032e40"  # in the names of the committed maps
+    assert np.array_equal(embeddings.find(record(kept=False), earlier).points, old.points)
+    assert embeddings.Settings(gradient="auto").id == "ed032e40"  # in the names of the committed maps
 
 
 def test_without_map_and_features_the_remedy_is_named(store):
     with pytest.raises(DataUnavailable, match="fresh=True"):
-        embedding.get(record(kept=False), SMALL)
+        embeddings.get(record(kept=False), SMALL)
 
 
 def test_only_generated_images_have_coordinates(store):
     with pytest.raises(DataUnavailable, match="cifar10h has no generator"):
-        embedding.factors(record(dataset="cifar10h"))
+        embeddings.factors(record(dataset="cifar10h"))
 
 
 def test_other_images_are_measured_against_their_labels(store):
-    made = embedding.get(record(dataset="ferplus"), SMALL)
+    made = embeddings.get(record(dataset="ferplus"), SMALL)
     assert set(made.known) == {"q"} and made.known["q"].shape == (150, 6)
     assert {"label_r2", "entropy_r2"} < set(made.measures) and "hue_r2" not in made.measures
-    read = embedding.find(record(dataset="ferplus"), SMALL)
+    read = embeddings.find(record(dataset="ferplus"), SMALL)
     assert read is not None and np.array_equal(read.known["q"], made.known["q"])
     assert verdicts.measured({"soft": {0: made.measures}}) == {
         name: title for name, title in verdicts.MEASURES.items() if name in made.measures
@@ -215,7 +215,7 @@ def test_features_that_are_the_labels_are_perfectly_regular_and_noise_is_not():
 
 
 def test_a_damaged_map_is_named(store):
-    path = embedding.publish(record(), SMALL)
+    path = embeddings.publish(record(), SMALL)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(RecordError, match=path.name):
-        embedding.get(record(), SMALL)
+        embeddings.get(record(), SMALL)

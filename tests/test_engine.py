@@ -8,7 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
-from softlabels import book, paths
+from softlabels import paths
+from softlabels.book import execute
 
 CHAPTER = str(paths.PROJECT / "workflow" / "chapter.py")
 SHOWN = """
@@ -27,13 +28,13 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks need a Un
 def written(path: Path, *cells: str) -> Path:
     parameters = new_code_cell("seeds = [0]", metadata={"tags": ["parameters"]})
     cells_ = [parameters, *map(new_code_cell, cells)]
-    nbformat.write(new_notebook(cells=cells_, metadata=book.KERNEL), path)
+    nbformat.write(new_notebook(cells=cells_, metadata=execute.KERNEL), path)
     return path
 
 
 def asked(*commands: str) -> subprocess.CompletedProcess:
     """Run shell commands beside a process that executes the chapters they ask for."""
-    words = [sys.executable, "-m", "softlabels.engine", "bash", "-c", "\n".join(commands)]
+    words = [sys.executable, "-m", "softlabels.book.engine", "bash", "-c", "\n".join(commands)]
     return subprocess.run(words, capture_output=True, text=True, cwd=paths.PROJECT)
 
 
@@ -43,7 +44,7 @@ def test_a_fork_gives_the_bytes_of_a_kernel_and_says_what_it_opened(tmp_path, mo
     monkeypatch.setenv("SOFTLABELS_RESULTS", str(tmp_path / "results"))
     opens = "from softlabels import paths\n(paths.results() / 'some.json').read_text()"
     source = written(tmp_path / "05_toy.ipynb", SHOWN, "hidden = 1", "del seeds", opens)
-    book.execute(source, tmp_path / "kernel.ipynb", {"seeds": [7]})
+    execute.execute(source, tmp_path / "kernel.ipynb", {"seeds": [7]})
     done = asked(
         f"{sys.executable} {CHAPTER} execute '{source}' '{tmp_path}/one.ipynb' --set 'seeds=[7]' &",
         f"{sys.executable} {CHAPTER} execute '{source}' '{tmp_path}/two.ipynb' --set 'seeds=[7]'",

@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 import torch
-from softlabels import cli, datasets, evaluations, robustness, runs, suites, tasks
-from softlabels.config import RunConfig
+from softlabels import cli, datasets
 from softlabels.datasets import fetch
 from softlabels.errors import ConfigError, RecordError
-from softlabels.hardware import hardware
-from softlabels.suites import AttackSuite, BlurSuite, CorruptionSuite, ShiftSuite
+from softlabels.learning import inputs, robustness, suites
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
+from softlabels.learning.suites import AttackSuite, BlurSuite, CorruptionSuite, ShiftSuite
+from softlabels.runs import evaluations, run
 
 pytestmark = pytest.mark.usefixtures("store", "one_thread")
 
@@ -68,13 +70,13 @@ def test_a_suite_is_known_by_what_differs_from_its_defaults():
 
 @pytest.fixture
 def subject():
-    task, hw = tasks.prepare(TINY), hardware("cpu")
-    return robustness.Subject(TINY, task, runs.restored(TINY, task, hw), hw)
+    task, hw = inputs.prepare(TINY), hardware("cpu")
+    return robustness.Subject(TINY, task, run.restored(TINY, task, hw), hw)
 
 
 def test_unchanged_images_give_the_metrics_of_the_record(subject):
     rows, pictures = robustness.measure(subject, BlurSuite(0, (0, 2), 3))
-    record = runs.find(TINY)
+    record = run.find(TINY)
     sharp = {measure: value for case, level, measure, value in rows if (case, level) == ("people", 0)}
     for name in ("macro_accuracy", "kl", "brier"):
         assert sharp[name] == pytest.approx(record.metrics["test"][name], abs=5e-3)
@@ -110,8 +112,8 @@ def test_shift_reads_the_fold_again_through_the_lossy_copy(monkeypatch):
     if fetch.at_hand("cifar10/cifar10-test-9500-png.zip") is None:
         pytest.skip("the CIFAR-10H images are not here (SOFTLABELS_DATA)")
     config = TINY.replace(dataset="cifar10h-9500", image_size=32, augmentation="crop-flip")
-    task, hw = tasks.prepare(config), hardware("cpu")
-    subject = robustness.Subject(config, task, runs.restored(config, task, hw), hw)
+    task, hw = inputs.prepare(config), hardware("cpu")
+    subject = robustness.Subject(config, task, run.restored(config, task, hw), hw)
     lossless, load = task.dataset, datasets.load
 
     def copy(name):
@@ -142,6 +144,6 @@ def test_the_command_line_evaluates_and_publishes(store, capsys):
 
 def test_the_model_sees_images_as_in_training(subject):
     rows = subject.rows(0)
-    log_p, _ = runs.training.predict(subject.model, subject.task, rows, subject.hw)
+    log_p, _ = run.training.predict(subject.model, subject.task, rows, subject.hw)
     np.testing.assert_allclose(subject.predict(subject.images(rows)), log_p, atol=1e-5)
     assert torch.is_tensor(subject.task.images)

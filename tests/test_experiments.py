@@ -1,32 +1,30 @@
 """The grids: arms differ in nothing but their labels, and the tuned rates are what the records say."""
 
 import pytest
-from softlabels import experiments, experiments_annotators, experiments_human, recipes, records
-from softlabels.config import PUBLIC
 from softlabels.errors import ConfigError
+from softlabels.learning.config import PUBLIC, RunConfig
+from softlabels.runs import experiments_annotators, experiments_human, grids, recipes, records
 
-CHAPTERS_AND_PROFILES = [(c, p) for c in experiments.CHAPTERS for p in experiments.PROFILES]
+CHAPTERS_AND_PROFILES = [(c, p) for c in grids.CHAPTERS for p in grids.PROFILES]
 
 
 MANY_ARMS = {*experiments_human.GRIDS, "annot_mix", "annot_mix_ablations"}  # these have tests of their own
 
 
-@pytest.mark.parametrize("profile", experiments.PROFILES)
+@pytest.mark.parametrize("profile", grids.PROFILES)
 def test_methods_differ_in_nothing_but_their_name(profile):
     first = {}
-    for cell in experiments.grid("annot_mix", profile, [0, 1]):
+    for cell in grids.grid("annot_mix", profile, [0, 1]):
         assert (cell.config.method, cell.config.seed) == (cell.arm, cell.seed)
         row = first.setdefault((cell.dataset, cell.seed), cell.config)
         assert cell.config.replace(method=row.method) == row
 
 
-@pytest.mark.parametrize("profile", experiments.PROFILES)
+@pytest.mark.parametrize("profile", grids.PROFILES)
 def test_an_ablation_changes_one_thing_of_the_row_it_is_made_on(profile):
     row = experiments_annotators.FIRST[profile]
-    table = {
-        (c.arm, c.seed): c.config for c in experiments.grid("annot_mix", profile, [0]) if c.dataset == row
-    }
-    for cell in experiments.grid("annot_mix_ablations", profile, [0]):
+    table = {(c.arm, c.seed): c.config for c in grids.grid("annot_mix", profile, [0]) if c.dataset == row}
+    for cell in grids.grid("annot_mix_ablations", profile, [0]):
         if cell.dataset.startswith(f"{experiments_annotators.UNMIXED}, "):
             continue  # made on other rows
         if cell.arm in PUBLIC and cell.dataset != cell.arm:
@@ -37,13 +35,11 @@ def test_an_ablation_changes_one_thing_of_the_row_it_is_made_on(profile):
 
 @pytest.mark.parametrize("profile", ["laptop", "paper"])
 def test_every_row_of_vectors_is_there_without_mixup(profile):
-    table = {
-        (c.dataset, c.seed): c.config for c in experiments.grid("annot_mix", profile) if c.arm == "annot-mix"
-    }
+    table = {(c.dataset, c.seed): c.config for c in grids.grid("annot_mix", profile) if c.arm == "annot-mix"}
     first, name = experiments_annotators.FIRST[profile], experiments_annotators.UNMIXED
     found = {
         (c.dataset.removeprefix(f"{name}, ").replace(name, first), c.seed): c.config
-        for c in experiments.grid("annot_mix_ablations", profile)
+        for c in grids.grid("annot_mix_ablations", profile)
         if c.dataset == name or c.dataset.startswith(f"{name}, ")
     }
     assert {row for row, _ in found} == set(experiments_annotators.SETTINGS)
@@ -52,10 +48,10 @@ def test_every_row_of_vectors_is_there_without_mixup(profile):
 
 @pytest.mark.parametrize("profile", ["laptop", "paper"])
 def test_methods_run_as_in_the_public_code_where_the_paper_printed_numbers(profile):
-    table = {(c.dataset, c.arm, c.seed): c.config for c in experiments.grid("annot_mix", profile, [3])}
+    table = {(c.dataset, c.arm, c.seed): c.config for c in grids.grid("annot_mix", profile, [3])}
     rows = experiments_annotators.printed_rows(profile)
     assert rows == ["mgc", "labelme", "letter"]
-    found = {c.dataset: c for c in experiments.grid("annot_mix_ablations", profile, [3]) if c.arm in PUBLIC}
+    found = {c.dataset: c for c in grids.grid("annot_mix_ablations", profile, [3]) if c.arm in PUBLIC}
     for row in rows:
         for name, (method, _) in PUBLIC.items():
             cell = found.pop(experiments_annotators.as_in_public(profile, row, name))
@@ -74,7 +70,7 @@ def test_on_shuffled_workers_only_methods_that_know_them_are_compared():
 )
 def test_arms_differ_in_nothing_but_label_and_tuned_rate(chapter, profile):
     # Of one annotation the majority is the distribution: there is one arm.
-    cells = [c for c in experiments.grid(chapter, profile, [0, 1]) if c.config.annotations != 1]
+    cells = [c for c in grids.grid(chapter, profile, [0, 1]) if c.config.annotations != 1]
     hard = [c.config for c in cells if c.arm == "hard"]
     soft = [c.config for c in cells if c.arm == "soft"]
     assert len(hard) == len(soft) == len(cells) / 2
@@ -84,24 +80,28 @@ def test_arms_differ_in_nothing_but_label_and_tuned_rate(chapter, profile):
         assert a.seed == b.seed
 
 
-@pytest.mark.parametrize("profile", experiments.PROFILES)
-@pytest.mark.parametrize("chapter", ["human", "human-rates", "human-epochs", "budget"])
+@pytest.mark.parametrize("profile", grids.PROFILES)
+@pytest.mark.parametrize("chapter", ["human", "human-rates", "human-scratch", "budget"])
 def test_arms_of_human_uncertainty_differ_in_nothing_but_what_they_learn_from(chapter, profile):
     learnt_from = {"label": "soft", "temperature": 1.0, "mixup": 0.0, "annotations": 0}
     groups = {}
-    for cell in experiments.grid(chapter, profile, [0, 1]):
+    for cell in grids.grid(chapter, profile, [0, 1]):
         place = (cell.network, cell.config.lr, cell.seed, cell.config.fold)
         groups.setdefault(place, {})[cell.arm] = cell.config
-    assert len({frozenset(arms) for arms in groups.values()}) == 1, "every pair has every arm"
+    kinds = {frozenset(arms) for arms in groups.values()}
+    if chapter == "human-scratch":  # the controls on fewer folds
+        assert all({"truth", "soft"} <= kind for kind in kinds)
+    else:
+        assert len(kinds) == 1, "every pair has every arm"
     for arms in groups.values():
         assert len({config.replace(**learnt_from) for config in arms.values()}) == 1
 
 
-@pytest.mark.parametrize("profile", experiments.PROFILES)
+@pytest.mark.parametrize("profile", grids.PROFILES)
 def test_fixed_totals_have_equal_annotations_and_steps(profile):
-    numbers = experiments_human.numbers(profile)
+    numbers = experiments_human.numbers(profile, budgets=True)
     whole = (numbers.limit or 9500) * 8 // 10
-    for cell in experiments.grid("budget-total", profile, [0]):
+    for cell in grids.grid("budget-total", profile, [0]):
         images, each = (int(n) for n in cell.arm.split(" × "))
         assert images * each in {total for total, _ in numbers.totals}
         assert cell.config.train_images == (images if images < whole else 0)
@@ -112,67 +112,88 @@ def test_fixed_totals_have_equal_annotations_and_steps(profile):
         assert steps[0] == pytest.approx(steps[1], rel=0.2 if profile == "smoke" else 0.02)
 
 
-def test_laptop_tests_three_folds_with_a_seed_each_and_paper_all_ten():
-    laptop = {(c.seed, c.config.fold) for c in experiments.grid("human", "laptop")}
-    assert laptop == {(0, 0), (1, 1), (2, 2)}
-    paper = {(c.seed, c.config.fold) for c in experiments.grid("human", "paper")}
-    assert paper == {(0, fold) for fold in range(10)}
+@pytest.mark.parametrize("profile", ["laptop", "paper"])
+def test_all_ten_folds_are_tested_and_start_from_the_three_pretrained_networks_in_turn(profile):
+    cells = grids.grid("human", profile)
+    assert {(c.seed, c.config.fold) for c in cells} == {(0, fold) for fold in range(10)}
+    first = experiments_human.numbers(profile).networks[0]
+    bases = [c.config.id for c in grids.grid("pretraining", profile) if c.network == first]
+    assert len(bases) == 3
+    for cell in cells:
+        if cell.network == first:
+            assert cell.config.start == bases[cell.config.fold % 3]
+            assert experiments_human.base_of(cell.config).id == cell.config.start
+
+
+def test_controls_from_random_weights_are_run_on_half_of_the_folds():
+    cells = grids.grid("human-scratch", "laptop", [3])
+    folds = {
+        arm: {c.config.fold for c in cells if c.arm == arm}
+        for arm in ("truth", "soft", "smoothed", "permuted")
+    }
+    assert folds["truth"] == folds["soft"] == set(range(10))
+    assert folds["smoothed"] == folds["permuted"] == {3, 4, 5, 6, 7}
+    assert {c.config.start for c in cells} == {"scratch"}
+
+
+def test_a_start_that_no_profile_names_has_no_base():
+    assert experiments_human.base_of(RunConfig(start="0123456789ab")) is None
 
 
 @pytest.mark.parametrize(("chapter", "profile"), CHAPTERS_AND_PROFILES)
 def test_every_run_of_a_grid_is_another_run(chapter, profile):
-    ids = [c.config.id for c in experiments.grid(chapter, profile)]
+    ids = [c.config.id for c in grids.grid(chapter, profile)]
     assert len(ids) == len(set(ids))
 
 
 def test_figure1_and_the_chosen_tuning_runs_are_runs_of_table1():
-    table = {c.config.id for c in experiments.grid("table1", "laptop")}
-    assert {c.config.id for c in experiments.grid("figure1", "laptop")} <= table
+    table = {c.config.id for c in grids.grid("table1", "laptop")}
+    assert {c.config.id for c in grids.grid("figure1", "laptop")} <= table
     chosen = [
         c
-        for c in experiments.grid("tuning", "laptop")
-        if c.config.lr == experiments.TUNED_RATES[c.dataset, c.network, c.arm]
+        for c in grids.grid("tuning", "laptop")
+        if c.config.lr == grids.TUNED_RATES[c.dataset, c.network, c.arm]
     ]
-    assert len(chosen) == len(experiments.TUNED_RATES)
+    assert len(chosen) == len(grids.TUNED_RATES)
     assert {c.config.id for c in chosen} <= table
 
 
-@pytest.mark.parametrize("key", experiments.TUNED_RATES, ids="-".join)
+@pytest.mark.parametrize("key", grids.TUNED_RATES, ids="-".join)
 def test_the_tuned_rate_has_the_least_validation_loss_of_the_committed_records(key):
     losses = {}
-    for cell in experiments.grid("tuning", "laptop"):
+    for cell in grids.grid("tuning", "laptop"):
         if (cell.dataset, cell.network, cell.arm) == key:
             path = records.published_folder() / f"{cell.config.id}.json"
             assert path.exists(), f"no committed record of rate {cell.config.lr} for {key}"
             losses[cell.config.lr] = records.read(path).metrics["validation"]["loss"]
-    assert set(losses) == set(experiments.TUNING_RATES)
-    assert experiments.TUNED_RATES[key] == min(losses, key=losses.__getitem__)
+    assert set(losses) == set(grids.TUNING_RATES)
+    assert grids.TUNED_RATES[key] == min(losses, key=losses.__getitem__)
 
 
 def test_costly_networks_get_fewer_seeds():
-    seeds = {c.seed for c in experiments.grid("table1", "laptop") if c.network == "densenet121"}
+    seeds = {c.seed for c in grids.grid("table1", "laptop") if c.network == "densenet121"}
     assert seeds == {0}
 
 
 def test_a_profile_is_found_from_a_run_of_any_seed():
-    [cell] = [c for c in experiments.grid("figure1", "laptop", [17]) if c.arm == "soft"]
-    assert experiments.profile_of(cell.config) == "laptop"
-    assert experiments.profile_of(cell.config.replace(epochs=11)) == "custom"
+    [cell] = [c for c in grids.grid("figure1", "laptop", [17]) if c.arm == "soft"]
+    assert grids.profile_of(cell.config) == "laptop"
+    assert grids.profile_of(cell.config.replace(epochs=11)) == "custom"
 
 
 def test_of_several_profiles_with_a_run_the_one_asked_for_is_named():
-    shared = next(c for c in experiments.grid("annot_mix", "paper", [0]) if c.dataset == "mgc")
-    assert experiments.profile_of(shared.config, "paper") == "paper"
-    assert experiments.profile_of(shared.config) == "laptop"
-    [own] = [c for c in experiments.grid("figure1", "laptop", [0]) if c.arm == "soft"]
-    assert experiments.profile_of(own.config, "paper") == "laptop"
+    shared = next(c for c in grids.grid("annot_mix", "paper", [0]) if c.dataset == "mgc")
+    assert grids.profile_of(shared.config, "paper") == "paper"
+    assert grids.profile_of(shared.config) == "laptop"
+    [own] = [c for c in grids.grid("figure1", "laptop", [0]) if c.arm == "soft"]
+    assert grids.profile_of(own.config, "paper") == "laptop"
 
 
 @pytest.mark.parametrize(
     ("call", "nearest"),
     [
-        (lambda: experiments.grid("tabel1"), "table1"),
-        (lambda: experiments.grid("table1", "labtop"), "laptop"),
+        (lambda: grids.grid("tabel1"), "table1"),
+        (lambda: grids.grid("table1", "labtop"), "laptop"),
         (lambda: recipes.settings("statd", "synthetic", "resnet9", "hard"), "stated"),
     ],
 )

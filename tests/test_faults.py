@@ -23,11 +23,15 @@ from pathlib import Path
 import nbformat
 import pytest
 from children import killed, start
-from softlabels import book, checkpoint, cli, damage, records, runs
-from softlabels.annotators import learning
-from softlabels.config import RunConfig
+from softlabels import cli
+from softlabels.book import execute
 from softlabels.datasets import fetch
 from softlabels.errors import RecordError, StorageError, TrainingError
+from softlabels.learning import checkpoint
+from softlabels.learning.annotators import training
+from softlabels.learning.config import RunConfig
+from softlabels.runs import damage, records
+from softlabels.runs import run as runs
 from test_science import CROWD, planted
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -40,7 +44,9 @@ SUFFIXES = (".json", ".npz", ".features.npz", ".safetensors")
 def left(folder, config=CONFIG):
     """What a run left that must not depend on time or place."""
     body = json.loads((folder / f"{config.id}.json").read_text())
-    history = [{k: v for k, v in row.items() if k != "seconds"} for row in body["history"]]
+    history = [
+        {k: v for k, v in row.items() if k not in ("seconds", "cpu_seconds")} for row in body["history"]
+    ]
     return body["metrics"], history, [(folder / f"{config.id}{s}").read_bytes() for s in SUFFIXES[1:]]
 
 
@@ -162,7 +168,7 @@ def little_chapter(path):
     lines = ["from softlabels import paths", "print((paths.results() / 'timings.json').read_text())"]
     cells = [nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]})]
     cells += [nbformat.v4.new_code_cell("\n".join(lines))]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=book.KERNEL), path)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=execute.KERNEL), path)
     return path, []
 
 
@@ -172,7 +178,7 @@ def test_a_chapter_that_is_killed_is_whole_or_not_there(store):
     if KILLS < 20:
         notebook, options = little_chapter(store / "in.ipynb")
     else:
-        notebook = book.paths.PROJECT / "notebooks" / "03_table1.ipynb"
+        notebook = execute.paths.PROJECT / "notebooks" / "03_table1.ipynb"
         options = ["--set", "profile=smoke", "--set", "seeds=[0]"]
     out, dice = store / "out.ipynb", random.Random(3)
     command = [sys.executable, "-m", "softlabels.book", "execute", str(notebook), str(out), *options]
@@ -344,13 +350,13 @@ def test_a_damaged_committed_record_is_never_made_again_in_silence(trained, stor
 
 
 def test_damaged_weights_are_set_aside_and_made_again(trained, whole):
-    from softlabels import tasks
-    from softlabels.hardware import hardware
+    from softlabels.learning import inputs
+    from softlabels.learning.hardware import hardware
 
     path = trained / f"{CONFIG.id}.safetensors"
     cut(path)
     with pytest.warns(UserWarning, match=r"not the weights of this run.*\.safetensors\.damaged"):
-        runs.restored(CONFIG, tasks.prepare(CONFIG), hardware("cpu"))
+        runs.restored(CONFIG, inputs.prepare(CONFIG), hardware("cpu"))
     assert left(trained) == left(whole / "cache" / "runs")
 
 
@@ -419,15 +425,15 @@ def test_a_clock_that_was_moved_changes_nothing(moved, whole, store, monkeypatch
 
 
 def test_a_loss_of_an_annotator_model_that_is_no_number_names_epoch_batch_and_run(store, monkeypatch):
-    monkeypatch.setitem(learning.prepare.__globals__["datasets"].LOADERS, "planted", planted)
+    monkeypatch.setitem(training.prepare.__globals__["datasets"].LOADERS, "planted", planted)
     with pytest.raises(TrainingError, match=rf"(nan|inf).* in epoch \d+, batch \d+ of \d+; .*{CROWD.id}"):
-        spoiled = learning.build_all
+        spoiled = training.build_all
 
         def spoil(*arguments):
             both = spoiled(*arguments)
             next(both["network"].parameters()).data.fill_(float("nan"))
             return both
 
-        monkeypatch.setattr(learning, "build_all", spoil)
+        monkeypatch.setattr(training, "build_all", spoil)
         runs.get(CROWD, "cpu")
     assert damage.sound(CROWD) is None

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from softlabels import cards, figures, tasks
-from softlabels.config import RunConfig
+from softlabels import figures
+from softlabels.chapters import label_distributions
 from softlabels.datasets import ferplus, fetch, load
 from softlabels.errors import ConfigError, DataError, DataUnavailable
+from softlabels.learning import inputs
+from softlabels.learning.config import RunConfig
 
 HEAD = ",".join(ferplus.COLUMNS)
 
@@ -51,7 +53,7 @@ def test_faces_are_not_shown(data):
 
 
 def test_its_card_has_numbers_and_no_faces(data):
-    card = cards.describe("ferplus")
+    card = label_distributions.describe("ferplus")
     assert len(card.examples) == 0 and len(card.distributions) > 0
     assert card.facts["annotations_per_image"] == [6, 10]
     [axes] = figures.tiles(card.examples, card.distributions, data.classes).axes
@@ -60,7 +62,7 @@ def test_its_card_has_numbers_and_no_faces(data):
 
 def test_a_task_sees_grey_three_times_without_storing_it(data):
     config = RunConfig(dataset="ferplus", image_size=48, split="official", limit=1000)
-    task = tasks.prepare(config)
+    task = inputs.prepare(config)
     assert task.images.shape == (1000, 48, 48, 3) and task.images.stride()[-1] == 0
     assert task.mean.shape == task.std.shape == (3,) and len(set(task.mean.tolist())) == 1
     assert sum(map(len, task.rows.values())) == 1000

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from dcic_folders import write as write_dcic
 from PIL import Image
-from softlabels import datasets, labels, runs, tasks
-from softlabels.config import RunConfig
+from softlabels import datasets, runs
 from softlabels.datasets import folder, pictures
 from softlabels.errors import ConfigError, DataError, DataUnavailable
+from softlabels.labels import votes
+from softlabels.learning import inputs
+from softlabels.learning.config import RunConfig
 from vote_folders import LABELS, N, images, long_table, said, wide_table, write
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -26,7 +28,7 @@ def test_long_form(mine):
     data = datasets.load(f"folder:{mine}", image_size=12)
     assert data.classes == LABELS and np.array_equal(data.counts, EXPECTED)
     a = data.annotations
-    assert np.array_equal(labels.counts(a.image, a.label, N, 3), EXPECTED)
+    assert np.array_equal(votes.counts(a.image, a.label, N, 3), EXPECTED)
     assert set(a.annotator) == {0, 1, 2} and data.splits == {}
 
 
@@ -183,7 +185,7 @@ def test_two_and_a_thousand_classes(tmp_path, k):
     rows = [f"img{i % N:02d}.png,{i:04d}" for i in range(max(k, N))]
     rows = rows if k > 2 else [f"img{i:02d}.png,{i % 2}" for i in range(N)]
     (root / "votes.csv").write_text("image,label\n" + "\n".join(rows))
-    task = tasks.prepare(RunConfig(dataset=folder.pin(f"folder:{root}"), image_size=8))
+    task = inputs.prepare(RunConfig(dataset=folder.pin(f"folder:{root}"), image_size=8))
     assert task.targets.shape == (N, k)
 
 

@@ -6,9 +6,10 @@ import os
 import fuzz
 import numpy as np
 import pytest
-from softlabels import archive, evaluations, labels, records, schema
-from softlabels.config import RunConfig
 from softlabels.errors import ConfigError, DataError, RecordError
+from softlabels.labels import votes
+from softlabels.learning.config import RunConfig
+from softlabels.runs import archive, evaluations, records, schema
 
 INPUTS = int(os.environ.get("INPUTS", 200))
 
@@ -65,7 +66,7 @@ def test_a_number_that_is_none_is_refused_in_a_record(number):
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_counts_whose_sum_is_too_large():
     with pytest.raises(DataError, match="finite"):
-        labels.soft_labels(np.full((1, 2), 1e308))
+        votes.soft_labels(np.full((1, 2), 1e308))
 
 
 def test_arrays_that_numpy_would_unpickle_are_refused(tmp_path):

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from softlabels import figures, formatting, paths
-from softlabels.datasets import pictures, zipped
+from softlabels import figures, paths
+from softlabels.analysis import formatting
+from softlabels.datasets import pictures, zips
 from softlabels.errors import DataError
 from softlabels.figures import images
 from test_check import HOSTILE, Tags
@@ -122,13 +123,13 @@ def png(size):
 
 
 def test_images_in_an_archive_cannot_explode(tmp_path, monkeypatch):
-    read = lambda **members: zipped.read_images(packed(tmp_path / "a.zip", **members), ["a.png"], (4, 4, 3))
+    read = lambda **members: zips.read_images(packed(tmp_path / "a.zip", **members), ["a.png"], (4, 4, 3))
     assert read(a=png((4, 4))).shape == (1, 4, 4, 3)
     with pytest.raises(DataError, match="expected an RGB image of 4 x 4 pixels"):
         read(a=png((6000, 6000)))
     with pytest.raises(DataError, match="expected an RGB image"):
         read(a=b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n")  # another program would draw it
-    monkeypatch.setattr(zipped, "LARGEST", 1000)
+    monkeypatch.setattr(zips, "LARGEST", 1000)
     with pytest.raises(DataError, match=r"an image a\.png of 2000 bytes"):
         read(a=bytes(2000))
 

@@ -15,8 +15,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from softlabels import book, experiments
+from softlabels.book import execute
 from softlabels.paths import PROJECT
+from softlabels.runs import grids
 
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 ENVIRONMENT = yaml.safe_load((PROJECT / "environment.yml").read_text())
@@ -173,13 +174,13 @@ def test_the_workflow_knows_the_grids_of_every_chapter_that_can_train() -> None:
     """To a chapter without grids `make book` would not say that nothing is to be trained."""
     found = re.search(r"^GRIDS = (\{.*?^\})", (PROJECT / "workflow/Snakefile").read_text(), re.M | re.S)
     known = ast.literal_eval(found[1])
-    assert {name for names in known.values() for name in names} <= set(experiments.CHAPTERS)
+    assert {name for names in known.values() for name in names} <= set(grids.CHAPTERS)
     trains = {
         path.stem.split("_", 1)[1]
         for path in (PROJECT / "notebooks").glob("*.ipynb")
         if "train" in papermill.inspect_notebook(str(path))
     }
-    assert trains - set(book.LIVE) == set(known)
+    assert trains - set(execute.LIVE) == set(known)
 
 
 def test_no_file_is_large() -> None:
@@ -214,8 +215,11 @@ def test_package_import_is_light() -> None:
 
 def test_drawing_from_records_loads_no_library_of_training() -> None:
     """Every chapter starts a process: what it loads in vain is paid fifteen times by `make book`."""
-    names = "comparisons, embedding, experiments, figures, formatting, panels, review, tables, verdicts"
-    code = f"from softlabels import {names}; import sys; "
+    names = "analysis.embeddings, analysis.tables, analysis.verdicts, chapters.when_to_ask_a_person, figures"
+    code = (
+        "; ".join(f"import softlabels.{name}" for name in [*names.split(", "), "runs.grids"])
+        + "; import sys; "
+    )
     code += "print({'torch', 'timm', 'torchvision', 'scipy.stats', 'seaborn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
@@ -228,9 +232,10 @@ import sys
 for name in ("IPython", "ipywidgets", "matplotlib", "openTSNE", "pandas", "papermill", "scipy", "seaborn",
              "sklearn", "snakemake"):
     sys.modules[name] = None
-from softlabels import cli, experiments
-grids = ("table1", "annot_mix")
-runs = [(name, experiments.grid(name, "smoke", [0])[0].config.id) for name in grids]
+from softlabels import cli
+from softlabels.runs import grids
+chapters = ("table1", "annot_mix")
+runs = [(name, grids.grid(name, "smoke", [0])[0].config.id) for name in chapters]
 asked = [["train", "--chapter", name, "--only", run, "--seeds", "0"] for name, run in runs] + [["status"]]
 sys.exit(any(cli.main([*words, "--profile", "smoke"]) for words in asked))
 """

@@ -9,9 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
-from softlabels import atlas, comparisons, experiments, interactive, review, sliders, thumbnails
-from softlabels.embedding import Embedding
+from softlabels.analysis import comparisons
+from softlabels.analysis.embeddings import Embedding
+from softlabels.chapters import atlas, sliders, thumbnails
+from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.errors import ConfigError, RecordError
+from softlabels.figures import interactive
+from softlabels.runs import grids
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&'\""
 CLASSES = (HOSTILE, "dog", "bird")
@@ -224,7 +228,7 @@ def test_the_agreement_counts_every_image_once(small):
 
 @pytest.fixture(scope="module")
 def committed():
-    found = atlas.collect(comparisons.gather(experiments.grid("atlas", "laptop", [0])), "laptop")
+    found = atlas.collect(comparisons.gather(grids.grid("atlas", "laptop", [0])), "laptop")
     if not found:
         pytest.skip("no committed maps")
     return found

@@ -6,8 +6,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from softlabels import labels
 from softlabels.errors import DataError
+from softlabels.labels import votes as labels
 
 # Three images, three classes: a clear majority, a draw, one annotator.
 COUNTS = np.array([[3, 1, 0], [2, 2, 0], [0, 0, 1]], np.float32)

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.special import rel_entr
 from scipy.stats import entropy
 from sklearn.metrics import balanced_accuracy_score
-from softlabels import metrics
+from softlabels.labels import metrics
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 

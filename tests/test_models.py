@@ -8,14 +8,19 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
-from softlabels import models
 from softlabels.errors import ConfigError, DataUnavailable
+from softlabels.learning import models
 
 WIDTH = {
     "resnet9": 128,
     "resnet9-avg": 128,
     "resnet9-tiny": 32,
     "resnet9-cifar": 128,
+    "cifarnet-8": 16,
+    "cifarnet-16": 64,
+    "cifarnet-32": 96,
+    "cifarnet-64": 160,
+    "efficientnet-lite0": 1280,
     "resnet20": 64,
     "resnet18": 512,
     "resnet18-nomaxpool": 512,
@@ -109,14 +114,14 @@ def test_an_unknown_network_names_the_nearest():
         models.build("densenet12", 6)
 
 
-@pytest.mark.parametrize("name", ["resnet9", "resnet9-cifar", "resnet20"])
+@pytest.mark.parametrize("name", ["resnet9", "resnet9-cifar", "resnet20", "cifarnet-16"])
 def test_networks_without_pretrained_weights_say_so(name):
-    with pytest.raises(DataUnavailable, match=f"no pretrained weights of {name}.*pretrained=False"):
+    with pytest.raises(DataUnavailable, match=f"no ImageNet weights of {name}.*start=scratch"):
         models.build(name, 6, pretrained=True)
 
 
 def test_without_a_network_pretrained_fails_with_the_remedy(offline):
-    with pytest.raises(DataUnavailable, match=r"resnet18\.safetensors.*SOFTLABELS_WEIGHTS.*pretrained=False"):
+    with pytest.raises(DataUnavailable, match=r"resnet18\.safetensors.*SOFTLABELS_WEIGHTS.*start=scratch"):
         models.build("resnet18", 6, pretrained=True)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
-from softlabels import book, paths
+from softlabels import paths
+from softlabels.book import execute as book
 from softlabels.errors import ConfigError
 
 NOTEBOOKS = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
@@ -114,7 +115,7 @@ GRIDS = {
     "06_human_uncertainty": [
         "train --chapter human",
         "train --chapter human-rates",
-        "train --chapter human-epochs",
+        "train --chapter human-scratch",
     ],
     "07_adversarial": ["train --chapter human", "evaluate --chapter human --profile laptop --kinds attacks"],
     "08_blur_and_shift": ["evaluate --chapter human --profile laptop --kinds blur"],

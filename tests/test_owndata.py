@@ -6,22 +6,15 @@ import shlex
 import numpy as np
 import pytest
 from PIL import Image
-from softlabels import (
-    answers,
-    book,
-    cli,
-    comparisons,
-    datasets,
-    experiments,
-    experiments_own,
-    figures,
-    owndata,
-    paths,
-)
-from softlabels.config import RunConfig
+from softlabels import cli, datasets, figures, owndata, paths
+from softlabels.analysis import comparisons
+from softlabels.book import execute
 from softlabels.datasets import Dataset, Source
 from softlabels.errors import ConfigError, DataError
-from softlabels.records import Record
+from softlabels.learning.config import RunConfig
+from softlabels.owndata import answers
+from softlabels.runs import experiments_own, grids
+from softlabels.runs.records import Record
 
 N = 60
 SOURCE = Source("mine", "none", "made here", "0")
@@ -42,7 +35,7 @@ def record(config, accuracy, kl):
 def study(score, per_image=8, seeds=(0, 1, 2)):
     """A study whose runs score as `score(arm, annotations or None, seed)` says; None: no record."""
     votes = np.random.default_rng(0).multinomial(per_image, [0.6, 0.3, 0.1], N)
-    cells = experiments.your_data("laptop", seeds, "micebone-standin", per_image)
+    cells = grids.your_data("laptop", seeds, "micebone-standin", per_image)
     found = []
     for cell in cells:
         values = score(cell.arm, cell.config.annotations or None, cell.seed)
@@ -156,7 +149,7 @@ def folder(tmp_path):
 def executed(folder, out):
     path = paths.PROJECT / "notebooks" / "12_your_data.ipynb"
     parameters = {"profile": "smoke", "seeds": [0, 1], "train": True, "dataset": f"folder:{folder}"}
-    book.execute(path, out, parameters)
+    execute.execute(path, out, parameters)
     return out.read_text()
 
 
@@ -208,6 +201,6 @@ def test_what_no_panel_judged_by_eye_is_refused(name, found, store, monkeypatch)
 
 
 def test_the_grid_is_that_of_the_stand_in():
-    cells = experiments.grid("your_data", "laptop")
+    cells = grids.grid("your_data", "laptop")
     assert {c.dataset for c in cells} == {"micebone-standin"} and len(cells) == 21
     assert all(isinstance(c.config, RunConfig) and c.config.seed == c.seed for c in cells)

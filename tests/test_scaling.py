@@ -3,9 +3,10 @@
 import importlib.util
 
 import pytest
-from softlabels import scaling, workload
-from softlabels.config import RunConfig
+from softlabels.book import scaling
+from softlabels.learning.config import RunConfig
 from softlabels.paths import PROJECT
+from softlabels.runs import workload
 
 
 @pytest.mark.parametrize("places", [1, 2, 5, 40])

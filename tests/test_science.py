@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from softlabels import attacks, datasets, metrics, models, records, runs, tasks, training
-from softlabels.attacks import FGSM
-from softlabels.config import RunConfig
+from softlabels import datasets, runs
 from softlabels.datasets import LOADERS, Annotations
 from softlabels.datasets.crowds import crowd
-from softlabels.hardware import hardware
+from softlabels.labels import metrics
+from softlabels.learning import attacks, inputs, models, training
+from softlabels.learning.attacks import FGSM
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
+from softlabels.runs import records
 
 pytestmark = pytest.mark.usefixtures("one_thread", "store")
 CONFIG = RunConfig(network="resnet9-tiny", image_size=16, limit=60, batch_size=12, epochs=1)
@@ -46,14 +49,14 @@ def learnt(config, data, monkeypatch, folder):
     """All that training and the choice of the epoch said, on this variant of the data."""
     monkeypatch.setattr(datasets, "load", lambda name, **options: data)
     history = runs.train_in(folder, config, "cpu").history
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+    return [{k: v for k, v in row.items() if k not in ("seconds", "cpu_seconds")} for row in history]
 
 
 @pytest.mark.parametrize("config", [CONFIG, CONFIG.replace(split="folds"), CROWD], ids=lambda c: c.split)
 def test_training_never_looks_at_the_test_part(config, monkeypatch, tmp_path):
     monkeypatch.setitem(LOADERS, "planted", planted)
-    data = tasks.load(config)
-    rows = data.splits["test"] if config.method else tasks.rows(data, config)["test"]
+    data = inputs.load(config)
+    rows = data.splits["test"] if config.method else inputs.rows(data, config)["test"]
     other = spoiled(data, rows)
     assert (other.counts[rows] != data.counts[rows]).any()
     found = [learnt(config, d, monkeypatch, tmp_path / str(i)) for i, d in enumerate((data, other))]
@@ -62,7 +65,7 @@ def test_training_never_looks_at_the_test_part(config, monkeypatch, tmp_path):
 
 def test_each_arm_learns_from_its_own_labels():
     counts = np.array([[3, 1, 0], [1, 2, 2], [0, 0, 5]], np.float32)
-    soft, hard = (tasks.training_targets(counts, RunConfig(label=label))[0] for label in ("soft", "hard"))
+    soft, hard = (inputs.training_targets(counts, RunConfig(label=label))[0] for label in ("soft", "hard"))
     np.testing.assert_allclose(soft, [[0.75, 0.25, 0], [0.2, 0.4, 0.4], [0, 0, 1]], atol=1e-6)
     assert (np.sort(hard, 1) == [0, 0, 1]).all() and hard.argmax(1)[[0, 2]].tolist() == [0, 2]
 
@@ -75,7 +78,7 @@ def test_the_divergence_is_that_of_predictions_from_people():
 
 
 def test_validation_measures_what_testing_measures():
-    task, hw = tasks.prepare(CONFIG), hardware("cpu", "fp32")
+    task, hw = inputs.prepare(CONFIG), hardware("cpu", "fp32")
     model, _ = training.build(CONFIG, task, hw)
     rows = task.rows["validation"]
     expected = metrics.evaluate(training.predict(model, task, rows, hw)[0], task.soft[rows])
@@ -114,8 +117,8 @@ def test_what_a_network_trains_on_is_what_it_predicts_on():
 
 def test_predictions_and_votes_of_a_record_are_those_of_its_images():
     record = runs.get(CONFIG, "cpu")
-    data, arrays, hw = tasks.load(CONFIG), record.arrays(), hardware("cpu")
-    model = runs.restored(CONFIG, tasks.prepare(CONFIG), hw)
+    data, arrays, hw = inputs.load(CONFIG), record.arrays(), hardware("cpu")
+    model = runs.restored(CONFIG, inputs.prepare(CONFIG), hw)
     place = {image: row for row, image in enumerate(data.ids.tolist())}
     rows = [place[image] for image in arrays["ids"].tolist()]
     soft = data.counts[rows] / data.counts[rows].sum(1, keepdims=True)

@@ -3,8 +3,9 @@
 from argparse import Namespace
 
 import pytest
-from softlabels import cli, experiments, recipes
+from softlabels import cli
 from softlabels.errors import ConfigError
+from softlabels.runs import grids, recipes
 
 
 def options(**changes):
@@ -21,7 +22,7 @@ def test_training_can_be_limited_to_a_dataset():
 
 
 def test_the_search_has_both_stated_optimisers_and_one_between():
-    cells = experiments.grid("hyperparameters", "laptop")
+    cells = grids.grid("hyperparameters", "laptop")
     settings = {(c.config.lr, c.config.schedule, c.config.weight_decay, c.config.augmentation) for c in cells}
     assert len(settings) == 24 and len(cells) == 48 and {c.seed for c in cells} == {0}
     for dataset in ("synthetic", "micebone"):
@@ -30,9 +31,9 @@ def test_the_search_has_both_stated_optimisers_and_one_between():
 
 
 def test_figure2_shows_runs_of_table1():
-    for profile in experiments.PROFILES:
-        table = {c.config.id for c in experiments.grid("table1", profile)}
-        assert {c.config.id for c in experiments.grid("figure2", profile)} <= table
+    for profile in grids.PROFILES:
+        table = {c.config.id for c in grids.grid("table1", profile)}
+        assert {c.config.id for c in grids.grid("figure2", profile)} <= table
 
 
 def test_a_recipe_that_says_nothing_of_a_dataset_says_so():

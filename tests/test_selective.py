@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from softlabels import selective
 from softlabels.errors import ConfigError
+from softlabels.labels import selective
 
 SCORES = list(selective.SCORES)
 

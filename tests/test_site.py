@@ -14,9 +14,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 from site_pages import Site
-from softlabels import book, formatting, landing, paper, paths, screens
-from softlabels.site import code, launch, tables, verdicts
-from softlabels.site.numbers import anchor
+from softlabels import paths
+from softlabels.analysis import formatting
+from softlabels.book import execute, first_page, pdf, screens
+from softlabels.book.site import code, launch, tables, verdicts
+from softlabels.book.site.numbers import anchor
 
 CHAPTERS = sorted((paths.PROJECT / "book" / "chapters").glob("*.ipynb"))
 LIMIT = {"landing": 500_000, "chapter": 1_500_000, "atlas": 3_000_000}  # bytes beyond the theme's own files
@@ -73,7 +75,7 @@ def test_verdicts_stand_under_the_claim(site: Path, chapter: Path) -> None:
 
 
 def test_marks_say_word_and_sign_and_count_what_is_not_tested() -> None:
-    row = {"claim": "A", "ours": "+0.1 [0.0, 0.2]", "verdict": "partly"}
+    row = {"claim": "A", "ours": "+0.1 [0.0, 0.2]", "verdict": "undecided"}
     open_ = {"claim": "B", "ours": "–", "verdict": "not tested"}
     text = verdicts._marks([row, open_, open_], "table-3-1")
     assert text.count("<li>") == 2 and "◐" in text and "2 of 3 claims" in text and "+0.1 [0.0, 0.2]" in text
@@ -84,9 +86,11 @@ def test_marks_say_word_and_sign_and_count_what_is_not_tested() -> None:
 def test_rows_of_a_table_are_read_back() -> None:
     import pandas as pd
 
-    frame = pd.DataFrame([{"claim": "x < y", "verdict": "partly"}, {"claim": "z", "verdict": "reproduced"}])
+    frame = pd.DataFrame(
+        [{"claim": "x < y", "verdict": "undecided"}, {"claim": "z", "verdict": "reproduced"}]
+    )
     found = tables.rows(formatting.markup(frame))
-    assert [row["verdict"] for row in found] == ["partly", "reproduced"]
+    assert [row["verdict"] for row in found] == ["undecided", "reproduced"]
     assert found[0]["claim"] == "x &lt; y"
 
 
@@ -134,7 +138,7 @@ def test_pages_stay_light(site: Path) -> None:
 def test_figures_of_the_first_page_are_those_of_the_records(tmp_path: Path) -> None:
     if not list((paths.results() / "runs").glob("*.json")):
         pytest.skip("no committed records yet")
-    for file in landing.renew(tmp_path):
+    for file in first_page.renew(tmp_path):
         ours, committed = (
             Image.open(p).convert("L") for p in (file, paths.PROJECT / "book/_static" / file.name)
         )
@@ -145,8 +149,8 @@ def test_figures_of_the_first_page_are_those_of_the_records(tmp_path: Path) -> N
 
 def test_the_most_divided_row_is_chosen() -> None:
     counts = np.array([[5, 5, 1], [30, 20, 0], [6, 5, 0], [26, 25, 0], [1, 1, 1]])
-    assert landing.most_divided(counts) == 3  # difference one, as the row above, and more votes
-    assert landing.most_divided(np.array([[9, 0], [4, 4], [7, 7]])) == 2
+    assert first_page.most_divided(counts) == 3  # difference one, as the row above, and more votes
+    assert first_page.most_divided(np.array([[9, 0], [4, 4], [7, 7]])) == 2
 
 
 @pytest.mark.parametrize("url", ["", "https://github.com/someone/somewhere"])
@@ -163,7 +167,7 @@ def test_launch_buttons_follow_from_the_address(tmp_path: Path, url: str) -> Non
     (tmp_path / "intro.md").write_text("# Page\n\nWords.\n")
     (tmp_path / "chapters").mkdir()
     nbformat.write(toy(), tmp_path / "chapters" / "01_toy.ipynb")
-    page = (book.build(tmp_path).parent / "chapters" / "01_toy.html").read_text()
+    page = (execute.build(tmp_path).parent / "chapters" / "01_toy.html").read_text()
     where = f"{url.removeprefix('https://github.com/')}/blob/main/book/chapters/01_toy.ipynb"
     assert f"https://colab.research.google.com/github/{where}" in page
     assert (
@@ -181,7 +185,7 @@ def toy() -> nbformat.NotebookNode:
     )
     shown = new_output("display_data", data={"text/html": formatting.markup(frame), "text/plain": ""})
     cells = [new_markdown_cell("# Toy\n\n**Claim.** It works."), new_code_cell("1", outputs=[shown])]
-    return new_notebook(cells=cells, metadata=book.KERNEL)
+    return new_notebook(cells=cells, metadata=execute.KERNEL)
 
 
 # In the browser
@@ -291,22 +295,22 @@ def test_links_of_the_pdf_stay_inside(tmp_path: Path) -> None:
         '<article class="bd-article"><h1 id="t">T</h1><a href="b.html#x">b</a><a href="records/1.json">r</a>'
         '<a href="https://example.org">e</a><div class="cell_input">code</div></article>'
     )
-    text = paper.section(tmp_path, "a.html", "3", {"a.html", "b.html"})
+    text = pdf.section(tmp_path, "a.html", "3", {"a.html", "b.html"})
     assert 'href="#b--x"' in text and "records/1.json" not in text and 'href="https://example.org"' in text
     assert 'id="a--t"' in text and "code" not in text and "3\u2002T" in text
 
 
 def test_pages_are_numbered_as_on_the_site() -> None:
     pages = ["intro.html", "chapters/03_table1.html", "differences.html", "data.html"]
-    assert paper.numbers(pages) == {pages[0]: "", pages[1]: "3", pages[2]: "A", pages[3]: "B"}
+    assert pdf.numbers(pages) == {pages[0]: "", pages[1]: "3", pages[2]: "A", pages[3]: "B"}
 
 
 def test_the_book_is_printed(site: Path, browser, tmp_path: Path, monkeypatch) -> None:
     pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed: `make test` has it")
-    every = paper.contents(site)
+    every = pdf.contents(site)
     assert len(every) >= len(CHAPTERS) + 5
-    monkeypatch.setattr(paper, "contents", lambda _: [every[0], every[3], every[-1]])  # three pages, for time
-    reader = pypdf.PdfReader(paper.make(site, tmp_path / "book.pdf", browser))
+    monkeypatch.setattr(pdf, "contents", lambda _: [every[0], every[3], every[-1]])  # three pages, for time
+    reader = pypdf.PdfReader(pdf.make(site, tmp_path / "book.pdf", browser))
     text = [leaf.extract_text() for leaf in reader.pages]
     assert "Learning from people who disagree" in " ".join(text[0].split()) and "Contents" in text[1]
     start = int(re.findall(r"Table 1: accuracy and KL\s*(\d+)", text[1])[0])

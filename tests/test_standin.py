@@ -5,10 +5,12 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from softlabels import datasets, labels, tasks
-from softlabels.config import RunConfig
+from softlabels import datasets
 from softlabels.datasets import standin
 from softlabels.errors import ConfigError
+from softlabels.labels import votes
+from softlabels.learning import inputs
+from softlabels.learning.config import RunConfig
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def data(tmp_path_factory):
 
 
 def test_classes_are_in_the_proportions_of_the_name(data):
-    shares = np.bincount(labels.soft_labels(data.counts).argmax(1), minlength=3) / len(data)
+    shares = np.bincount(votes.soft_labels(data.counts).argmax(1), minlength=3) / len(data)
     assert data.classes == ("g", "nr", "ug")
     assert shares == pytest.approx([0.15, 0.70, 0.15], abs=0.05)
 
@@ -28,13 +30,13 @@ def test_about_fifteen_annotators_disagree_on_many_images(data):
     per_image = data.counts.sum(1)
     assert per_image.mean() == pytest.approx(15, abs=0.5) and per_image.min() >= 5
     assert len(set(data.annotations.annotator)) == standin.N_ANNOTATORS
-    top = labels.soft_labels(data.counts).max(1)
+    top = votes.soft_labels(data.counts).max(1)
     assert 0.05 < (top == 1).mean() < 0.4 and (top < 0.7).mean() > 0.1
 
 
 def test_votes_follow_the_mixture(data):
     mix = standin.mixtures(0, len(data))
-    soft = labels.soft_labels(data.counts)
+    soft = votes.soft_labels(data.counts)
     assert np.corrcoef(mix.ravel(), soft.ravel())[0, 1] > 0.9
 
 
@@ -68,7 +70,7 @@ def test_confusions_are_distributions():
 
 def test_a_task_takes_seed_size_and_number(store):
     config = RunConfig(dataset="micebone-standin", image_size=32, limit=60, data_seed=2)
-    task = tasks.prepare(config)
+    task = inputs.prepare(config)
     assert task.images.shape == (60, 32, 32, 3)
     assert "seed 2, 60 images, 32 px" in task.dataset.source.variant
 

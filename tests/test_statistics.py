@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import friedmanchisquare, rankdata, ttest_rel
-from softlabels import statistics
+from softlabels.analysis import statistics
 
 SEEDS = np.array([0.91, 0.93, 0.90, 0.95]), np.array([0.88, 0.91, 0.89, 0.90])
 

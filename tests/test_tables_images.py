@@ -1,8 +1,9 @@
 """Rows of images in chapter 11: only their methods, and what a pairing is worth, over common seeds."""
 
 import pytest
-from softlabels import experiments_annotators, tables_images
-from softlabels.annotators.results import Results
+from softlabels.analysis.results import Results
+from softlabels.chapters.annot_mix import images
+from softlabels.runs import experiments_annotators
 
 
 class _Record:
@@ -14,14 +15,14 @@ class _Record:
 def made():
     pairing = {"trace-reg": {0: _Record(0.6, 1.0), 1: _Record(0.64, 1.2), 2: _Record(0.9, 9.0)}}
     shuffled = {"trace-reg": {0: _Record(0.5, 1.5), 1: _Record(0.54, 1.7)}}
-    return Results({tables_images.PAIRED: pairing, tables_images.SHUFFLED: shuffled}, ())
+    return Results({images.PAIRED: pairing, images.SHUFFLED: shuffled}, ())
 
 
 def test_a_row_lists_the_methods_that_it_compares(made):
-    for row in tables_images.ROWS:
-        frame = tables_images.on_images(made, row)
-        assert list(frame["method"]) == list(experiments_annotators.methods(tables_images.PROFILE, row))
-    line = tables_images.on_images(made, tables_images.SHUFFLED).set_index("method").loc["trace-reg"]
+    for row in images.ROWS:
+        frame = images.on_images(made, row)
+        assert list(frame["method"]) == list(experiments_annotators.methods(images.PROFILE, row))
+    line = images.on_images(made, images.SHUFFLED).set_index("method").loc["trace-reg"]
     assert (line["n"], line["last epoch, ours"], line["log loss, last epoch"]) == (
         "2",
         "52.0 ± 2.8",
@@ -30,7 +31,7 @@ def test_a_row_lists_the_methods_that_it_compares(made):
 
 
 def test_a_pairing_is_compared_over_common_seeds(made):
-    line = tables_images.workers(made).set_index("method").loc["trace-reg"]
+    line = images.workers(made).set_index("method").loc["trace-reg"]
     assert line["n"] == "2"
     assert (line["published pairing"], line["workers shuffled"]) == ("62.0 ± 2.8", "52.0 ± 2.8")
     assert line["accuracy, difference"] == "**+10.0 [10.0, 10.0]**"
@@ -38,13 +39,13 @@ def test_a_pairing_is_compared_over_common_seeds(made):
 
 
 def test_the_sentence_counts_methods_whose_interval_excludes_zero(made):
-    assert tables_images.workers_sentence(Results({}, ())) == ""
-    made.runs[tables_images.PAIRED]["ds-mixup"] = {0: _Record(0.50, 1.0), 1: _Record(0.52, 1.0)}
-    made.runs[tables_images.SHUFFLED]["ds-mixup"] = {0: _Record(0.51, 1.0), 1: _Record(0.50, 1.0)}
-    found = tables_images.workers_sentence(made)
+    assert images.workers_sentence(Results({}, ())) == ""
+    made.runs[images.PAIRED]["ds-mixup"] = {0: _Record(0.50, 1.0), 1: _Record(0.52, 1.0)}
+    made.runs[images.SHUFFLED]["ds-mixup"] = {0: _Record(0.51, 1.0), 1: _Record(0.50, 1.0)}
+    found = images.workers_sentence(made)
     assert "zero for 1 of 2 methods" in found and "further than 19.6 points" in found
 
 
 def test_only_rows_of_images_are_looked_up():
-    found = tables_images.trained([0])
-    assert set(found.runs) | {cell.dataset for cell in found.missing} == set(tables_images.ROWS)
+    found = images.trained([0])
+    assert set(found.runs) | {cell.dataset for cell in found.missing} == set(images.ROWS)

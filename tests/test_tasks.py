@@ -4,10 +4,10 @@ import mmap
 
 import numpy as np
 import pytest
-from softlabels import tasks
-from softlabels.config import RunConfig
 from softlabels.datasets import Dataset, Source, cache
 from softlabels.errors import ConfigError
+from softlabels.learning import inputs
+from softlabels.learning.config import RunConfig
 
 
 def whole(rows, n):
@@ -16,7 +16,7 @@ def whole(rows, n):
 
 @pytest.mark.parametrize("fold", range(10))
 def test_a_fold_split_uses_every_image_once(fold):
-    rows = tasks.fold_split(9500, 10, fold, seed=3)
+    rows = inputs.fold_split(9500, 10, fold, seed=3)
     assert whole(rows, 9500)
     assert {name: len(part) for name, part in rows.items()} == {
         "train": 7600,
@@ -26,15 +26,15 @@ def test_a_fold_split_uses_every_image_once(fold):
 
 
 def test_folds_together_test_every_image_once_and_seeds_share_them():
-    parts = [tasks.fold_split(103, 10, fold, seed=0)["test"] for fold in range(10)]
+    parts = [inputs.fold_split(103, 10, fold, seed=0)["test"] for fold in range(10)]
     assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(103))
-    again = tasks.fold_split(103, 10, 4, seed=8)
+    again = inputs.fold_split(103, 10, 4, seed=8)
     assert np.array_equal(again["test"], parts[4])
-    assert not np.array_equal(again["validation"], tasks.fold_split(103, 10, 4, seed=0)["validation"])
+    assert not np.array_equal(again["validation"], inputs.fold_split(103, 10, 4, seed=0)["validation"])
 
 
 def test_two_folds_leave_images_to_train_on():
-    assert all(len(part) for part in tasks.fold_split(10, 2, 1, seed=0).values())
+    assert all(len(part) for part in inputs.fold_split(10, 2, 1, seed=0).values())
 
 
 def test_an_official_split_is_the_datasets_own():
@@ -48,11 +48,11 @@ def test_an_official_split_is_the_datasets_own():
         np.arange(n),
         splits=own,
     )
-    rows = tasks.rows(data, RunConfig(split="official"))
+    rows = inputs.rows(data, RunConfig(split="official"))
     assert all(np.array_equal(rows[name], own[name]) for name in own)
     data.splits.pop("validation")
     with pytest.raises(ConfigError, match="no official validation part; use split='random'"):
-        tasks.rows(data, RunConfig(split="official"))
+        inputs.rows(data, RunConfig(split="official"))
 
 
 def test_a_fold_must_exist():

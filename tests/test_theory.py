@@ -7,9 +7,12 @@ import pytest
 import torch
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
-from softlabels import experiments, figures, labels, theory
+from softlabels import figures
+from softlabels.analysis.statistics import Interval
+from softlabels.chapters import why_distributions_help as theory
 from softlabels.figures.base import ARMS
-from softlabels.statistics import Interval
+from softlabels.labels import votes
+from softlabels.runs import grids
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def test_a_majority_is_biased_by_the_chance_to_win(rng):
 def test_the_fit_is_that_of_scikit_learn_on_hard_labels(rng):
     world = theory.world("logistic", 400, rng)
     y = (rng.random(400) < world.q[:, 1]).astype(int)
-    p = theory.predict(theory.fit(world.x, labels.one_hot(y, 2)), world.x)
+    p = theory.predict(theory.fit(world.x, votes.one_hot(y, 2)), world.x)
     peer = LogisticRegression(C=np.inf, tol=1e-10, max_iter=2000).fit(world.x, y)
     assert np.allclose(p, peer.predict_proba(world.x), atol=1e-4)
 
@@ -102,9 +105,9 @@ def test_shuffling_keeps_the_class_and_the_distributions(rng):
 
 
 def test_pairs_of_the_image_experiment_share_their_annotations():
-    cells = experiments.grid("why_distributions_help", "laptop", [0])
-    assert [c.config.annotations for c in cells[::2]] == list(experiments.ANNOTATIONS)
-    assert {c.config.lr for c in cells} == {experiments.DISTRIBUTIONS_RATE}
+    cells = grids.grid("why_distributions_help", "laptop", [0])
+    assert [c.config.annotations for c in cells[::2]] == list(grids.ANNOTATIONS)
+    assert {c.config.lr for c in cells} == {grids.DISTRIBUTIONS_RATE}
 
 
 def test_the_colour_of_a_point_names_the_better_labels_whatever_the_measure():

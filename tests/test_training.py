@@ -14,12 +14,13 @@ from children import start, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
-from softlabels import augmentation, checkpoint, runs, tasks, training
-from softlabels.checkpoint import Progress
-from softlabels.config import AUGMENTATIONS, RunConfig
+from softlabels import runs
 from softlabels.datasets import Dataset, Source
 from softlabels.errors import ConfigError, TrainingError
-from softlabels.hardware import hardware
+from softlabels.learning import augmentation, checkpoint, inputs, training
+from softlabels.learning.checkpoint import Progress
+from softlabels.learning.config import AUGMENTATIONS, RunConfig
+from softlabels.learning.hardware import hardware, step_seconds
 
 TINY = {"network": "resnet9-tiny", "limit": 300, "image_size": 32, "batch_size": 32, "epochs": 6}
 
@@ -58,9 +59,9 @@ def plain_task():
     images += np.random.default_rng(0).integers(0, 40, images.shape, np.uint8)
     counts = np.eye(2, dtype=np.float32)[label]
     data = Dataset("plain", images, counts, ("red", "blue"), Source("plain", "", "", ""), np.arange(60))
-    rows = tasks.split(60, 0)
-    mean, std = tasks.statistics(images, rows["train"])
-    return tasks.Task(
+    rows = inputs.split(60, 0)
+    mean, std = inputs.statistics(images, rows["train"])
+    return inputs.Task(
         data, torch.from_numpy(images), torch.from_numpy(counts), counts, rows, mean, std, n_ties=0
     )
 
@@ -70,7 +71,7 @@ def trained(config, task, hw, folder):
 
 
 def losses(history):
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+    return [{k: v for k, v in row.items() if k not in ("seconds", "cpu_seconds")} for row in history]
 
 
 # The loss
@@ -86,7 +87,7 @@ def spy_on_the_loss(monkeypatch, calls, spoil=lambda n: 0.0):
 
 
 def one_epoch(config, cpu):
-    task = tasks.prepare(config)
+    task = inputs.prepare(config)
     model, optimiser = training.build(config, task, cpu)
     return training._epoch(config, task, cpu, model, optimiser, 0), optimiser
 
@@ -120,7 +121,7 @@ def test_class_weights_are_scikit_learn_s(monkeypatch, cpu):
     spy_on_the_loss(monkeypatch, calls := [])
     config = tiny(label="hard", balanced=True)
     one_epoch(config, cpu)
-    task = tasks.prepare(config)
+    task = inputs.prepare(config)
     y = task.targets[task.rows["train"]].argmax(1).numpy()
     expected = compute_class_weight("balanced", classes=np.arange(6), y=y)
     np.testing.assert_allclose(calls[0][2].numpy(), expected, rtol=1e-6)
@@ -131,20 +132,20 @@ def test_a_loss_that_is_no_number_names_epoch_batch_and_run(value, monkeypatch, 
     config = tiny(epochs=3)
     spy_on_the_loss(monkeypatch, [], spoil=lambda n: value if n == 5 + 2 else 0.0)  # five batches an epoch
     with pytest.raises(TrainingError, match=f"{value} in epoch 2, batch 3 of 5; lower.*{config.id}.*'lr'"):
-        trained(config, tasks.prepare(config), cpu, tmp_path)
+        trained(config, inputs.prepare(config), cpu, tmp_path)
 
 
 def test_a_learning_rate_far_too_high_is_an_error(cpu, tmp_path):
     config = tiny(lr=1e3, schedule="constant", augmentation="none")
     with pytest.raises(TrainingError, match=r"epoch \d+, batch \d+ of 5.*'lr': 1000\.0"):
-        trained(config, tasks.prepare(config), cpu, tmp_path)
+        trained(config, inputs.prepare(config), cpu, tmp_path)
 
 
 @pytest.mark.parametrize("select", ["loss", "last"])
 def test_weights_spoiled_by_the_very_last_update_are_noticed(select, cpu, tmp_path):
     config = tiny(epochs=1, limit=40, lr=1e3, schedule="constant", augmentation="none", select=select)
     with pytest.raises(TrainingError, match=r"validation loss became nan in epoch 1;.*'lr': 1000\.0"):
-        trained(config, tasks.prepare(config), cpu, tmp_path)
+        trained(config, inputs.prepare(config), cpu, tmp_path)
 
 
 # Schedules
@@ -320,25 +321,25 @@ def test_zooms_cut_out_between_eight_tenths_and_all_of_the_frame():
 @given(st.integers(10, 2000), st.integers(0, 100))
 @settings(deadline=None)
 def test_splits_are_disjoint_complete_and_sized(n, seed):
-    rows = tasks.split(n, seed)
+    rows = inputs.split(n, seed)
     assert list(rows) == ["train", "validation", "test"]
     np.testing.assert_array_equal(np.sort(np.concatenate(list(rows.values()))), np.arange(n))
     for part, share in zip(rows.values(), (0.6, 0.2, 0.2), strict=True):
         assert abs(len(part) - share * n) <= 1
-    again = tasks.split(n, seed)
+    again = inputs.split(n, seed)
     assert all(np.array_equal(rows[part], again[part]) for part in rows)
 
 
 def test_the_split_of_the_synthetic_dataset_by_hand():
-    assert [len(part) for part in tasks.split(15000, 0).values()] == [9000, 3000, 3000]
+    assert [len(part) for part in inputs.split(15000, 0).values()] == [9000, 3000, 3000]
 
 
 def test_another_seed_splits_otherwise():
-    assert not np.array_equal(tasks.split(300, 0)["test"], tasks.split(300, 1)["test"])
+    assert not np.array_equal(inputs.split(300, 0)["test"], inputs.split(300, 1)["test"])
 
 
 def test_both_arms_see_the_same_split_and_differ_in_targets_only():
-    soft, hard = (tasks.prepare(tiny(label=label)) for label in ("soft", "hard"))
+    soft, hard = (inputs.prepare(tiny(label=label)) for label in ("soft", "hard"))
     for part in soft.rows:
         np.testing.assert_array_equal(soft.rows[part], hard.rows[part])
     np.testing.assert_array_equal(soft.soft, hard.soft)
@@ -348,7 +349,7 @@ def test_both_arms_see_the_same_split_and_differ_in_targets_only():
 
 
 def test_normalisation_knows_the_training_images_only():
-    task = tasks.prepare(tiny())
+    task = inputs.prepare(tiny())
     pixels = task.dataset.images[task.rows["train"]] / 255
     np.testing.assert_allclose(task.mean, pixels.mean((0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(task.std, pixels.std((0, 1, 2)), rtol=1e-4)
@@ -356,7 +357,7 @@ def test_normalisation_knows_the_training_images_only():
 
 def test_too_few_images_are_refused():
     with pytest.raises(ConfigError, match="raise limit"):
-        tasks.prepare(tiny(limit=5))
+        inputs.prepare(tiny(limit=5))
 
 
 # Predictions
@@ -364,7 +365,7 @@ def test_too_few_images_are_refused():
 
 def test_predictions_are_log_probabilities_of_the_network_in_test_mode(cpu):
     config = tiny(dropout=0.5)
-    task = tasks.prepare(config)
+    task = inputs.prepare(config)
     model, _ = training.build(config, task, cpu)
     model.train()
     rows = task.rows["test"][::-1].copy()
@@ -379,7 +380,7 @@ def test_predictions_are_log_probabilities_of_the_network_in_test_mode(cpu):
 
 
 def test_the_network_normalises_with_the_task_s_statistics(cpu):
-    task = tasks.prepare(tiny())
+    task = inputs.prepare(tiny())
     model, _ = training.build(tiny(), task, cpu)
     torch.testing.assert_close(model.mean.flatten(), task.mean)
     torch.testing.assert_close(model.std.flatten(), task.std)
@@ -401,7 +402,7 @@ def test_training_learns_what_is_easy(cpu, tmp_path):
 @pytest.mark.parametrize("select", ["loss", "last"])
 def test_the_chosen_epoch_is_what_is_returned(select, cpu, tmp_path):
     config = tiny(select=select, limit=200, epochs=4, lr=0.2)
-    task = tasks.prepare(config)
+    task = inputs.prepare(config)
     del task.rows["test"]  # neither training nor the choice may look at it
     model, done = trained(config, task, cpu, tmp_path)
     by_loss = 1 + int(np.argmin([row["validation_loss"] for row in done.history]))
@@ -433,7 +434,7 @@ def test_the_same_run_twice_is_bit_identical(monkeypatch, tmp_path):
 
 def test_another_seed_trains_another_network(cpu, tmp_path):
     found = [
-        training.train(c, tasks.prepare(c), cpu, tmp_path / c.id)[1].history[0]["train_loss"]
+        training.train(c, inputs.prepare(c), cpu, tmp_path / c.id)[1].history[0]["train_loss"]
         for c in (tiny(epochs=1), tiny(epochs=1, seed=1))
     ]
     assert found[0] != found[1]
@@ -489,7 +490,7 @@ def test_what_a_killed_process_was_writing_is_cleared_away(monkeypatch, tmp_path
 
 def interrupted(config, cpu, path):
     """Leave the checkpoint of a training that ended after its first epoch."""
-    task = tasks.prepare(config)
+    task = inputs.prepare(config)
     model, optimiser = training.build(config, task, cpu)
     loss = training._epoch(config, task, cpu, model, optimiser, 0)
     row = {"epoch": 1, "train_loss": loss, **training._validate(model, task, cpu), "seconds": 0.0}
@@ -550,8 +551,24 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(monkeypatch, tm
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(("flags", "precision"), [("avx512_bf16", "fp32"), ("avx512_bf16 amx_bf16", "bf16")])
-def test_a_processor_computes_in_bf16_only_where_that_is_faster(flags, precision, monkeypatch):
-    monkeypatch.setattr("softlabels.hardware._cpu_flags", flags.split)
-    assert hardware("cpu").precision == precision
+def test_a_processor_computes_in_bf16_only_where_a_timing_says_that_it_is_faster(monkeypatch, tmp_path):
+    monkeypatch.setenv("SOFTLABELS_CACHE", str(tmp_path))
+    monkeypatch.delenv("SOFTLABELS_PRECISION", raising=False)
+    times = {True: 0.5, False: 1.0}
+    asked = []
+    monkeypatch.setattr(
+        "softlabels.learning.hardware.step_seconds", lambda half: asked.append(half) or times[half]
+    )
+    monkeypatch.setattr("softlabels.learning.hardware._cpu_flags", lambda: ["avx2"])
+    assert (hardware("cpu").precision, asked) == ("fp32", [])  # without the instructions nothing is timed
+    monkeypatch.setattr("softlabels.learning.hardware._cpu_flags", lambda: ["avx512_bf16"])
+    assert (hardware("cpu").precision, asked) == ("bf16", [False, True])
+    times[True] = 2.0
+    assert (hardware("cpu").precision, asked) == ("bf16", [False, True])  # the answer was kept
+    (tmp_path / "bf16.json").write_text("[damaged")
+    assert hardware("cpu").precision == "fp32"
     assert hardware("cpu", "bf16").precision == "bf16"
+
+
+def test_the_steps_that_are_timed_take_time():
+    assert 0 < step_seconds(False, rounds=1) < 30

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from softlabels import twins
+from softlabels.chapters.noise_ceiling import twins
 from softlabels.errors import DataUnavailable, RecordError
 
 
@@ -37,5 +37,5 @@ def test_a_damaged_comparison_is_named(store):
     path = store / "results" / "ceilings" / "ferplus-twins.json"
     path.parent.mkdir()
     path.write_text("{}")
-    with pytest.raises(RecordError, match=r"python -m softlabels\.twins"):
+    with pytest.raises(RecordError, match=r"python -m softlabels\.chapters\.noise_ceiling\.twins"):
         twins.find()

@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import nbformat
 import numpy as np
 import pytest
-from softlabels import book, cli, paths, records, stamps, verify
-from softlabels.config import RunConfig
+from softlabels import cli, paths
+from softlabels.book import execute, stamps, verify
 from softlabels.errors import RecordError
+from softlabels.learning.config import RunConfig
+from softlabels.runs import records
 
 COMMITTED = sorted(records.published_folder().glob("*.json"))
 
@@ -31,7 +33,9 @@ def test_committed_evaluations_hang_together():
 
 
 def test_committed_pages_hang_together(monkeypatch):
-    monkeypatch.setattr(book, "pages_with_parts", lambda: [])  # generated parts have their test in test_book
+    monkeypatch.setattr(
+        execute, "pages_with_parts", lambda: []
+    )  # generated parts have their test in test_book
     assert [str(fault) for fault in verify.of_pages()[1]] == []
 
 
@@ -175,7 +179,7 @@ def chapter(tmp_path, monkeypatch):
     monkeypatch.setenv("SOFTLABELS_RESULTS", str(tmp_path / "results"))
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "a.json").write_text("{}")
-    code = nbformat.v4.new_code_cell("from softlabels import agreement\nprint(1)")
+    code = nbformat.v4.new_code_cell("from softlabels.labels import agreement\nprint(1)")
     nbformat.write(nbformat.v4.new_notebook(cells=[code]), source)
     opened.write_text("a.json\na.json\n")
     executed = nbformat.read(source, 4)
@@ -210,7 +214,7 @@ def test_a_changed_or_missing_result_is_noticed(chapter):
 
 
 def test_a_changed_module_is_noticed_where_it_is_reached(chapter, monkeypatch):
-    named = {path.stem for path in stamps.reached("from softlabels import agreement")}
+    named = {path.stem for path in stamps.reached("from softlabels.labels import agreement")}
     assert {"agreement", "base", "errors", "__init__"} <= named and not {"cli", "verify", "book"} & named
     monkeypatch.setattr(stamps, "reached", lambda code: {stamps.PACKAGE / "cli.py"})
     assert [kind for kind, _ in stamps.faults(chapter.done, chapter.source)] == ["library"]
@@ -223,7 +227,7 @@ def test_a_chapter_without_a_stamp_is_noticed(chapter):
 
 def test_normalising_keeps_the_stamp(chapter):
     notebook = nbformat.read(chapter.done, 4)
-    assert book.normalised(notebook).metadata[stamps.NAME]["results"] == {
+    assert execute.normalised(notebook).metadata[stamps.NAME]["results"] == {
         "a.json": stamps.of_result("a.json")
     }
 
@@ -235,9 +239,9 @@ def test_an_executed_chapter_says_which_results_it_opened(tmp_path, monkeypatch)
     lines = ["from softlabels import paths", "(paths.results() / 'timings.json').read_text()"]
     cells = [nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]})]
     cells.append(nbformat.v4.new_code_cell("\n".join(lines)))
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=book.KERNEL)
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=execute.KERNEL)
     nbformat.write(notebook, tmp_path / "in.ipynb")
-    book.execute(tmp_path / "in.ipynb", tmp_path / "out.ipynb")
+    execute.execute(tmp_path / "in.ipynb", tmp_path / "out.ipynb")
     said = nbformat.read(tmp_path / "out.ipynb", 4).metadata[stamps.NAME]
     assert list(said["results"]) == ["timings.json"]
     assert list(stamps.faults(tmp_path / "out.ipynb", tmp_path / "in.ipynb")) == []
@@ -262,7 +266,7 @@ def test_typed_numbers_beside_a_measure_are_found(text, n):
 
 def test_a_page_out_of_step_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "PROJECT", tmp_path)
-    monkeypatch.setattr(book, "PARTS", {"t": lambda: "new"})
+    monkeypatch.setattr(execute, "PARTS", {"t": lambda: "new"})
     (tmp_path / "README.md").write_text("<!-- t -->\nold accuracy .957\n<!-- /t -->\n")
     (fault,) = verify.of_pages()[1]
     assert fault.file == "README.md" and "make publish" in fault.remedy

@@ -1,4 +1,4 @@
-"""Has a chapter executed: by the process that `softlabels.engine` keeps for it, else by one of its own.
+"""Has a chapter executed: by the process that `softlabels.book.engine` keeps for it, else by one of its own.
 
 Takes the arguments of ``python -m softlabels.book``. Imports next to nothing, or the waiting would cost more.
 """
@@ -15,6 +15,6 @@ if place := os.environ.get("SOFTLABELS_CHAPTERS"):
         status = line.recv(1)
     sys.exit(status[0] if status else "the process that executes the chapter has died")
 
-from softlabels.book import main
+from softlabels.book.execute import main
 
 sys.exit(main())

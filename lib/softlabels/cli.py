@@ -13,14 +13,14 @@ PROFILE, SEEDS = "laptop", [0, 1, 2]
 
 
 def _cells(options: argparse.Namespace) -> list:
-    from softlabels import experiments
+    from softlabels.runs import grids
 
     if options.dataset and (options.chapter == "your_data" or options.dataset.startswith("folder:")):
         from softlabels import owndata
 
         cells = owndata.cells(options.dataset, options.profile, options.seeds)
     else:
-        cells = experiments.grid(options.chapter, options.profile, options.seeds)
+        cells = grids.grid(options.chapter, options.profile, options.seeds)
         cells = _only(cells, "dataset", lambda c: c.dataset, options)
     cells = _only(cells, "method", lambda c: c.config.method, options)
     if options.only:
@@ -51,8 +51,9 @@ def _need_chapter(options: argparse.Namespace, *names: str) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from softlabels import records, runs
+    from softlabels import runs
     from softlabels.errors import DataUnavailable
+    from softlabels.runs import records
 
     if options.file or options.runs_per_gpu > 1:
         _train_batch(options)
@@ -74,12 +75,12 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _train_batch(options: argparse.Namespace) -> None:
-    from softlabels import batches, records, workers
     from softlabels.errors import DataUnavailable
+    from softlabels.runs import parallel, planning, records
 
-    configs = batches.read(options.file) if options.file else [c.config for c in _cells(options)]
+    configs = planning.read(options.file) if options.file else [c.config for c in _cells(options)]
     try:
-        workers.train(configs, options.device, options.runs_per_gpu)
+        parallel.train(configs, options.device, options.runs_per_gpu)
     except DataUnavailable as error:
         if not options.file:
             raise
@@ -90,8 +91,9 @@ def _train_batch(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from softlabels import evaluations, suites
     from softlabels.errors import DataUnavailable
+    from softlabels.learning import suites
+    from softlabels.runs import evaluations
 
     jobs = [
         (c, plan.suite)
@@ -114,10 +116,10 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from softlabels import experiments, workload
+    from softlabels.runs import grids, workload
 
     _need_chapter(options, "dataset", "method", "only")
-    chapters = [options.chapter] if options.chapter else experiments.CHAPTERS
+    chapters = [options.chapter] if options.chapter else grids.CHAPTERS
     seconds = workload.seconds()
     for options.chapter in chapters:
         cells = _cells(options)
@@ -129,20 +131,20 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _audit(options: argparse.Namespace) -> None:
-    from softlabels import audit
+    from softlabels.runs import audit
 
     if not audit.report(audit.audit(options.n, options.seed, options.device)):
         raise SoftlabelsError("the audit found differences beyond the tolerance")
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from softlabels import verify
+    from softlabels.book import verify
 
     verify.report()
 
 
 def _export(options: argparse.Namespace) -> None:
-    from softlabels import archive
+    from softlabels.runs import archive
 
     _need_chapter(options, "profile", "seeds", "dataset", "method", "only")
     chosen = [c.config.id for c in _cells(options)] if options.chapter else None
@@ -150,14 +152,16 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    from softlabels import archive
+    from softlabels.runs import archive
 
     added, known = archive.load(options.file)
     print(f"{added} records added, {known} were here already")
 
 
 def _check(options: argparse.Namespace) -> int:
-    from softlabels import check, checkpage, paths
+    from softlabels import paths
+    from softlabels.owndata import check
+    from softlabels.owndata import page as checkpage
 
     try:
         root = options.path.expanduser().resolve()

@@ -1,1 +1,1 @@
-"""One tidy table of runs, and what is computed from it."""
+"""What is computed from runs: paired differences, embeddings, verdicts, tables."""

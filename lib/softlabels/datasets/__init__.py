@@ -9,7 +9,7 @@ from softlabels import errors
 from softlabels.datasets import (
     cifar10,
     cifar10_1,
-    cifar10h_crowd,
+    cifar10_crowds,
     cifar10n,
     crowds,
     dcic,
@@ -29,7 +29,9 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "synthetic": synthetic.load,
     "cifar10h": cifar10.load_10h,
     "cifar10h-9500": cifar10.load_10h_9500,
+    "cifar10": cifar10.load_pretraining,
     "cifar10-jpeg": cifar10.load_jpeg,
+    "cifar10-jpeg-train": cifar10.load_pretraining_jpeg,
     "ferplus": ferplus.load,
     "micebone": partial(dcic.load, "MiceBone"),
     "micebone-standin": standin.load,
@@ -41,7 +43,7 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "letter": letter.load,
     "synthetic-crowd": simulated.load,
     "cifar10n-jpeg": cifar10n.load,
-    "cifar10h-crowd-jpeg": cifar10h_crowd.load,
+    "cifar10h-crowd-jpeg": cifar10_crowds.load,
     "sentiment": texts.load_sentiment,
 }
 # A name may go on: "dcic:Turkey", "folder:PATH".

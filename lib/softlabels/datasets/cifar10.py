@@ -15,12 +15,13 @@ from softlabels import errors
 from softlabels.datasets import fetch
 from softlabels.datasets.base import Dataset, Source, checksum
 from softlabels.datasets.cache import cached, read_array, read_checksum, write_array, write_checksum
-from softlabels.datasets.zipped import read_images
+from softlabels.datasets.zips import read_images
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIZE = 32
 SHAPE = (SIZE, SIZE, 3)
 N_TRAIN, N_TEST, N_LOSSLESS = 50_000, 10_000, 9_500
+N_KEPT = 2_500  # training images that are kept for validation while a network is pretrained
 LICENCE = "images: CIFAR-10 terms; votes: CC BY-NC-SA 4.0"
 URL = "https://github.com/jcpeterson/cifar-10h"
 
@@ -91,6 +92,63 @@ def load_jpeg(image_size: int | None = None) -> Dataset:
     rows = np.arange(N_TRAIN + N_TEST)
     splits = {"train": rows[:N_TRAIN], "test": rows[N_TRAIN:]}
     return _dataset("cifar10-jpeg", images, truth, counts, variant, splits)
+
+
+def load_pretraining(image_size: int | None = None) -> Dataset:
+    """Return CIFAR-10 to pretrain on: 50,000 training images of the archive, test images 0-9499 lossless.
+
+    Ids are those of `load_jpeg`. Train images have a single count, for CIFAR-10's own label; ``splits`` holds
+    the rows of "train", "validation" (the last 2,500 training images) and "test".
+
+    Raises
+    ------
+    ConfigError
+        An image size other than 32.
+    DataError, DataUnavailable
+        As for `fetch`.
+    """
+    return _pretraining("cifar10", image_size, _train_archive, "CIFAR-10 training images")
+
+
+def load_pretraining_jpeg(image_size: int | None = None) -> Dataset:
+    """Return the same as `load_pretraining`, with the training images from the lossy JPEG copy."""
+    return _pretraining(
+        "cifar10-jpeg-train", image_size, _train_jpegs, "lossy JPEG copy of CIFAR-10's training images"
+    )
+
+
+def _pretraining(name: str, image_size: int | None, decode: Callable[[], Decoded], variant: str) -> Dataset:
+    _check_size(name, image_size)
+    test, labels = _decoded("cifar10h-9500", N_LOSSLESS, _lossless)
+
+    def both() -> Decoded:
+        train, own = decode()
+        return np.concatenate((train, test)), np.concatenate((own, labels))
+
+    images, truth = cached(
+        name,
+        read=lambda path: _read(path, N_TRAIN + N_LOSSLESS),
+        write=lambda path: _write(path, *both()),
+    )
+    counts = np.concatenate((np.eye(len(CLASSES), dtype=np.float32)[truth[:N_TRAIN]], votes()[:N_LOSSLESS]))
+    rows = np.arange(N_TRAIN + N_LOSSLESS)
+    splits = {
+        "train": rows[: N_TRAIN - N_KEPT],
+        "validation": rows[N_TRAIN - N_KEPT : N_TRAIN],
+        "test": rows[N_TRAIN:],
+    }
+    return _dataset(name, images, truth, counts, f"{variant}; test images 0-9499, lossless", splits)
+
+
+def _train_jpegs() -> Decoded:
+    images, labels = _decoded("cifar10-jpeg", N_TRAIN + N_TEST, _from_jpegs)
+    return images[:N_TRAIN], labels[:N_TRAIN]
+
+
+def _train_archive() -> Decoded:
+    rows = _batches(fetch.fetch(ARCHIVE), *(f"data_batch_{i}" for i in range(1, 6)))
+    images = rows[:, 1:].reshape(-1, 3, SIZE, SIZE).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), rows[:, 0].astype(np.int64)
 
 
 def _check_size(name: str, image_size: int | None) -> None:

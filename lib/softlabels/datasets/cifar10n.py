@@ -1,6 +1,6 @@
 """CIFAR-10N (Wei et al. 2022): the "worse" label of each training image, and who is said to have given it.
 
-The released worker numbers do not fit the released labels; `annotators.describe.heterogeneity` shows it. Use
+The released worker numbers do not fit the released labels; `people.heterogeneity` shows it. Use
 the labels; a result "with annotators" is a result with shuffled ones.
 """
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from softlabels.datasets.base import Annotations
 from softlabels.errors import DataError
-from softlabels.labels import counts as count
+from softlabels.labels.votes import counts as count
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 MIN_IMAGES = 10  # 60/20/20 must leave two images for each part

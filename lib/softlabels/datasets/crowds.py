@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from softlabels import labels
 from softlabels.datasets import fetch
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 from softlabels.errors import DataError
+from softlabels.labels import votes as labels
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 SCENES = ("highway", "insidecity", "tallbuilding", "street", "forest", "coast", "mountain", "opencountry")

@@ -9,7 +9,8 @@ import re
 import numpy as np
 
 from softlabels import errors
-from softlabels.datasets import decoding, zenodo
+from softlabels.datasets import images as decoding
+from softlabels.datasets import zenodo
 from softlabels.datasets.base import Dataset, Source, checksum
 from softlabels.datasets.collection import Collection, content_sha256, demand
 from softlabels.datasets.dcic_files import read

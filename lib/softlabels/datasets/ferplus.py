@@ -14,7 +14,7 @@ from softlabels import errors
 from softlabels.datasets import fetch
 from softlabels.datasets.base import Dataset, Source, checksum
 from softlabels.datasets.cache import cached, read_array, read_checksum, write_array, write_checksum
-from softlabels.datasets.zipped import read_images
+from softlabels.datasets.zips import read_images
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 NO_CLASS = ("unknown", "NF")  # "not a face"

@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 
 from softlabels import errors, paths
-from softlabels.checkpoint import write_atomically
 from softlabels.datasets import dcic, dcic_files, votetable
 from softlabels.datasets.base import Dataset, Source
 from softlabels.datasets.collection import Collection, Problem, content_sha256, demand
+from softlabels.learning.checkpoint import write_atomically
 
 DIGITS = 32  # of the checksum, in a name
 PATH_PREFIX, PIN_PREFIX = "folder:", "folder@"

@@ -115,7 +115,7 @@ def _answers(learnt: np.ndarray, x: np.ndarray, truth: np.ndarray, rng: np.rando
     import torch
     from torch.nn.functional import cross_entropy
 
-    from softlabels.models import build_for_vectors
+    from softlabels.learning.models import build_for_vectors
 
     chosen = np.empty(0, np.int64)
     while len(chosen) < BATCH:
@@ -141,8 +141,8 @@ def _answers(learnt: np.ndarray, x: np.ndarray, truth: np.ndarray, rng: np.rando
 
 def main() -> int:
     """Simulate the annotators and write their answers beside this module."""
-    from softlabels.checkpoint import write_atomically
-    from softlabels.records import pack
+    from softlabels.learning.checkpoint import write_atomically
+    from softlabels.runs.records import pack
 
     answers = simulate()
     path = Path(__file__).with_name(ANSWERS)

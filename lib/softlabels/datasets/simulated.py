@@ -7,9 +7,9 @@ says about annotators can be held against A.
 
 import numpy as np
 
-from softlabels import labels
 from softlabels.datasets import synthetic
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
+from softlabels.labels import votes
 
 N_IMAGES, PER_IMAGE = 4_000, 3
 # Five kinds of annotators and how many there are of each.
@@ -33,7 +33,7 @@ def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES)
         As for the dataset "synthetic".
     """
     shapes = synthetic.load(image_size or synthetic.IMAGE_SIZE, seed, n_images)
-    x, p = measure(shapes.images), labels.soft_labels(shapes.counts)
+    x, p = measure(shapes.images), votes.soft_labels(shapes.counts)
     answers = annotate(p, np.random.default_rng([seed, 5]))
     content = checksum(x, p, answers.image, answers.annotator, answers.label)
     variant = f"10 measurements of {n_images:,} synthetic images; {N_ANNOTATORS} simulated annotators"
@@ -78,8 +78,8 @@ def annotate(p: np.ndarray, rng: np.random.Generator) -> Annotations:
     n = len(p)
     annotator = rng.random((n, N_ANNOTATORS)).argsort(1)[:, :PER_IMAGE].ravel()
     image = np.repeat(np.arange(n), PER_IMAGE)
-    seen = labels.sampled_labels(p[image], rng)
-    answer = labels.sampled_labels(confusions()[annotator, seen], rng)
+    seen = votes.sampled_labels(p[image], rng)
+    answer = votes.sampled_labels(confusions()[annotator, seen], rng)
     return Annotations(image, annotator, answer)
 
 

@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from softlabels.analysis.statistics import Ranks
 from softlabels.figures.base import ARMS, canvas, empty, styled
-from softlabels.statistics import Ranks
 
 if TYPE_CHECKING:  # their package loads PyTorch, which no other chapter's figures need
-    from softlabels.annotators.results import Results
+    from softlabels.analysis.results import Results
 
 OURS, OTHER = ARMS["soft"], "#777777"
 
@@ -72,7 +72,7 @@ def critical_differences(found: dict[str, Ranks | None]) -> Figure:
 
 
 def _ranks(axis: Axes, value: Ranks) -> None:
-    from softlabels.annotators.results import RANKED
+    from softlabels.analysis.results import RANKED
 
     order, k = np.argsort(value.mean, kind="stable"), len(RANKED)
     axis.set_xlim(-2.2, k + 3.2)  # names stand beside the ends of their lines, where no line crosses them
@@ -130,7 +130,7 @@ def confusions(matrices: dict[str, np.ndarray], titles: Sequence[str], classes: 
 @styled
 def ablations(results: "Results", changed: "Results", names: Sequence[str], row: str) -> Figure:
     """Draw the paired difference in accuracy of each change of annot-mix, in points, with its interval."""
-    from softlabels.annotators.results import paired
+    from softlabels.analysis.results import paired
 
     base = results.runs.get(row, {}).get("annot-mix", {})
     found = {n: paired(changed.runs.get(n, {}).get("annot-mix", {}), base) for n in names}

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from softlabels.analysis.panels import Panel
 from softlabels.figures.base import canvas, empty, styled
-from softlabels.panels import Panel
 
 # Okabe and Ito's colours again, and a line style for each, so that grey print tells them apart.
 LINES: dict[str, tuple[str, str]] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from softlabels.experiments import profile_of
+from softlabels.runs.grids import profile_of
 
 if TYPE_CHECKING:
     from softlabels.runs import Record

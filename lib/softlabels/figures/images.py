@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from softlabels.datasets.collection import printable
 from softlabels.figures.base import ARMS, canvas, empty, styled
-from softlabels.labels import entropy
+from softlabels.labels.votes import entropy
 
 if TYPE_CHECKING:
     from softlabels.runs import Record

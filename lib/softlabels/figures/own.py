@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from softlabels.analysis.formatting import NAMES
 from softlabels.figures.base import ARMS, canvas, empty, styled
-from softlabels.formatting import NAMES
 
 if TYPE_CHECKING:
     from softlabels.owndata import OwnData

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from softlabels.comparisons import HIGHER_IS_BETTER, Comparison
+from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison
+from softlabels.analysis.formatting import NAMES
 from softlabels.figures.base import ARMS, canvas, empty, styled
-from softlabels.formatting import NAMES
 
 if TYPE_CHECKING:
     from softlabels.runs import Record
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 COLOURS = {"soft": ARMS["soft"], "hard": ARMS["hard"], "open": "#777777"}
 VERDICTS = {
     "reproduced": "#0072B2",
-    "partly": "#56B4E9",
-    "not reproduced": "#D55E00",
+    "undecided": "#56B4E9",
+    "contradicted": "#D55E00",
     "not tested": "#BBBBBB",
 }
 UNITS = {"kl": " [nats]", "cross_entropy": " [nats]"}

@@ -7,13 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from softlabels import search
-from softlabels.comparisons import Comparison
+from softlabels.analysis import search
+from softlabels.analysis.comparisons import Comparison
+from softlabels.analysis.formatting import NAMES, signed
 from softlabels.figures.base import ARMS, canvas, empty, styled
-from softlabels.formatting import NAMES, signed
 
 if TYPE_CHECKING:
-    from softlabels.ceiling import Ceiling
+    from softlabels.labels.ceiling import Ceiling
 
 
 @styled

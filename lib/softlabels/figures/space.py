@@ -10,11 +10,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from softlabels.analysis.verdicts import Measures, measured
 from softlabels.figures.base import ARMS, canvas, empty, styled
-from softlabels.verdicts import Measures, measured
 
 if TYPE_CHECKING:
-    from softlabels.embedding import Embedding
+    from softlabels.analysis.embeddings import Embedding
 
 
 @styled

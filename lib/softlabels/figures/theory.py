@@ -1,4 +1,4 @@
-"""Figures of the small worlds of `softlabels.theory`, and of runs by number of annotations."""
+"""Figures of the small worlds of `chapters.why_distributions_help`, and of runs by number of annotations."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from softlabels.comparisons import HIGHER_IS_BETTER, Comparison
+from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison
+from softlabels.analysis.formatting import NAMES
+from softlabels.analysis.statistics import paired_interval
 from softlabels.figures.base import ARMS, canvas, empty, styled
-from softlabels.formatting import NAMES
-from softlabels.statistics import paired_interval
 
 COLOURS = {**ARMS, "sampled": "#009E73"}
 MARKERS = {"hard": "s", "soft": "o", "sampled": "^"}

@@ -1,0 +1,283 @@
+"""t-SNE maps of features (BHL, figures 1 and 2), drawn from a store because each one takes minutes.
+
+``python -m softlabels.analysis.embeddings`` makes the committed ones.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+import numpy as np
+
+from softlabels import paths
+from softlabels.analysis import structure
+from softlabels.command import told
+from softlabels.datasets.base import checksum
+from softlabels.errors import DataUnavailable, RecordError
+from softlabels.runs import records
+
+if TYPE_CHECKING:
+    from softlabels.analysis.comparisons import Comparison
+    from softlabels.runs import Record
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a map; the defaults are BHL's (section 2), the rest is openTSNE's.
+
+    Attributes
+    ----------
+    perplexity : float
+    n_iter : int
+        Iterations in all, those with early exaggeration included.
+    early : int
+        Iterations with early exaggeration.
+    seed : int
+    n_jobs : int
+        Threads. Part of the settings: openTSNE's own gradients repeat bit by bit only at the same number.
+    neighbors : str
+        "exact" is also the faster search up to some ten thousand images; "annoy" is approximate.
+    gradient : str
+        "exact", also the faster one up to some ten thousand images, or an approximation of openTSNE's: "bh"
+        (Barnes-Hut), "fft" (on a grid), or "auto", its choice of the two.
+    """
+
+    perplexity: float = 30.0
+    n_iter: int = 5000
+    early: int = 250
+    seed: int = 0
+    n_jobs: int = 2
+    neighbors: str = "exact"
+    gradient: str = "exact"
+
+    @property
+    def id(self) -> str:
+        """Eight hex digits of the canonical JSON of the settings."""
+        named = asdict(self)
+        if self.gradient == "auto":
+            del named["gradient"]  # the only one there was, when the first maps were named
+        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:8]
+
+
+SMOKE = Settings(perplexity=5, n_iter=50, early=25, n_jobs=1)
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A map of one run's test images and the measures of structure that were taken with it.
+
+    Attributes
+    ----------
+    ids : int64 [N]
+    points : float32 [N, 2]
+    known : dict of str to float32 arrays
+        What is known of the images: "hue" and "shape_weight" [N], which generated them; else "q" [N, K],
+        their soft labels.
+    measures : dict of str to float
+        As `structure.measure` or `structure.measure_labels` gives them.
+    """
+
+    ids: np.ndarray
+    points: np.ndarray
+    known: dict[str, np.ndarray]
+    measures: dict[str, float]
+
+
+def tsne(
+    features: np.ndarray,
+    seed: int = 0,
+    perplexity: float = 30.0,
+    n_iter: int = 5000,
+    n_jobs: int = 2,
+    early: int = 250,
+    neighbors: str = "exact",
+    gradient: str = "exact",
+) -> np.ndarray:
+    """Map features ``[N, D]`` to float32 ``[N, 2]`` with t-SNE, started from their principal components.
+
+    Parameters
+    ----------
+    n_iter : int
+        Iterations in all; `early` of them with early exaggeration.
+    n_jobs : int
+        Threads; with another gradient than "exact" it repeats bit by bit only at the same number.
+    neighbors : str
+        How near neighbours are found, in openTSNE's words.
+    gradient : str
+        As in `Settings`.
+    """
+    from openTSNE import TSNE
+
+    from softlabels.analysis.tsne import exact_gradient
+
+    early = min(early, n_iter)
+    model = TSNE(
+        perplexity=perplexity,
+        early_exaggeration_iter=early,
+        n_iter=n_iter - early,
+        initialization="pca",
+        neighbors=neighbors,
+        negative_gradient_method=exact_gradient if gradient == "exact" else gradient,
+        random_state=seed,
+        n_jobs=n_jobs,
+    )
+    return np.asarray(model.fit(np.asarray(features, np.float64)), np.float32)
+
+
+def get(record: "Record", settings: Settings | None = None, fresh: bool = False) -> Embedding:
+    """Return the map of a run: from the results, else from the cache, else computed (one to two minutes).
+
+    Raises
+    ------
+    DataUnavailable
+        If no map is stored and the record holds no features.
+    """
+    settings = settings or Settings()
+    found = None if fresh else find(record, settings)
+    return found or _store(_compute(record, settings), _path(paths.cache(), record, settings))
+
+
+def find(record: "Record", settings: Settings | None = None) -> Embedding | None:
+    """Return the stored map of a run, or None; where no other is, one with an approximate gradient does."""
+    settings = settings or Settings()
+    return _stored(record, settings) or _stored(record, replace(settings, gradient="auto"))
+
+
+def _stored(record: "Record", settings: Settings) -> Embedding | None:
+    for root in (paths.results(), paths.cache()):
+        path = _path(root, record, settings)
+        if path.is_file():
+            return _read(path)
+    return None
+
+
+def publish(record: "Record", settings: Settings | None = None, fresh: bool = False) -> Path:
+    """Compute the map where needed and keep it with the committed results; returns the file."""
+    settings = settings or Settings()
+    path = _path(paths.results(), record, settings)
+    found = None if fresh else _stored(record, settings)
+    _store(found or _compute(record, settings), path)
+    return path
+
+
+def collect(
+    comparison: "Comparison", settings: Settings | None = None, compute: bool = True
+) -> dict[str, dict[int, Embedding]]:
+    """Return the maps of all runs of a setting by arm and seed; those that cannot be had are left out.
+
+    Parameters
+    ----------
+    compute : bool
+        Compute what is not stored, where the features are at hand.
+    """
+    maps: dict[str, dict[int, Embedding]] = {}
+    for arm, runs in comparison.runs.items():
+        for seed, record in runs.items():
+            try:
+                found = get(record, settings) if compute else find(record, settings)
+            except DataUnavailable:
+                continue
+            if found:
+                maps.setdefault(arm, {})[seed] = found
+    return maps
+
+
+def pair(maps: Mapping[str, Mapping[int, Embedding]]) -> dict[str, Embedding]:
+    """Return the maps of both arms for the first seed that has both; empty where there is none."""
+    seeds = sorted(set(maps.get("hard", {})) & set(maps.get("soft", {})))
+    return {arm: maps[arm][seeds[0]] for arm in ("hard", "soft")} if seeds else {}
+
+
+def measures(maps: Mapping[str, Mapping[int, Embedding]]) -> dict[str, dict[int, dict[str, float]]]:
+    """Return the measures of structure by arm and seed."""
+    return {arm: {seed: found.measures for seed, found in runs.items()} for arm, runs in maps.items()}
+
+
+def settings_of(profile: str) -> Settings:
+    """Settings of a profile: BHL's, but for "smoke"."""
+    return SMOKE if profile == "smoke" else Settings()
+
+
+def factors(record: "Record") -> tuple[np.ndarray, np.ndarray]:
+    """Return hue and shape weight of a run's test images, drawn again from the generator's seed."""
+    from softlabels.datasets import synthetic
+
+    if record.config.dataset != "synthetic":
+        raise DataUnavailable(f"run {record.id}: {record.config.dataset} has no generator coordinates")
+    ids = record.arrays()["ids"]
+    scene = synthetic.scenes(record.config.data_seed, int(ids.max()) + 1)[ids]
+    return scene.hue.astype(np.float32), scene.shape_weight.astype(np.float32)
+
+
+def _compute(record: "Record", settings: Settings) -> Embedding:
+    arrays = record.arrays()
+    if "features" not in arrays:
+        raise DataUnavailable(
+            f"run {record.id}: neither a stored map nor features to compute one from; train it again with "
+            "runs.get(record.config, fresh=True), which keeps the features in the cache"
+        )
+    features = arrays["features"]
+    perplexity = min(settings.perplexity, (len(features) - 1) / 3)
+    given = asdict(settings) | {"perplexity": perplexity}
+    points = tsne(features, **given)
+    if record.config.dataset == "synthetic":
+        hue, shape_weight = factors(record)
+        measures = structure.measure(features, points, hue, shape_weight, settings.seed)
+        return Embedding(arrays["ids"], points, {"hue": hue, "shape_weight": shape_weight}, measures)
+    q = arrays["targets"].astype(np.float32)
+    measures = structure.measure_labels(features, points, q, settings.seed)
+    return Embedding(arrays["ids"], points, {"q": q}, measures)
+
+
+def _path(root: Path, record: "Record", settings: Settings) -> Path:
+    # The predictions' digest is part of the name: a run trained again has other features, so another map.
+    trained = checksum(record.arrays()["log_probs"])[:8]
+    return root / "embeddings" / f"{record.id}-{trained}-{settings.id}.npz"
+
+
+def _store(embedding: Embedding, path: Path) -> Embedding:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names, values = zip(*embedding.measures.items(), strict=True)
+    arrays = {"ids": embedding.ids, "points": embedding.points, **embedding.known}
+    part = path.with_suffix(".part.npz")
+    arrays |= {"names": np.array(names), "values": np.array(values)}
+    np.savez(part, **arrays)  # type: ignore[arg-type]
+    part.replace(path)
+    return embedding
+
+
+def _read(path: Path) -> Embedding:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            measures = dict(zip(file["names"].tolist(), file["values"].tolist(), strict=True))
+            known = {name: file[name] for name in ("hue", "shape_weight", "q") if name in file}
+            return Embedding(file["ids"], file["points"], known, measures)
+    except (ValueError, KeyError, OSError, BadZipFile) as error:
+        raise RecordError(f"{path}: not a stored map ({error}); delete it to compute it again") from error
+
+
+@told(2)
+def main(arguments: list[str] | None = None) -> None:
+    """Make the committed maps of a figure from the features at hand; prints their files."""
+    from softlabels.runs import grids
+
+    parser = argparse.ArgumentParser(
+        prog="python -m softlabels.analysis.embeddings", description=main.__doc__
+    )
+    parser.add_argument("--chapter", default="figure1", choices=("figure1", "figure2"))
+    parser.add_argument("--profile", default="laptop")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(grids.SEEDS))
+    options = parser.parse_args(arguments)
+    for cell in grids.grid(options.chapter, options.profile, options.seeds):
+        if record := records.find(cell.config):
+            print(publish(record, settings_of(options.profile)), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

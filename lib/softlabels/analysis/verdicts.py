@@ -1,0 +1,235 @@
+"""Claims held against our records: published, ours, and a verdict that follows from one stated rule."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from softlabels.analysis.claims import CLAIMS, Claim
+from softlabels.analysis.comparisons import Comparison
+from softlabels.analysis.formatting import NOTHING, interval, number, signed
+from softlabels.analysis.statistics import Interval, paired_interval, t_quantile
+from softlabels.learning.inputs import FRACTIONS
+
+MEASURES = {
+    "trustworthiness_features": "trustworthiness of the features",
+    "trustworthiness_map": "trustworthiness of the map",
+    "distance_correlation": "distance correlation",
+    "hue_r2": "R² of hue",
+    "shape_r2": "R² of shape",
+    "label_r2": "R² of the label distribution",
+    "entropy_r2": "R² of its entropy",
+}
+_COMMON = ("trustworthiness_features", "trustworthiness_map", "distance_correlation")
+Measures = Mapping[str, Mapping[int, Mapping[str, float]]]  # arm, seed, name -> value
+
+
+WORDS = ("reproduced", "contradicted", "undecided", "not tested")
+RULE = (
+    "Every claim has one primary comparison, named beside the published value in `claims` before its "
+    "runs. With the 95 % interval of its difference, a claim is *reproduced* where the interval lies on "
+    "the claimed side of zero; *contradicted* where it excludes everything from half the published effect "
+    "upwards (where no number is published: where it lies on the other side of zero); *undecided* "
+    "otherwise; and *not tested* without two pairs of competent runs. A claim of no difference is "
+    "reproduced where the interval lies within a stated margin, and contradicted where it lies outside. "
+    "Other settings are shown as robustness and decide nothing. Intervals are Student's over folds, and "
+    "over random splits that overlap with the correction of Nadeau and Bengio (2003)."
+)
+COLUMNS = ["claim", "published", "ours", "verdict", "reason", "needs"]
+PRIMARY = ("synthetic", "efficientnet-lite0", "stated-pretrained")  # dataset, network, recipe
+POWER = 1.96 + 0.84  # standard errors between zero and an effect that is told from it in four of five tries
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the rule says of one claim.
+
+    Attributes
+    ----------
+    needs : str
+        Of an undecided claim: how many pairs would decide it, from the spread seen.
+    found : Interval or None
+        Of the primary comparison, where it was made with competent networks.
+    """
+
+    claim: str
+    published: str
+    ours: str
+    verdict: str
+    reason: str
+    needs: str = ""
+    group: str = "papers"
+    id: str = ""
+    found: Interval | None = None
+
+
+def word(claim: Claim, found: Interval) -> str:
+    """Apply `RULE` to a claim and the interval of its primary comparison."""
+    if found.low is None or found.high is None:
+        return "not tested"
+    if not claim.better:
+        within = -claim.margin <= found.low and found.high <= claim.margin
+        outside = found.low > claim.margin or found.high < -claim.margin
+        return "reproduced" if within else "contradicted" if outside else "undecided"
+    low, high = sorted((claim.better * found.low, claim.better * found.high))  # positive: as claimed
+    if low > 0:
+        return "reproduced"
+    return "contradicted" if high < _least(claim) else "undecided"
+
+
+def _least(claim: Claim) -> float:
+    """The smallest effect that would count as the published one: half of it, in the claimed direction."""
+    return claim.better * claim.effect / 2 if claim.effect is not None else 0.0
+
+
+def pairs_to_decide(claim: Claim, found: Interval) -> int | None:
+    """About how many pairs would decide, with the spread seen: the published effect against half of it.
+
+    Without a published effect, the mean that was seen against none. None where that asks for a mean of zero.
+    """
+    if found.low is None or found.high is None or found.n < 2:
+        return None
+    error = (found.high - found.low) / 2 / t_quantile((1 + found.level) / 2, found.n - 1)
+    sd = error * np.sqrt(found.n)
+    effect = claim.margin / 2 if not claim.better else _least(claim) or abs(found.mean)
+    return max(2, int(np.ceil((POWER * sd / effect) ** 2))) if effect > 0 else None
+
+
+def judge(claim: Claim, found: Interval | None, lacking: str = "", robustness: str = "") -> Verdict:
+    """Judge a claim by the difference of its primary comparison.
+
+    Parameters
+    ----------
+    lacking : str
+        What the networks lack to count as competent (`competence.shortcoming`); they then decide nothing.
+    robustness : str
+        What other settings show, for the reason.
+    """
+    shown = (
+        _difference(claim, claim.effect) if claim.effect is not None and claim.better else "no number found"
+    )
+    if not claim.better:
+        shown = f"none (± {_amount(claim, claim.margin)})"
+    extra = f"; {robustness}" if robustness else ""
+    verdict = Verdict(claim.text, shown, NOTHING, "not tested", "", "", claim.group, claim.id)
+    if found is None or found.n < 2:
+        why = "no pair of runs" if found is None else "a single pair of runs"
+        return replace(verdict, reason=f"{claim.primary}: {why}{extra}")
+    cell = f"{interval(_hundredths(found) if claim.unit else found, claim.digits)} {claim.unit}".strip()
+    reason = f"{claim.primary}; n = {found.n}{extra}"
+    if lacking:
+        return replace(verdict, ours=cell, reason=f"did not learn: {lacking}; {reason}")
+    decided = word(claim, found)
+    n = pairs_to_decide(claim, found) if decided == "undecided" else None
+    needs = f"about {n} pairs" if n else ""
+    return replace(verdict, ours=cell, verdict=decided, reason=reason, needs=needs, found=found)
+
+
+TRUTHS = {"as published": 1.0, "half of it": 0.5, "none": 0.0, "reversed": -1.0}
+
+
+def how_often(claim: Claim, found: Interval, share: float, draws: int = 4000) -> dict[str, float]:
+    """How often the rule says which word, if the true effect were `share` of the published one.
+
+    As many pairs as were seen are drawn `draws` times from a normal distribution with the spread seen.
+    """
+    assert claim.effect is not None and found.low is not None and found.high is not None
+    t = t_quantile((1 + found.level) / 2, found.n - 1)
+    error = (found.high - found.low) / 2 / t  # of the mean, overlap of the splits included
+    rng = np.random.default_rng([found.n, round(1000 * share) % 2**31])
+    means = rng.normal(share * claim.effect, error, draws)
+    # The estimated error varies as the square root of chi squared over its degrees of freedom.
+    halves = t * error * np.sqrt(rng.chisquare(found.n - 1, draws) / (found.n - 1))
+    words = [word(claim, Interval(m, m - h, m + h, found.n)) for m, h in zip(means, halves, strict=True)]
+    return {name: words.count(name) / draws for name in WORDS[:3]}
+
+
+def rule_on_trial(found: Sequence[Verdict]) -> pd.DataFrame:
+    """`how_often` for invented effects, averaged over the claims that were tested and have one in print."""
+    tried = [v for v in found if v.found is not None and CLAIMS[v.id].effect]
+    rows = []
+    for truth, share in TRUTHS.items():
+        each = [how_often(CLAIMS[v.id], v.found, share) for v in tried if v.found is not None]
+        rows.append(
+            {"true effect": truth}
+            | {
+                w: f"{100 * float(np.mean([e[w] for e in each])):.0f} %" if each else NOTHING
+                for w in WORDS[:3]
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _hundredths(d: Interval) -> Interval:
+    low, high = (None if x is None else 100 * x for x in (d.low, d.high))
+    return replace(d, mean=100 * d.mean, low=low, high=high)
+
+
+def _difference(claim: Claim, value: float) -> str:
+    return f"{signed(100 * value if claim.unit else value, claim.digits)} {claim.unit}".strip()
+
+
+def _amount(claim: Claim, value: float) -> str:
+    return f"{number(100 * value if claim.unit else value, claim.digits)} {claim.unit}".strip()
+
+
+def measured(measures: Measures) -> dict[str, str]:
+    """Names and titles of the measures that all runs have; without runs, those that every dataset has."""
+    every = [run for runs in measures.values() for run in runs.values()] or [dict.fromkeys(_COMMON, 0.0)]
+    return {name: title for name, title in MEASURES.items() if all(name in run for run in every)}
+
+
+def structure_differences(measures: Measures) -> dict[str, Interval]:
+    """Soft - hard of every measure of structure, over the seeds that have both."""
+    seeds = sorted(set(measures.get("soft", {})) & set(measures.get("hard", {})))
+    if not seeds:
+        return {}
+    names = measured(measures)
+    columns = {a: {m: [measures[a][s][m] for s in seeds] for m in names} for a in ("soft", "hard")}
+    overlap = FRACTIONS["test"] / FRACTIONS["train"]  # the maps are of random splits
+    return {m: paired_interval(columns["soft"][m], columns["hard"][m], overlap=overlap) for m in names}
+
+
+def structure_table(measures: Measures) -> pd.DataFrame:
+    """Mean of each measure of structure for both arms and the difference with its interval."""
+    differences = structure_differences(measures)
+    rows = []
+    for name, title in measured(measures).items():
+        means = {arm: [run[name] for run in measures.get(arm, {}).values()] for arm in ("hard", "soft")}
+        shown = {arm: number(float(np.mean(v)), 3) if v else NOTHING for arm, v in means.items()}
+        rows.append({"measure": title, **shown, "soft − hard": interval(differences.get(name), 3)})
+    return pd.DataFrame(rows)
+
+
+def bhl(comparisons: Sequence[Comparison], measures: Measures | None = None) -> list[Verdict]:
+    """Judge the claims of BHL from the comparisons of Table 1 and the measures of figure 1."""
+    primary = next((c for c in comparisons if (c.dataset, c.network, c.recipe) == PRIMARY), None)
+    others = [c for c in comparisons if c is not primary and c.dataset == "synthetic" and len(c.seeds) > 1]
+    found = []
+    for name, metric in (("bhl-accuracy", "macro_accuracy"), ("bhl-kl", "kl")):
+        claim = CLAIMS[name]
+        signs = [claim.better * d.sign for c in others if not c.shortcoming and (d := c.difference(metric))]
+        words = f"other competent settings: {signs.count(1)} of {len(signs)} alike, {signs.count(-1)} against"
+        difference = primary.difference(metric) if primary else None
+        found.append(judge(claim, difference, primary.shortcoming if primary else "", words))
+    bone = next((c for c in comparisons if c.dataset == "micebone"), None)
+    for name, metric in (("bhl-accuracy-bone", "macro_accuracy"), ("bhl-kl-bone", "kl")):
+        found.append(judge(CLAIMS[name], bone.difference(metric) if bone else None))
+    return [*found, more_regular(measures or {}), judge(CLAIMS["bhl-features-bone"], None)]
+
+
+def more_regular(measures: Measures, dataset: str = "synthetic") -> Verdict:
+    """Judge "soft labels give a more regular feature space"; datasets not of the paper are our own."""
+    claim = CLAIMS["bhl-features"]
+    if dataset != "synthetic":
+        primary = claim.primary.replace("network of Figure 1, synthetic images", f"{dataset}")
+        text = f"Soft labels give a more regular feature space ({dataset})"
+        claim = replace(claim, text=text, primary=primary, group="ours")
+    return judge(claim, structure_differences(measures).get("distance_correlation"))
+
+
+def table(found: Sequence[Verdict]) -> pd.DataFrame:
+    """Verdicts as a table of strings."""
+    rows = [{name: value or NOTHING for name, value in asdict(verdict).items()} for verdict in found]
+    return pd.DataFrame(rows, columns=COLUMNS).rename(columns={"needs": "would decide"})

@@ -1,0 +1,103 @@
+"""What the committed runs and the commands cost: minutes and machines, from records."""
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from softlabels import paths
+from softlabels.runs import grids, records, workload
+from softlabels.analysis.formatting import NOTHING, markdown, number
+from softlabels.learning.models import VECTOR_NETWORKS
+from softlabels.runs.records import Record
+
+
+def by_network(found: Iterable[Record]) -> pd.DataFrame:
+    """Runs and minutes of every dataset, network and number of epochs, on every machine.
+
+    Minutes are wall time of training and testing as the records have it; the column "each" is the median.
+    Memory is what such a run asks a scheduler for (`workload.memory`), computed and not measured.
+    """
+    rows = [
+        {
+            "dataset": r.config.dataset,
+            "network": r.config.network,
+            "pixels": NOTHING if r.config.network in VECTOR_NETWORKS else str(r.config.image_size),
+            "epochs": str(r.config.epochs),
+            "machine": f"{r.environment['machine']}, {r.environment['device']}",
+            "threads": str(r.environment["threads"]),
+            "minutes": r.seconds / 60,
+            "memory": workload.memory(r.config),
+        }
+        for r in found
+    ]
+    frame = pd.DataFrame(rows)
+    if frame.empty:
+        return frame
+    groups = frame.groupby(list(frame.columns[:-2]), sort=True)
+    table = groups["minutes"].agg(runs="size", each="median", all="sum").reset_index()
+    table["MB asked for"] = groups["memory"].max().astype(str).to_list()
+    table["runs"] = table["runs"].astype(str)
+    for column, digits in {"each": 2, "all": 1}.items():
+        table[column] = [number(value, digits) for value in table[column]]
+    return table.rename(columns={"each": "minutes each", "all": "minutes in all"})
+
+
+def by_chapter(profiles: Iterable[str] = ("laptop", "paper")) -> pd.DataFrame:
+    """Runs that each chapter asks for, how many of them are committed, and their minutes."""
+    rows = []
+    for profile in profiles:
+        for chapter in grids.CHAPTERS:
+            ids = {cell.config.id for cell in grids.grid(chapter, profile)}
+            paths = [records.published_folder() / f"{run}.json" for run in sorted(ids)]
+            here = [records.read(path) for path in paths if path.exists()]
+            minutes = sum(r.seconds for r in here) / 60
+            row = {"chapter": chapter.replace("_", " "), "profile": profile, "runs": str(len(ids))}
+            rows.append(row | {"committed": str(len(here)), "minutes of these": number(minutes, 1)})
+    return pd.DataFrame(rows)
+
+
+def page() -> str:
+    """Both tables as Markdown, from the committed records alone."""
+    committed = [records.read(path) for path in sorted(records.published_folder().glob("*.json"))]
+    return f"{markdown(by_chapter())}\n\n{markdown(by_network(committed))}"
+
+
+PARTS = {"training": "part of a training", "book": "part of `make book`"}
+
+
+def shares_file() -> Path:
+    """Where ``benchmarks/shares.py`` writes where the time goes."""
+    return paths.results() / "shares.json"
+
+
+def shares() -> str:
+    """Markdown tables of where the time of a training and of ``make book`` goes, before and after repairs."""
+    found = json.loads(shares_file().read_text()) if shares_file().exists() else {}
+    return "\n\n".join(markdown(_shares(found, kind)) for kind in PARTS) if found else "Not measured yet."
+
+
+def _shares(found: dict[str, dict[str, Any]], kind: str) -> pd.DataFrame:
+    columns = {f"{name}, s": parts[kind] for name, parts in found.items()}
+    parts = dict.fromkeys(part for column in columns.values() for part in column)
+    whole = {name: sum(column.values()) for name, column in columns.items()}
+    rows = [
+        {PARTS[kind]: part.replace("_", " ")}
+        | {name: number(column.get(part, math.nan), 1) for name, column in columns.items()}
+        for part in parts
+    ]
+    last = {PARTS[kind]: "all"} | {name: number(seconds, 1) for name, seconds in whole.items()}
+    return pd.DataFrame([*rows, last])
+
+
+def timings() -> str:
+    """Markdown table of the minutes that each command took and on which machine."""
+    file = paths.results() / "timings.json"
+    rows = json.loads(file.read_text()) if file.exists() else []
+    if not rows:
+        return "Not measured yet."
+    lines = [f"| `{r['command']}` | {r['minutes']:.1f} | {r['machine']} | {r['date']} |" for r in rows]
+    return "\n".join(["| command | minutes | machine | measured |", "|---|---:|---|---|", *lines])

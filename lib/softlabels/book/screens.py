@@ -1,0 +1,54 @@
+"""Pictures of every page of the built site, to be looked at: ``python -m softlabels.book.screens SITE OUT``."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from softlabels.book import browser
+from softlabels.command import told
+from softlabels.errors import SoftlabelsError
+
+WIDTHS = (1280, 360)  # pixels
+THEMES = ("light", "dark")
+
+
+def pages(site: Path) -> list[Path]:
+    """Pages of a site that a reader sees."""
+    found = (path for path in sorted(site.rglob("*.html")) if path.name != "index.html")
+    return [path for path in found if not path.relative_to(site).parts[0].startswith("_")]
+
+
+def take(site: Path, out: Path, words: str = "") -> Iterator[Path]:
+    """Yield one PNG for each page, width and theme; only pages whose address has `words` in it."""
+    chosen = [path for path in pages(site) if words in path.relative_to(site).as_posix()]
+    if not chosen:
+        raise SoftlabelsError(f"{site}: no page '{words}' here; run `make book` first")
+    out.mkdir(parents=True, exist_ok=True)
+    with browser.running() as running:
+        for theme in THEMES:
+            for width in WIDTHS:
+                page = running.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+                for path in chosen:
+                    page.goto(path.resolve().as_uri())
+                    file = out / f"{path.relative_to(site).with_suffix('').as_posix().replace('/', '_')}"
+                    file = file.with_name(f"{file.name}-{width}-{theme}.png")
+                    page.screenshot(path=file, full_page=True)
+                    yield file
+                page.close()
+
+
+@told(1)
+def main(arguments: list[str] | None = None) -> None:
+    """Take the pictures and print their files; 1 where something is missing."""
+    parser = argparse.ArgumentParser(prog="python -m softlabels.book.screens", description=__doc__)
+    parser.add_argument("site", type=Path, help="folder of the built pages")
+    parser.add_argument("out", type=Path, help="folder for the pictures")
+    parser.add_argument("--only", default="", metavar="WORDS", help="pages whose address has these in it")
+    options = parser.parse_args(arguments)
+    for file in take(options.site, options.out, options.only):
+        print(file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Sphinx extension: what the site adds to pages and chapters when it is built.
+
+Figures and tables get numbers, captions and links to what is behind them; chapters get their verdicts
+under the claim and a link that downloads the notebook. All of it is read off the executed chapters, so it
+always says what they say.
+"""
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+from softlabels.book.site import assets, code, launch, provenance, tables, verdicts
+from softlabels.book.site.numbers import Numbers
+
+
+def _dress(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    if app.builder.format != "html":
+        return
+    numbers = Numbers(app.env, docname)
+    found = list(doctree.findall(lambda n: isinstance(n, nodes.table) or provenance.is_html(n)))
+    for node in found:
+        if isinstance(node, nodes.table):
+            tables.caption(node, numbers)
+        elif "<figure>" in node.astext():
+            provenance.link(app, node, numbers)
+        elif "<table" in node.astext():
+            tables.dress(node, numbers)
+    if docname.startswith("chapters/"):
+        launch.below_claim(doctree, docname)
+        verdicts.below_claim(doctree)
+
+
+def _without_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Drop the roles of the bibliography: the list's entries have links beside them, which no list may."""
+    body = context.get("body") or ""
+    if "citation-list" in body:
+        body = body.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+        context["body"] = body.replace(' role="doc-biblioentry"', "")
+
+
+def _settings(app: Sphinx, config: Config) -> None:
+    launch.only_with_an_address(config)
+    config.html_context.setdefault("default_mode", "auto")  # the theme's script knows no empty one
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect the parts with the moments at which Sphinx calls them."""
+    app.connect("config-inited", _settings)
+    app.connect("builder-inited", provenance.begin)
+    app.connect("doctree-resolved", _dress)
+    app.connect("html-page-context", tables.scopes)
+    app.connect("html-page-context", _without_roles)
+    app.connect("html-collect-pages", code.pages)
+    app.connect("build-finished", provenance.copy_records)
+    app.connect("build-finished", assets.drop_unused)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

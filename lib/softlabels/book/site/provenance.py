@@ -1,0 +1,123 @@
+"""Where a figure comes from, as links: its records, its notebook, the function that drew it."""
+
+import html
+import json
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+from softlabels import paths
+from softlabels.learning.config import RunConfig
+from softlabels.book.site import code
+from softlabels.book.site.numbers import Numbers, anchor
+
+FOLDER = "records"  # of the site
+INSIDE = {"atlas.show": "figure2"}  # calls in a cell that draw a figure inside, and by which function
+_RECORDS = re.compile(r"<details><summary>records</summary><small>(.*?)</small></details>", re.DOTALL)
+_LINE = re.compile(r"<p><small>(.*?)</small></p>", re.DOTALL)
+
+
+def is_html(node: nodes.Node) -> bool:
+    """Is this HTML that a cell has shown?"""
+    return isinstance(node, nodes.raw) and node.get("format") == "html"
+
+
+def begin(app: Sphinx) -> None:
+    """Forget what an earlier build in the same process has linked to."""
+    app.softlabels_records = set()  # type: ignore[attr-defined]
+    app.softlabels_modules = set()  # type: ignore[attr-defined]
+
+
+def link(app: Sphinx, node: nodes.raw, numbers: Numbers) -> None:
+    """Number a figure, and turn what stands under it into links."""
+    name, text = numbers.next("Figure"), node.astext()
+    text = text.replace("<figure>", f'<figure class="drawn" id="{anchor(name)}">', 1)
+    text = text.replace('<figcaption style="color:inherit"><p>', f"<figcaption><p>{_number(name)}", 1)
+    text = _LINE.sub(lambda m: _line(app, node, numbers, m[1]), text, count=1)
+    text = _RECORDS.sub(lambda m: _listed(app, numbers.root, m[1].split()), text)
+    node.replace_self(nodes.raw("", text, format="html"))
+
+
+def _number(name: str) -> str:
+    return f'<span class="caption-number">{name}. </span>'
+
+
+def _line(app: Sphinx, node: nodes.raw, numbers: Numbers, words: str) -> str:
+    parts = [words]
+    drawn = [_function(app, numbers.root, name) for name in _functions(node)]
+    if drawn:
+        parts.append(f"drawn by {', '.join(drawn)}")
+    parts.append(f'<a download href="{numbers.root}_sources/{numbers.docname}.ipynb">notebook</a>')
+    return f'<p class="provenance">{" · ".join(parts)}</p>'
+
+
+def _functions(node: nodes.raw) -> list[str]:
+    """Names of the figure functions in the cell that showed this."""
+    cell: nodes.Node | None = node
+    while cell is not None and "cell" not in getattr(cell, "attributes", {}).get("classes", ()):
+        cell = cell.parent
+    source = next(cell.findall(nodes.literal_block), None) if cell is not None else None
+    text = source.astext() if source is not None else ""
+    names = re.findall(r"\bfigures\.(\w+)\(", text)
+    names += [name for call, name in INSIDE.items() if f"{call}(" in text]
+    return [name for name in dict.fromkeys(names) if name in code.functions()]
+
+
+def _function(app: Sphinx, root: str, name: str) -> str:
+    module = code.functions()[name]
+    app.softlabels_modules.add(module)  # type: ignore[attr-defined]
+    return f'<a href="{root}{code.page_of(module)}.html#{name}"><code>figures.{name}</code></a>'
+
+
+def _listed(app: Sphinx, root: str, ids: list[str]) -> str:
+    items = "".join(f"<li>{item}</li>" for run in dict.fromkeys(ids) for item in _files(app, root, run))
+    n = f"{len(ids)} record{'s' if len(ids) > 1 else ''}"
+    return f'<details class="records"><summary>{n}</summary><ul>{items}</ul></details>'
+
+
+def _files(app: Sphinx, root: str, run: str) -> list[str]:
+    """Links to the record of a run and to those of its evaluations."""
+    found = [path for path in (_record(run), *_evaluated(run)) if path is not None]
+    if not found:
+        return [run]  # trained elsewhere, or only for this page
+    app.softlabels_records.update(found)  # type: ignore[attr-defined]
+    return [f'<a href="{root}{FOLDER}/{path.name}">{path.stem}</a> {_title(path)}' for path in found]
+
+
+def _record(run: str) -> Path | None:
+    found = (folder / "runs" / f"{run}.json" for folder in (paths.results(), paths.cache()))
+    return next((path for path in found if path.exists()), None)
+
+
+@cache
+def _committed_evaluations(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(folder.glob("*.json")))
+
+
+def _evaluated(run: str) -> list[Path]:
+    every = _committed_evaluations(paths.results() / "evaluations")
+    return [path for path in every if path.name.startswith(f"{run}.")]
+
+
+@cache
+def _title(path: Path) -> str:
+    body = json.loads(path.read_text("utf-8"))
+    if "run" in body:
+        return html.escape(f"evaluated: {body['suite'].partition('-')[0]}")
+    config = RunConfig.from_dict(body["config"])
+    return html.escape(f"{config.dataset}, {config.network}, {config.label}, seed {config.seed}")
+
+
+def copy_records(app: Sphinx, error: Exception | None) -> None:
+    """Put every record that a page links to into the site."""
+    found: set[Path] = getattr(app, "softlabels_records", set())
+    if error is not None or app.builder.format != "html" or not found:
+        return
+    folder = Path(app.outdir) / FOLDER
+    folder.mkdir(exist_ok=True)
+    for path in sorted(found):
+        shutil.copyfile(path, folder / path.name)

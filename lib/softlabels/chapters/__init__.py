@@ -1,0 +1,1 @@
+"""What one chapter alone needs and is too long for its cells."""

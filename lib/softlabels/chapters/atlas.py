@@ -1,0 +1,223 @@
+"""The atlas: maps of the test images by two networks, to be pointed at.
+
+``python -m softlabels.chapters.atlas`` makes the committed maps and pictures.
+"""
+
+import argparse
+import base64
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from softlabels import datasets, figures
+from softlabels.analysis import comparisons, embeddings
+from softlabels.analysis.embeddings import Embedding
+from softlabels.analysis.formatting import NOTHING, number
+from softlabels.chapters import thumbnails
+from softlabels.command import told
+from softlabels.datasets import cifar10
+from softlabels.errors import RecordError
+from softlabels.figures import interactive
+from softlabels.labels.votes import entropy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from softlabels.analysis.comparisons import Comparison
+    from softlabels.runs.records import Record
+
+ARMS = ("hard", "soft")
+TITLES = {"people": "People", "hard": "Hard-label network", "soft": "Soft-label network"}
+LICENCES = {
+    "synthetic": "Images are generated; their true distribution is known. CC BY 4.0, like the text.",
+    "cifar10h-9500": "Images: test set of CIFAR-10 (Krizhevsky 2009), shown small and compressed. Votes: "
+    f"CIFAR-10H (Peterson et al. 2019, {cifar10.URL}), CC BY-NC-SA 4.0, which holds for this copy too.",
+}
+# Colour and mark of each class; those of the generator's classes are what they look like.
+MARKS: dict[str, list[list[int]]] = {"synthetic": [[0, 0], [0, 1], [2, 0], [2, 1], [1, 0], [1, 1]]}
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Both networks on the test images of one split.
+
+    Attributes
+    ----------
+    dataset : str
+    classes : tuple of K str
+    records : dict of str to Record
+        The run of either arm.
+    maps : dict of str to Embedding
+        Their maps, in the order of the records' images.
+    sheet : bytes
+        The images side by side as WebP, in the same order; empty where they are not at hand.
+    """
+
+    dataset: str
+    classes: tuple[str, ...]
+    records: "Mapping[str, Record]"
+    maps: Mapping[str, Embedding]
+    sheet: bytes
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Ids of the images, int64 [N]."""
+        return self.maps["hard"].ids
+
+    def shares(self) -> dict[str, np.ndarray]:
+        """Distribution of the people and of either network, float64 [N, K]."""
+        arrays = {arm: record.arrays() for arm, record in self.records.items()}
+        found = {"people": arrays["hard"]["targets"].astype(np.float64)}
+        return found | {arm: np.exp(arrays[arm]["log_probs"].astype(np.float64)) for arm in ARMS}
+
+
+def collect(settings: "Sequence[Comparison]", profile: str, train: bool = False) -> list[Atlas]:
+    """Put together the atlas of every setting of which runs and maps of both arms are here.
+
+    Parameters
+    ----------
+    train : bool
+        Compute missing maps and draw missing pictures, where their data can be had.
+    """
+    style, found = embeddings.settings_of(profile), []
+    for setting in settings:
+        maps = embeddings.collect(setting, style, compute=train)
+        seeds = sorted(set(maps.get("hard", {})) & set(maps.get("soft", {})))
+        if seeds:
+            records = {arm: setting.runs[arm][seeds[0]] for arm in ARMS}
+            pair = {arm: maps[arm][seeds[0]] for arm in ARMS}
+            found.append(_atlas(setting.dataset, records, pair, train))
+    return found
+
+
+def _atlas(dataset: str, records: "Mapping[str, Record]", maps: Mapping[str, Embedding], draw: bool) -> Atlas:
+    if not np.array_equal(maps["hard"].ids, maps["soft"].ids):
+        ids = " and ".join(record.id for record in records.values())
+        raise RecordError(f"runs {ids}: their test images differ, so that their maps cannot be linked")
+    return Atlas(dataset, datasets.CLASSES[dataset], records, maps, thumbnails.find(records["hard"], draw))
+
+
+def data(atlas: Atlas) -> dict[str, Any]:
+    """What the page's script reads: places in 1/65535 of a map, shares in percent, entropy in 1/1000 nats."""
+    shares, k = atlas.shares(), len(atlas.classes)
+    return {
+        "title": f"{atlas.dataset}: {len(atlas.ids):,} test images, seen by two networks",
+        "classes": list(atlas.classes),
+        "marks": MARKS.get(atlas.dataset, [[c % 5, c % 10] for c in range(k)]),
+        "ids": atlas.ids.tolist(),
+        "arms": [
+            {"key": a, "title": TITLES[a], "points": _packed(_placed(atlas.maps[a].points))} for a in ARMS
+        ],
+        "voices": [
+            {
+                "key": who,
+                "title": TITLES[who],
+                "percent": _packed(np.round(100 * p).astype(np.uint8)),
+                "top": _packed(p.argmax(1).astype(np.uint8)),
+            }
+            for who, p in shares.items()
+        ],
+        "entropy": _packed(np.round(1000 * entropy(shares["people"])).astype("<u2")),
+        "sheet": _sheet_data(atlas),
+        "source": LICENCES.get(atlas.dataset, ""),
+    }
+
+
+def _sheet_data(atlas: Atlas) -> dict[str, Any] | None:
+    if not atlas.sheet:
+        return None
+    url = "data:image/webp;base64," + base64.b64encode(atlas.sheet).decode("ascii")
+    return {"url": url, "tile": thumbnails.TILE, "columns": thumbnails.columns(len(atlas.ids))}
+
+
+def _placed(points: np.ndarray) -> np.ndarray:
+    """Points ``[N, 2]`` in a square of 16 bits, one scale for both axes, in the middle of it."""
+    low, high = points.min(0), points.max(0)
+    side = float((high - low).max()) or 1.0
+    inside = (points - (low + high) / 2) / side + 0.5  # [0, 1]
+    return np.round(65535 * np.clip(inside, 0, 1)).astype("<u2")
+
+
+def _packed(values: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
+
+
+def summary(names: Sequence[str], found: Mapping[str, Atlas]) -> "pd.DataFrame":
+    """How often the two networks answer alike, and like most people; a row for each name of a dataset."""
+    import pandas as pd
+
+    rows = []
+    for name in names:
+        counts = {"images": len(found[name].ids)} | _agreement(found[name]) if name in found else {}
+        rows.append({"test images of": name} | {word: f"{count:,}" for word, count in counts.items()})
+    return pd.DataFrame(rows).fillna(NOTHING)
+
+
+def _agreement(atlas: Atlas) -> dict[str, int]:
+    people, hard, soft = (p.argmax(1) for p in atlas.shares().values())
+    return {
+        "answer differently": int((hard != soft).sum()),
+        "both agree with people": int(((hard == people) & (soft == people)).sum()),
+        "only hard agrees": int(((hard == people) & (soft != people)).sum()),
+        "only soft agrees": int(((hard != people) & (soft == people)).sum()),
+        "neither agrees": int(((hard != people) & (soft != people)).sum()),
+    }
+
+
+def finding(atlas: Atlas) -> str:
+    """What the maps show, in one sentence of numbers."""
+    shares, counts = atlas.shares(), _agreement(atlas)
+    doubt = entropy(shares["people"])
+    differ = shares["hard"].argmax(1) != shares["soft"].argmax(1)
+    words = (
+        f"{atlas.dataset}: the two networks answer differently on {counts['answer differently']:,} of "
+        f"{len(atlas.ids):,} test images"
+    )
+    if differ.all() or not differ.any():
+        return f"{words}."
+    there, elsewhere = (number(float(doubt[part].mean()), 2) for part in (differ, ~differ))
+    return (
+        f"{words}; the mean entropy of the people's distribution is {there} nats there and {elsewhere} nats "
+        "where they answer alike."
+    )
+
+
+def show(atlas: Atlas | None, profile: str) -> None:
+    """Display an atlas, or that there is none; where scripts are off, its maps as a figure."""
+    if atlas is None:
+        figures.show(figures.figure2({}, ()), "No maps of both arms are here yet.", profile=profile)
+        return
+    interactive.show("atlas", f"atlas-{atlas.dataset}", data(atlas), picture(atlas, profile))
+
+
+def picture(atlas: Atlas, profile: str) -> str:
+    """The maps as a static figure in HTML, each point the mixture of its classes' colours."""
+    q = atlas.shares()["people"].astype(np.float32)
+    maps = {arm: replace(found, known={"q": q}) for arm, found in atlas.maps.items()}
+    text = f"t-SNE maps of {atlas.dataset}, left hard-label, right soft-label network. {finding(atlas)}"
+    words = f"{finding(atlas)} With scripts on, each point shows its image. {LICENCES.get(atlas.dataset, '')}"
+    figure = figures.figure2(maps, atlas.classes)
+    return figures.markup(figure, text, words, list(atlas.records.values()), profile)
+
+
+@told(2)
+def main(arguments: list[str] | None = None) -> None:
+    """Make the committed maps and pictures from runs at hand; prints their files."""
+    from softlabels.runs import grids
+
+    parser = argparse.ArgumentParser(prog="python -m softlabels.chapters.atlas", description=main.__doc__)
+    parser.add_argument("--profile", default="laptop")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    for setting in comparisons.gather(grids.grid("atlas", options.profile, [options.seed])):
+        for record in setting.records:
+            print(embeddings.publish(record, embeddings.settings_of(options.profile)), flush=True)
+        for record in setting.records[:1]:
+            print(thumbnails.publish(record), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+"""Dataset cards: what a dataset looks like, in a small file, so that a chapter needs no download.
+
+``python -m softlabels.chapters.label_distributions`` makes the committed ones.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from softlabels import datasets, paths
+from softlabels.command import told
+from softlabels.datasets.base import Dataset
+from softlabels.errors import DataUnavailable, RecordError, unknown
+from softlabels.labels import votes
+from softlabels.learning.checkpoint import write_atomically
+from softlabels.runs.records import pack
+
+# The cards that the chapters draw from. 224 px is the size of the published statistics.
+COMMITTED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("synthetic", {"image_size": 64}),
+    ("synthetic", {"image_size": 224}),
+    ("cifar10h-9500", {}),
+    ("cifar10-jpeg", {}),
+    ("ferplus", {}),
+    ("micebone-standin", {}),
+)
+SMOKE: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("synthetic", {"image_size": 32, "n_images": 600}),
+    ("cifar10h-9500", {}),
+)
+EXAMPLES = 24
+
+
+@dataclass(frozen=True)
+class Card:
+    """What `describe` found.
+
+    Attributes
+    ----------
+    facts : dict
+        Numbers and words, as they stand in the JSON file.
+    examples : uint8 [24, H, W, C]
+        Images from the least to the most ambiguous; none where they must not be shown.
+    distributions : float32 [24, K]
+        Their soft labels.
+    entropies : float32 [N]
+        Entropy of every image's soft label, in nats.
+    """
+
+    facts: dict[str, Any]
+    examples: np.ndarray
+    distributions: np.ndarray
+    entropies: np.ndarray
+
+    @property
+    def title(self) -> str:
+        """Name of the dataset with the size of its images."""
+        return f"{self.facts['name']}, {self.facts['image_shape'][0]} px"
+
+
+def describe(name: str, **options: Any) -> Card:
+    """Load a dataset and describe it; options as for `datasets.load`."""
+    data = datasets.load(name, **options)
+    q = votes.soft_labels(data.counts)
+    entropies = votes.entropy(q)
+    spread = np.linspace(0, len(data) - 1, min(EXAMPLES, len(data))).astype(int)
+    chosen = np.argsort(entropies, kind="stable")[spread]  # from certain to ambiguous
+    facts = {
+        "name": data.name,
+        "options": options,
+        "n_images": len(data),
+        "image_shape": list(data.images.shape[1:]),
+        "classes": list(data.classes),
+        "source": asdict(data.source),
+        "example_ids": data.ids[chosen].tolist(),
+        **_label_facts(data, q, entropies),
+        **_pixel_facts(data.images),
+    }
+    shown = data.pictures(chosen) if data.source.show else np.empty((0, *data.images.shape[1:]), np.uint8)
+    return Card(facts, shown, q[chosen], entropies.astype(np.float32))
+
+
+def _label_facts(data: Dataset, q: np.ndarray, entropies: np.ndarray) -> dict[str, Any]:
+    top, total = q.max(1, keepdims=True), data.counts.sum(1)
+    winner, counted = q.argmax(1), bool(total.max() > 1 + 1e-3)
+    return {
+        "class_counts": np.bincount(winner, minlength=q.shape[1]).tolist(),
+        "class_mass": [round(float(m), 6) for m in q.mean(0, dtype=np.float64)],
+        "mean_entropy": round(float(entropies.mean(dtype=np.float64)), 6),
+        "ties": int(((q == top).sum(1) > 1).sum()),
+        "unanimous": round(float((top > 1 - 1e-6).mean()), 6),
+        # A generator gives exact distributions, which nobody counted.
+        "annotations_per_image": [int(total.min()), int(total.max())] if counted else None,
+        "annotations": int(total.sum()) if counted else None,
+        "majority_is_truth": None if data.truth is None else round(float((winner == data.truth).mean()), 6),
+    }
+
+
+def _pixel_facts(images: np.ndarray) -> dict[str, Any]:
+    """Mean and standard deviation of each channel, intensities in [0, 1]."""
+    total, squares, n = np.zeros(images.shape[-1]), np.zeros(images.shape[-1]), 0
+    for start in range(0, len(images), 256):
+        pixels = images[start : start + 256].reshape(-1, images.shape[-1]).astype(np.float32) / 255
+        total += pixels.sum(0, dtype=np.float64)
+        squares += np.square(pixels).sum(0, dtype=np.float64)
+        n += len(pixels)
+    mean = total / n
+    sd = np.sqrt(squares / n - mean**2)
+    return {"channel_mean": mean.round(5).tolist(), "channel_sd": sd.round(5).tolist()}
+
+
+def get(name: str, **options: Any) -> Card:
+    """Return a card: the committed one, else a description made now (which may download the dataset)."""
+    return find(name, **options) or describe(name, **options)
+
+
+def find(name: str, **options: Any) -> Card | None:
+    """Return the committed card, or None."""
+    path = _path(name, options)
+    if not path.exists():
+        return None
+    try:
+        facts = json.loads(path.read_text("utf-8"))
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+            return Card(facts, arrays["examples"], arrays["distributions"], arrays["entropies"])
+    except (OSError, ValueError, KeyError) as error:
+        remedy = "`python -m softlabels.chapters.label_distributions` renews it"
+        raise RecordError(f"{path}: not a dataset card ({error}); {remedy}") from error
+
+
+def of_profile(profile: str, fresh: bool = False) -> list[Card]:
+    """Return the cards that a chapter shows; a dataset that cannot be had here is left out.
+
+    Parameters
+    ----------
+    fresh : bool
+        Describe the datasets again, even where there is a card.
+    """
+    found = []
+    for name, options in SMOKE if profile == "smoke" else COMMITTED:
+        try:
+            found.append(describe(name, **options) if fresh else get(name, **options))
+        except DataUnavailable:
+            continue
+    return found
+
+
+def published_size(cards: Sequence[Card]) -> Card:
+    """Return the card of the largest synthetic images: the published statistics are those at 224 px."""
+    synthetic = [card for card in cards if card.facts["name"] == "synthetic"]
+    return max(synthetic, key=lambda card: card.facts["image_shape"][0])
+
+
+def _path(name: str, options: dict[str, Any]) -> Path:
+    suffix = "".join(f"-{key}{value}" for key, value in sorted(options.items()))
+    return paths.results() / "datasets" / f"{name}{suffix}.json"
+
+
+def publish(name: str, **options: Any) -> Path:
+    """Describe a dataset and write its card into the committed results; returns the JSON file."""
+    card, path = describe(name, **options), _path(name, options)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {key: getattr(card, key) for key in ("examples", "distributions", "entropies")}
+    write_atomically(path.with_suffix(".npz"), pack(**arrays))
+    write_atomically(path, (json.dumps(card.facts, indent=1, ensure_ascii=False) + "\n").encode())
+    return path
+
+
+@told(2)
+def main(arguments: list[str] | None = None) -> None:
+    """Make the committed cards of the datasets that can be had here, and name those that cannot."""
+    known = [name for name, _ in COMMITTED]
+    parser = argparse.ArgumentParser(
+        prog="python -m softlabels.chapters.label_distributions", description=main.__doc__
+    )
+    parser.add_argument(
+        "names", nargs="*", help=f"some of {', '.join(dict.fromkeys(known))}; all if left out"
+    )
+    wanted = parser.parse_args(arguments).names or known
+    for name in dict.fromkeys(wanted):
+        if name not in known:
+            raise unknown("dataset card", name, known)
+    for name, options in COMMITTED:
+        if name in wanted:
+            print(_made(name, options))
+
+
+def _made(name: str, options: dict[str, Any]) -> str:
+    try:
+        return str(publish(name, **options))
+    except DataUnavailable as error:
+        return f"{name}: left out: {error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

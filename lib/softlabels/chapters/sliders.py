@@ -1,0 +1,186 @@
+"""What if: sliders over what was measured, from records alone.
+
+Each view of a slider is a row of steps, with a curve for each arm (mean over runs, and their span) and one
+sentence for each step, both computed here. The page only chooses among them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from softlabels.analysis.formatting import number
+from softlabels.chapters import human_uncertainty
+from softlabels.chapters import when_to_ask_a_person as review
+from softlabels.figures import interactive
+from softlabels.runs.experiments_human import WORDS
+
+if TYPE_CHECKING:
+    from softlabels.analysis.panels import Collection, Evaluated
+    from softlabels.chapters.when_to_ask_a_person import Source
+    from softlabels.runs.records import Record
+
+NOTHING = "There is nothing to slide over yet: its runs are missing."
+MEASURES = {"KL [nats]": "kl", "accuracy": "macro_accuracy", "entropy correlation": "entropy_correlation"}
+BUDGETS = tuple(range(0, 51, 2))  # percent of the images
+Curve = Mapping[float, Sequence[float]]  # step -> values of the runs
+Steps = Mapping[float, str]  # step -> its words, in order
+
+
+def show(key: str, data: dict[str, Any], static: str) -> None:
+    """Display a slider, or say that there is nothing yet; the sentence `static` stands without scripts."""
+    from IPython.display import Markdown, display
+
+    if data["views"]:
+        interactive.show("slider", key, data, interactive.sentence(static))
+    else:
+        display(Markdown(NOTHING))
+
+
+def view(
+    name: str,
+    measure: str,
+    steps: Steps,
+    curves: Mapping[str, Curve],
+    says: Callable[[float], str],
+    words: Mapping[str, str],
+) -> dict[str, Any]:
+    """One choice of a slider.
+
+    Parameters
+    ----------
+    curves : dict
+        Values by arm and step; an arm without any is left out.
+    says : function
+        The sentence of a step.
+    words : dict
+        Arms in words; "hard", "truth" and "soft" have colours of their own.
+    """
+    series = [
+        {"key": "hard" if arm == "truth" else arm, "name": words.get(arm, arm), **_summary(values, steps)}
+        for arm, values in curves.items()
+        if values
+    ]
+    return {
+        "name": name,
+        "measure": measure,
+        "steps": list(steps.values()),
+        "series": series,
+        "says": [says(step) for step in steps],
+        "start": len(steps) // 4,
+    }
+
+
+def _summary(values: Curve, steps: Steps) -> dict[str, list[float | None]]:
+    """Mean, least and greatest value of each step, as shown; nothing where it was not measured."""
+    functions: dict[str, Callable] = {"mean": np.mean, "low": np.min, "high": np.max}
+    return {
+        name: [round(float(function(values[step])), 3) if step in values else None for step in steps]
+        for name, function in functions.items()
+    }
+
+
+def _mean(values: Curve, step: float) -> str:
+    return number(float(np.mean(values[step])), 3)
+
+
+def _per_thousand(values: Curve, step: float) -> str:
+    # From the number as it is shown beside the sentence, which would otherwise be rounded another way.
+    return number(1000 * round(float(np.mean(values[step])), 3), 0)
+
+
+def budget(sources: "Sequence[Source]") -> dict[str, Any]:
+    """Review budget against the error that remains, for every setting with both arms, last one first."""
+    both = [source for source in reversed(sources) if all(source.runs.get(arm) for arm in source.arms)]
+    views = [_budget(source) for source in both]
+    return {
+        "title": "What if a person could look at more images?",
+        "label": "Review budget",
+        "choice": "Setting",
+        "axis": "share of images sent to a person",
+        "views": views,
+        "source": "The images of least largest probability are sent; one half of the held-out images "
+        "chooses the threshold, the other judges it, and the other way round.",
+    }
+
+
+def _budget(source: "Source") -> dict[str, Any]:
+    errors = {arm: _errors(source.runs[arm].values()) for arm in source.arms}
+    alone = {arm: _per_thousand(values, 0) for arm, values in errors.items()}
+
+    def says(step: float) -> str:
+        parts = [
+            f"{_per_thousand(values, step)} instead of {alone[arm]} with {words[arm]} labels"
+            for arm, values in errors.items()
+        ]
+        return f"Of 1,000 images {10 * step:g} go to a person. Wrong answers that remain: {', '.join(parts)}."
+
+    words = {source.hard: "hard", "soft": "soft"}
+    steps = {float(step): f"{step} %" for step in BUDGETS}
+    return view(source.title, "Error of network and person", steps, errors, says, words)
+
+
+def _errors(records: "Iterable[Record]") -> dict[float, list[float]]:
+    found = list(records)
+    score = "max probability"
+    return {
+        float(b): [review.routed(record, b / 100, score).system_error for record in found] for b in BUDGETS
+    }
+
+
+def annotations(runs: "Collection") -> dict[str, Any]:
+    """Annotations for each image against KL, accuracy and the correlation of entropies."""
+    views = []
+    for name, measure in MEASURES.items():
+        curves = human_uncertainty.by_number(runs, measure)
+        if curves:
+            views.append(_annotations(name, curves))
+    return {
+        "title": "What if there were fewer annotations for each image?",
+        "label": "Annotations for each image",
+        "choice": "Measure",
+        "axis": "annotations for each image",
+        "views": views,
+        "source": "All runs are tested against the distribution of all annotations.",
+    }
+
+
+def _annotations(name: str, curves: Mapping[str, Curve]) -> dict[str, Any]:
+    [values] = curves.values()
+    last = max(values)
+    whole = 50.0  # `by_number` puts all annotations there
+    steps = {n: "all (47 to 63)" if n == whole else f"{n:g}" for n in sorted(values)}
+
+    def says(n: float) -> str:
+        other = "" if n == last else f"; with {steps[last]} it is {_mean(values, last)}"
+        plural = "annotation" if n == 1 else "annotations"
+        return f"With {steps[n]} {plural} for each image, {name} is {_mean(values, n)}{other}."
+
+    return view(name, name, steps, curves, says, WORDS)
+
+
+def radius(attack: "Evaluated", cases: Sequence[str] = ("PGD", "FGSM", "PGD l2")) -> dict[str, Any]:
+    """Radius of the attack against accuracy, for every case that was measured."""
+    found = {case: attack.curves(case) for case in cases}
+    return {
+        "title": "What if the attacker may change more?",
+        "label": "Radius ε",
+        "choice": "Attack",
+        "axis": "radius, in 1/255 of the intensity range",
+        "views": [_radius(case, curves) for case, curves in found.items() if curves],
+        "source": "Only measured radii can be chosen. Held-out images.",
+    }
+
+
+def _radius(case: str, curves: Mapping[str, Curve]) -> dict[str, Any]:
+    levels = sorted({level for values in curves.values() for level in values})
+    compared = [arm for arm in ("truth", "soft") if curves.get(arm)]
+
+    def says(level: float) -> str:
+        parts = [f"{_mean(curves[a], level)} ({WORDS[a]})" for a in compared if level in curves[a]]
+        return (
+            f"{case} of radius {level:g}/255 leaves an accuracy of {' and '.join(parts) or 'nothing known'}."
+        )
+
+    steps = {level: f"{level:g}" for level in levels}
+    return view(case, f"Accuracy under {case}", steps, curves, says, WORDS)

@@ -1,0 +1,150 @@
+"""CIFAR-10H with its annotators (Peterson et al. 2019): who gave which test image which label.
+
+The raw file has a row for each trial of 2,571 people, 200 images and ten attention checks each. The authors'
+counts leave sixteen of them out (they hold 511,000 labels, not the 511,400 of the paper); which ones follows
+from the counts, and without them the labels must add up to the counts, which is checked beside the checksum.
+"""
+
+import csv
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from softlabels import errors
+from softlabels.datasets import cifar10, fetch
+from softlabels.datasets.base import Annotations, Dataset
+from softlabels.datasets.crowds import crowd
+from softlabels.labels import votes
+
+RAW, TABLE = "cifar10h/cifar10h-raw.zip", "cifar10h-raw.csv"
+PEOPLE, EACH = 2_571, 200
+WORST, N_VALIDATION = 100, 500  # AM
+COLUMNS = ("annotator_id", "is_attn_check", "chosen_label", "cifar10_test_test_idx")
+LARGEST = 1 << 28  # bytes of the table
+
+
+def load(image_size: int | None = None) -> Dataset:
+    """Return the lossy copy of CIFAR-10 with the labels of the 100 least accurate people, as AM use them.
+
+    ``splits``: the test images that one of them labelled to train on; of the training images 500, as many of
+    each class, for validation and the rest to test on.
+
+    Raises
+    ------
+    ConfigError
+        An image size other than 32.
+    DataError, DataUnavailable
+        As for `fetch` and `judgements`.
+    """
+    from sklearn.model_selection import train_test_split
+
+    base = cifar10.load_jpeg(image_size)
+    assert base.truth is not None
+    tested = base.truth[cifar10.N_TRAIN :]
+    found = least_accurate(judgements(), tested, WORST)
+    image = found.image + cifar10.N_TRAIN
+    rows = np.arange(cifar10.N_TRAIN)
+    # The call of AM's code, so that the parts are theirs.
+    kept, rest = train_test_split(rows, train_size=N_VALIDATION, random_state=0, stratify=base.truth[rows])
+    return crowd(
+        "cifar10h-crowd-jpeg",
+        base.images,
+        base.truth,
+        Annotations(image, found.annotator, found.label),
+        base.classes,
+        {"train": np.unique(image), "validation": np.sort(kept), "test": np.sort(rest)},
+        variant="lossy JPEG copy of CIFAR-10; CIFAR-10H's labels by its 100 least accurate people",
+        url=cifar10.URL,
+        licence=cifar10.LICENCE,
+    )
+
+
+def judgements() -> Annotations:
+    """All 514,200 labels of test images, without attention checks; annotators as numbered in the file.
+
+    Raises
+    ------
+    DataError
+        The archive or a row is not what it should be, or the labels do not add up to the authors' counts.
+    DataUnavailable
+        As for `fetch`.
+    """
+    path = fetch.fetch(RAW)
+    annotator, check, label, image = _table(path).T
+    trials = check == 0
+    found = Annotations(image[trials], annotator[trials], label[trials])
+    people, n = np.unique(found.annotator, return_counts=True)
+    if len(people) != PEOPLE or set(n) != {EACH}:
+        raise errors.DataError(
+            f"{path}: expected {PEOPLE} annotators with {EACH} images each, found {len(people)} with "
+            f"{n.min(initial=EACH)} to {n.max(initial=0)}; replace the file"
+        )
+    counts = cifar10.votes()
+    kept = ~np.isin(found.annotator, left_out(found, counts))
+    differ = (_added(found.image[kept], found.label[kept], len(counts)) != counts).any(1)
+    if differ.any():
+        raise errors.DataError(
+            f"{path}: the labels of {differ.sum()} images, the first {differ.argmax()}, do not add up to "
+            f"{cifar10.COUNTS}; replace the file"
+        )
+    return found
+
+
+def left_out(found: Annotations, counts: np.ndarray) -> np.ndarray:
+    """Annotators whom counts [N, C] leave out: all their labels were given more often than counted."""
+    surplus = _added(found.image, found.label, len(counts)) > counts
+    counted = ~surplus[found.image, found.label]
+    return np.setdiff1d(found.annotator, found.annotator[counted])
+
+
+def _added(image: np.ndarray, label: np.ndarray, n_images: int) -> np.ndarray:
+    return votes.counts(image, label, n_images, len(cifar10.CLASSES))
+
+
+def least_accurate(found: Annotations, truth: np.ndarray, n: int) -> Annotations:
+    """Judgements of the `n` annotators with the smallest share of right labels, numbered from the worst.
+
+    Of equally accurate ones, those with the lower number count as worse.
+    """
+    people, who = np.unique(found.annotator, return_inverse=True)
+    right = np.bincount(who, found.label == truth[found.image]) / np.bincount(who)
+    place = np.empty(len(people), np.int64)
+    place[np.argsort(right, kind="stable")] = np.arange(len(people))
+    kept = place[who] < n
+    return Annotations(found.image[kept], place[who][kept], found.label[kept])
+
+
+def _table(path: Path) -> np.ndarray:
+    """Read `COLUMNS` of the table inside the archive, int64 [rows, 4]; attention checks have no image."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if (size := archive.getinfo(TABLE).file_size) > LARGEST:
+                raise zipfile.BadZipFile(f"a table of {size} bytes")
+            with archive.open(TABLE) as raw:
+                rows = csv.reader(io.TextIOWrapper(raw, "utf-8", newline=""))
+                where = _where(next(rows, []), f"{path}: {TABLE}")
+                found = [_row(row, where, f"{path}: {TABLE}, line {rows.line_num}") for row in rows]
+                return np.array(found, np.int64).reshape(-1, len(COLUMNS))
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise errors.DataError(f"{path}: expected an archive with {TABLE}; {error}; replace it") from None
+
+
+def _where(header: list[str], place: str) -> list[int]:
+    absent = [name for name in COLUMNS if name not in header]
+    if absent:
+        raise errors.DataError(f"{place}: expected a column {absent[0]}, found {', '.join(header)}")
+    return [header.index(name) for name in COLUMNS]
+
+
+def _row(row: list[str], where: list[int], place: str) -> list[int]:
+    try:
+        found = [int(float(row[i])) for i in where]
+    except (IndexError, ValueError, OverflowError) as error:
+        raise errors.DataError(f"{place}: no number in one of {', '.join(COLUMNS)} ({error})") from None
+    _, check, label, image = found
+    if check == 0 and not (0 <= label < len(cifar10.CLASSES) and 0 <= image < cifar10.N_TEST):
+        raise errors.DataError(f"{place}: class {label} or image {image} is not one of CIFAR-10's test part")
+    return found

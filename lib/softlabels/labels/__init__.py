@@ -1,0 +1,1 @@
+"""What people said: votes, label distributions, and what is measured on them."""

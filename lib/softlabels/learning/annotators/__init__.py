@@ -1,0 +1,1 @@
+"""Learning from several people: annot-mix and its competitors (AM)."""

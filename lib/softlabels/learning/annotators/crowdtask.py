@@ -1,0 +1,88 @@
+"""From a configuration to what learning from several annotators needs: images, judgements and a split."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from softlabels import datasets
+from softlabels.errors import ConfigError
+from softlabels.labels import votes as labels
+from softlabels.learning import inputs
+from softlabels.learning.annotators.inputs import Pairs, at_most, chosen, shuffled
+from softlabels.learning.annotators.inputs import pairs as judgements
+from softlabels.learning.annotators.methods import build
+from softlabels.learning.config import RunConfig
+from softlabels.learning.inputs import Task, generator
+
+ANNOTATED = 6 / 7  # share of the annotated images that a random split trains on
+VALIDATION = 1 / 4  # of what a random split does not train on, where only a part was annotated
+
+
+@dataclass(frozen=True)
+class CrowdTask(Task):
+    """A dataset with judgements, seen through one configuration.
+
+    Attributes
+    ----------
+    soft : float32 [N, C]
+        What is tested against: the exact distribution where it is known, else the true class.
+    pairs : Pairs
+        Judgements to learn from; those of training images only.
+    truth : int64 [N]
+    """
+
+    pairs: Pairs
+    truth: np.ndarray
+
+
+def split(data: datasets.Dataset, config: RunConfig) -> dict[str, np.ndarray]:
+    """Image indices of each part; a random split trains on annotated images only.
+
+    Where a part of the dataset was annotated, the seed draws six sevenths of that part to train on, and
+    a quarter of all other images for validation. Otherwise as `inputs.rows`.
+    """
+    assert data.annotations is not None
+    annotated = np.unique(data.annotations.image)
+    if config.split != "random" or len(annotated) == len(data):
+        return inputs.fewer(inputs.rows(data, config), config)
+    rng = generator(config.seed, 8)
+    train = rng.permutation(annotated)[: round(ANNOTATED * len(annotated))]
+    rest = rng.permutation(np.setdiff1d(np.arange(len(data)), train))
+    cut = round(VALIDATION * len(rest))
+    found = {"train": train, "validation": rest[:cut], "test": rest[cut:]}
+    return {name: np.sort(rows) for name, rows in found.items()}
+
+
+def prepare(config: RunConfig) -> CrowdTask:
+    """Load a dataset with judgements, split it, and make targets where the method aggregates.
+
+    Raises
+    ------
+    ConfigError
+        If the dataset has no judgements or no true labels, or nothing can be learnt from them.
+    """
+    data = inputs.load(config)
+    if data.annotations is None or data.truth is None:
+        raise ConfigError(
+            f"{config.dataset} has no annotators or no true labels; method '{config.method}' needs them"
+        )
+    rows, n_classes = split(data, config), len(data.classes)
+    found = chosen(data.annotations, rows["train"])
+    if config.annotations:
+        found = at_most(found, config.annotations, generator(config.seed, 2))
+    if config.workers == "shuffled":
+        found = shuffled(found, generator(config.seed, 9))
+    pairs = judgements(found, len(data), n_classes, data.n_annotators)
+    exact = not np.array_equal(data.counts, data.counts.round())
+    soft = labels.soft_labels(data.counts) if exact else labels.one_hot(data.truth, n_classes)
+    method, rng = build(config.method, 1, n_classes, 1), generator(config.seed, 3)
+    counts = labels.counts(found.image, found.label, len(data), n_classes)
+    targets = method.aggregate(counts, found, data.truth, rng) if method.aggregate else soft[:0]
+    if config.method != "true-base":
+        rows["train"] = pairs.labelled(rows["train"])
+    votes = counts[rows["train"]]
+    ties = int(((votes == votes.max(1, keepdims=True)).sum(1) > 1).sum())
+    mean, std = inputs.statistics(data.images, rows["train"])
+    images = torch.from_numpy(np.asarray(data.images))
+    return CrowdTask(data, images, torch.from_numpy(targets), soft, rows, mean, std, ties, pairs, data.truth)

@@ -1,0 +1,208 @@
+"""Training with several annotators: AM's protocol, on arrays in memory, one code path for all methods.
+
+RAdam with cosine annealing once an epoch, no weight decay for the annotators' part, a batch of images with
+all their judgements. Both the last epoch and the one with the best validation accuracy are tested.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from softlabels.labels import metrics
+from softlabels.learning import models
+from softlabels.learning.annotators import people as describe
+from softlabels.learning.annotators.crowdtask import CrowdTask, prepare
+from softlabels.learning.annotators.methods import Batch, Method, build
+from softlabels.learning.annotators.optimiser import RAdam
+from softlabels.learning.augmentation import augment
+from softlabels.learning.checkpoint import Progress, snapshot
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import Hardware, hardware
+from softlabels.learning.inputs import generator
+from softlabels.learning.training import checked_mean, checked_row, learning_rate_factor
+
+KEPT = 300  # test images whose predictions a record keeps; its measures are over all of them
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training left: predictions of `kept` test images, measures of all, both epochs' networks."""
+
+    task: CrowdTask
+    hw: Hardware
+    progress: Progress
+    kept: np.ndarray
+    log_p: np.ndarray
+    features: np.ndarray
+    metrics: dict[str, dict[str, float]]
+    labels: dict[str, Any]
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def build_all(config: RunConfig, task: CrowdTask, hw: Hardware) -> nn.ModuleDict:
+    """Class network and method, with initial weights that follow from the seed."""
+    n_classes = task.soft.shape[1]
+    with torch.random.fork_rng():
+        torch.manual_seed(int(generator(config.seed, 5).integers(2**62)))
+        if task.images.ndim == 2:
+            network: nn.Module = models.build_for_vectors(
+                config.network, n_classes, task.mean, task.std, config.dropout
+            )
+        else:
+            network = models.build(config.network, n_classes, task.mean, task.std, config.dropout)
+        head = network.head
+        assert isinstance(head, nn.Linear)
+        method = build(
+            config.method,
+            task.pairs.n_annotators,
+            n_classes,
+            head.in_features,
+            config.mix_alpha,
+            config.eta,
+            config.mix_within,
+        )
+    return nn.ModuleDict({"network": hw.place(network), "method": method.to(hw.device)})
+
+
+def optimiser_of(config: RunConfig, both: nn.ModuleDict) -> RAdam:
+    """RAdam with two groups: weight decay is the class network's alone."""
+    trained = [p for p in both["method"].parameters() if p.requires_grad]
+    return RAdam([(both["network"].parameters(), config.weight_decay), (trained, 0.0)])
+
+
+def inputs(task: CrowdTask, rows: Tensor, hw: Hardware) -> Tensor:
+    """Inputs of the class network, on the device: vectors as they are, images in [0, 1]."""
+    x = task.images[rows]
+    return x.to(hw.device) if x.ndim == 2 else hw.images(x)
+
+
+def epoch(
+    config: RunConfig,
+    task: CrowdTask,
+    hw: Hardware,
+    both: nn.ModuleDict,
+    optimiser: RAdam,
+    number: int,
+) -> float:
+    """Train for one epoch (counted from 0); returns the mean loss in nats."""
+    network, method = both["network"], both["method"]
+    assert isinstance(method, Method)
+    rng = generator(config.seed, 4, number)
+    draws = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    order = torch.from_numpy(rng.permutation(task.rows["train"]))
+    # AM step the schedule once an epoch.
+    lr = config.lr * learning_rate_factor(config.schedule, number / config.epochs)
+    both.train()
+    losses = []
+    for rows in order.split(config.batch_size):
+        if len(rows) == 1 < len(order):
+            continue  # batch norm has no statistics of a single image
+        batch = _batch(config, task, hw, rows, draws)
+        loss = method.loss(network, batch, rng)  # type: ignore[arg-type]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step(lr)
+        method.after_step()
+        losses.append(loss.detach())
+    return round(checked_mean(torch.stack(losses).cpu(), config, number), 5)
+
+
+def _batch(config: RunConfig, task: CrowdTask, hw: Hardware, rows: Tensor, draws: torch.Generator) -> Batch:
+    x = inputs(task, rows, hw)
+    if x.ndim > 2:
+        x = augment(config.augmentation, x, draws)
+    if len(task.targets):
+        nobody = torch.empty(0, dtype=torch.int64)
+        return Batch(x, task.targets[rows].to(hw.device), nobody, nobody, nobody)
+    sample, which = task.pairs.of(rows)
+    found = (sample, task.pairs.annotator[which], task.pairs.label[which])
+    return Batch(x, task.targets, *(v.to(hw.device) for v in found))
+
+
+@torch.inference_mode()
+def predict(both: nn.ModuleDict, task: CrowdTask, rows: np.ndarray, hw: Hardware) -> tuple[Tensor, Tensor]:
+    """Log-probabilities [n, C] and embeddings [n, H] of images `rows`, float32 on the CPU."""
+    network = both["network"].eval()
+    log_p, features = [], []
+    for part in torch.from_numpy(rows).split(4096 if task.images.ndim == 2 else 256):
+        logits, h = network.features(inputs(task, part, hw))  # type: ignore[operator]
+        log_p.append(logits.float().log_softmax(1).cpu())
+        features.append(h.float().cpu())
+    return torch.cat(log_p), torch.cat(features)
+
+
+def train(config: RunConfig, device: str | None = None) -> Result:
+    """Train a run to its end and test its last epoch and its best one.
+
+    Raises
+    ------
+    ConfigError
+        As for `prepare`.
+    TrainingError
+        If the loss of a batch, or that of the validation part, is no longer finite.
+    """
+    task, hw = prepare(config), hardware(device, "fp32")
+    both, done = build_all(config, task, hw), Progress()
+    optimiser = optimiser_of(config, both)
+    best, best_accuracy = snapshot(both), -1.0
+    with torch.random.fork_rng():
+        for number in range(config.epochs):
+            start = time.perf_counter()
+            torch.manual_seed(int(generator(config.seed, 10, number).integers(2**62)))  # for dropout
+            row = {"epoch": number + 1, "train_loss": epoch(config, task, hw, both, optimiser, number)}
+            row |= _validate(both, task, hw)
+            checked_row(config, row)
+            row["seconds"] = round(time.perf_counter() - start, 4)
+            done.history.append(row)
+            if row["validation_accuracy"] > best_accuracy:  # the first highest, as AM
+                best, best_accuracy, best_epoch = snapshot(both), row["validation_accuracy"], number + 1
+    last = snapshot(both)
+    return _tested(config, task, hw, both, done, {"last": (last, config.epochs), "best": (best, best_epoch)})
+
+
+def _validate(both: nn.ModuleDict, task: CrowdTask, hw: Hardware) -> dict[str, float]:
+    """Loss and accuracy against the true classes: AM choose by them, so do we."""
+    rows = task.rows["validation"]
+    log_p = predict(both, task, rows, hw)[0].numpy()
+    truth = task.truth[rows]
+    loss = -log_p[np.arange(len(rows)), truth].mean(dtype=np.float64)
+    return {
+        "validation_loss": round(float(loss), 5),
+        "validation_accuracy": float((log_p.argmax(1) == truth).mean()),
+    }
+
+
+def _tested(
+    config: RunConfig,
+    task: CrowdTask,
+    hw: Hardware,
+    both: nn.ModuleDict,
+    done: Progress,
+    states: dict[str, tuple[dict[str, Tensor], int]],
+) -> Result:
+    """Test both states; the one that `config.select` names comes last and stays in the networks."""
+    chosen_state = "last" if config.select == "last" else "best"
+    rows, found = task.rows["test"], {}
+    for name in sorted(states, key=lambda name: name == chosen_state):
+        both.load_state_dict(states[name][0])
+        log_p, h = predict(both, task, rows, hw)
+        found[name] = measures(log_p.numpy(), task.soft[rows], task.truth[rows])
+    done.best, done.best_epoch = states[chosen_state]
+    kept = np.unique(np.linspace(0, len(rows) - 1, min(KEPT, len(rows))).astype(int))
+    people, arrays, facts = describe.people(both, task, log_p, h)
+    found |= {"test": found[chosen_state]} | ({"annotators": people} if people else {})
+    facts |= {
+        "judgements": len(task.pairs.label),
+        "annotators": task.pairs.n_annotators,
+        "best_epoch": states["best"][1],
+    }
+    return Result(task, hw, done, rows[kept], log_p.numpy()[kept], h.numpy()[kept], found, facts, arrays)
+
+
+def measures(log_p: np.ndarray, soft: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Compute the measures of `metrics.evaluate` and plain accuracy, which AM report."""
+    return {"accuracy": float((log_p.argmax(1) == truth).mean()), **metrics.evaluate(log_p, soft)}

@@ -1,0 +1,229 @@
+"""A look at annotated data before anything is trained: facts, agreement, and every problem in one pass."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from softlabels.analysis.formatting import number
+from softlabels.datasets import folder, images, pictures
+from softlabels.datasets.base import Annotations
+from softlabels.datasets.collection import Collection, Problem, file_sha256, printable, quoted
+from softlabels.errors import DataError
+from softlabels.labels import agreement, votes
+
+FINE, PROBLEMS, UNREADABLE = 0, 1, 2  # exit statuses
+SHOWN = 30  # problems in the terminal; the files have all
+SMALL_CLASS = 10  # images below which a class can hardly be learnt
+MISSING_WORDS = ("nan", "na", "n/a", "null", "none", "?", "-")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `inspect` found.
+
+    Attributes
+    ----------
+    path : str
+    facts : list of (str, str)
+        Name and value, ready to be read.
+    classes : list of (class, images whose majority it is, share of all annotations)
+    per_image : list of (annotations, images)
+    annotators : list of (name, Annotator)
+        The most conspicuous first.
+    notes : list of str
+        What is allowed and yet worth a look.
+    problems : tuple of Problem
+        What has to be put right before the data can be loaded.
+    status : int
+        0: fine; 1: problems; 2: nothing could be read.
+    """
+
+    path: str
+    facts: list[tuple[str, str]]
+    classes: list[tuple[str, int, float]]
+    per_image: list[tuple[int, int]]
+    annotators: list[tuple[str, agreement.Annotator]]
+    notes: list[str]
+    problems: tuple[Problem, ...]
+    status: int
+
+
+def inspect(path: Path) -> Report:
+    """Read a folder, decode every image, and describe what is there; nothing is changed.
+
+    Parameters
+    ----------
+    path : Path
+        In the DCIC layout, or images with a CSV file.
+    """
+    found = folder.read(path)
+    if found.unreadable:
+        return Report(str(path), [], [], [], [], [], found.problems, UNREADABLE)
+    headers, damaged = images.headers(found.root, found.files, "decoding")
+    problems = (*found.problems, *damaged)
+    whole = [header for header in headers if header is not None]
+    used = _annotated(found)
+    facts = [("images", f"{len(found):,}"), *_image_facts(whole), *label_facts(used.counts, used.classes)]
+    facts += [("annotators", f"{len(found.annotators):,}" if found.annotators else "not named")]
+    people = _people(found)
+    notes = _label_notes(used) + _copies(found) + _annotator_notes(people)
+    status = PROBLEMS if problems else FINE
+    return Report(
+        str(path), facts, class_table(used), per_image(used.counts), people, notes, problems, status
+    )
+
+
+def _annotated(found: Collection) -> Collection:
+    """The images that have annotations: the others are problems already, and have no label to speak of."""
+    kept = np.flatnonzero(found.counts.sum(1) > 0)
+    return replace(found, counts=found.counts[kept], files=tuple(found.files[i] for i in kept))
+
+
+def _image_facts(headers: Sequence[pictures.Header]) -> list[tuple[str, str]]:
+    if not headers:
+        return []
+    kinds = Counter(header.mode for header in headers).most_common()
+    sizes = sorted({header.size for header in headers}, key=lambda size: size[0] * size[1])
+    facts = [("kinds of images", ", ".join(f"{mode} ({n:,})" for mode, n in kinds))]
+    words = [f"{w} × {h}" for w, h in (sizes[0], sizes[-1])]
+    span = words[0] if len(sizes) == 1 else f"{words[0]} to {words[1]}, {len(sizes):,} different"
+    facts.append(("size in pixels", span))
+    facts.append(("median size", f"{images.median_size([header.size for header in headers])} pixels"))
+    deepest = max((h.largest for h in headers if h.mode in pictures.SIXTEEN_BIT), default=0)
+    if deepest:
+        facts.append(("depth", f"{pictures.depth_of(deepest)} bits (largest value {deepest:,})"))
+    return facts
+
+
+def label_facts(counts: np.ndarray, classes: Sequence[str]) -> list[tuple[str, str]]:
+    """Classes, annotations, ties, entropy and agreement of votes ``[N, K]``, as names and values."""
+    if not counts.size:
+        return [("classes", f"{len(classes)}")]
+    total, soft = counts.sum(1), votes.soft_labels(counts)
+    ties = int(((counts == counts.max(1, keepdims=True)).sum(1) > 1).sum())
+    entropies = votes.entropy(soft)
+    many = total >= 2
+    kappa, alpha = agreement.fleiss_kappa(counts), agreement.krippendorff_alpha(counts)
+    span = f"{int(total.min())} to {int(total.max())}, median {number(float(np.median(total)), 1)}"
+    unanimous = float((soft[many].max(1) > 1 - 1e-6).mean()) if many.any() else float("nan")
+    return [
+        ("classes", f"{len(classes):,}"),
+        ("annotations", f"{int(total.sum()):,}"),
+        ("annotations per image", span),
+        ("images with two or more", f"{many.mean():.1%}"),
+        ("unanimous among these", f"{unanimous:.1%}" if many.any() else number(unanimous)),
+        ("mean entropy of the soft label", f"{number(float(entropies.mean()), 3)} nats"),
+        ("ties of the majority vote", f"{ties:,} ({ties / len(counts):.1%})"),
+        ("Fleiss' kappa", number(kappa, 3)),
+        ("Krippendorff's alpha", number(alpha, 3)),
+    ]
+
+
+def class_table(found: Collection) -> list[tuple[str, int, float]]:
+    """Class, images whose (first) majority it is, and its share of all annotations."""
+    if not found.counts.size:
+        return []
+    winners = np.bincount(found.counts.argmax(1), minlength=len(found.classes))
+    mass = found.counts.sum(0, dtype=np.float64) / found.counts.sum(dtype=np.float64)
+    return [(c, int(n), float(m)) for c, n, m in zip(found.classes, winners, mass, strict=True)]
+
+
+def per_image(counts: np.ndarray) -> list[tuple[int, int]]:
+    """How many images have how many annotations, at most twenty lines."""
+    values, n = np.unique(counts.sum(1).astype(int), return_counts=True)
+    table = list(zip(values.tolist(), n.tolist(), strict=True))
+    return sorted(sorted(table, key=lambda line: -line[1])[:20])
+
+
+def _people(found: Collection) -> list[tuple[str, agreement.Annotator]]:
+    given: Annotations | None = found.annotations
+    if given is None or not len(given.image):
+        return []
+    people = agreement.annotators(given, found.counts)
+    named = [(found.annotators[a.index], a) for a in people]
+    return sorted(named, key=lambda pair: (not pair[1].reason, np.nan_to_num(pair[1].kappa, nan=2.0)))
+
+
+def _annotator_notes(people: Sequence[tuple[str, agreement.Annotator]]) -> list[str]:
+    return [f"Annotator {quoted(name)} {a.reason}." for name, a in people if a.reason]
+
+
+def _label_notes(used: Collection) -> list[str]:
+    notes = []
+    if used.counts.size:
+        single = float((used.counts.sum(1) < 2).mean())
+        if single > 0.9:
+            notes.append(
+                f"{single:.0%} of the images have one annotation: hard and soft labels are then the same, "
+                "and neither agreement nor the worth of a distribution can be told from them."
+            )
+    small = [(name, n) for name, n, _ in class_table(used) if n < SMALL_CLASS]
+    if small:
+        listed = ", ".join(f"{quoted(name)} ({n})" for name, n in small[:8])
+        more = f" and {len(small) - 8} more" if len(small) > 8 else ""
+        notes.append(f"Classes that are the majority of fewer than {SMALL_CLASS} images: {listed}{more}.")
+    odd = [name for name in used.classes if name.casefold() in MISSING_WORDS]
+    if odd:
+        notes.append(
+            f"{', '.join(map(quoted, odd))} may stand for a missing value; it is counted as a class."
+        )
+    return notes
+
+
+def _copies(found: Collection) -> list[str]:
+    """Name images that are the same file: one may be trained on and the other one tested."""
+    groups: dict[str, list[str]] = {}
+    for name in found.files:
+        try:
+            groups.setdefault(file_sha256(found.root / name), []).append(name)
+        except DataError:
+            continue  # it is among the unreadable images
+    twins = [names for names in groups.values() if len(names) > 1]
+    if not twins:
+        return []
+    shown = "; ".join(" = ".join(map(quoted, names[:3])) for names in twins[:3])
+    return [f"{len(twins):,} images lie there more than once, and may be trained and tested on: {shown}."]
+
+
+def text(report: Report) -> str:
+    """Write a report for the terminal; control characters of the data are shown as escapes."""
+    lines = [f"{printable(report.path)}", ""]
+    lines += [f"  {name:32} {value}" for name, value in report.facts]
+    if report.classes:
+        lines += ["", f"  {'class':32} {'majority of':>12} {'share of annotations':>22}"]
+        lines += [f"  {printable(c, 32):32} {n:12,} {m:22.1%}" for c, n, m in report.classes[:40]]
+        lines += [f"  and {len(report.classes) - 40} more classes"] if len(report.classes) > 40 else []
+    lines += ["", *(f"  Note: {note}" for note in report.notes)] if report.notes else []
+    lines += ["", verdict(report)]
+    lines += [f"  {problem}" for problem in report.problems[:SHOWN]]
+    if len(report.problems) > SHOWN:
+        lines.append(f"  and {len(report.problems) - SHOWN:,} more, all of them in the HTML report")
+    return "\n".join(lines)
+
+
+def verdict(report: Report) -> str:
+    """Say in a sentence whether the data can be loaded and which kinds of problems there are."""
+    if report.status == FINE:
+        return "No problems. The data can be loaded."
+    kinds = Counter(problem.kind for problem in report.problems)
+    listed = ", ".join(f"{kind} ({n:,})" for kind, n in kinds.most_common())
+    what = "Nothing could be read" if report.status == UNREADABLE else "The data cannot be loaded yet"
+    return f"{what}. Problems: {listed}."
+
+
+def write_problems(problems: Sequence[Problem], file: TextIO) -> None:
+    """Write problems as CSV; a cell that a spreadsheet would take for a formula begins with an apostrophe."""
+    writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+    writer.writerow(["kind", "file", "line", "found", "remedy"])
+    for p in problems:
+        cells = (p.kind, p.file, str(p.line or ""), p.found, p.remedy)
+        writer.writerow([_plain(printable(cell, 500)) for cell in cells])
+
+
+def _plain(cell: str) -> str:
+    return f"'{cell}" if cell.lstrip().startswith(("=", "+", "-", "@", "|", "%")) else cell

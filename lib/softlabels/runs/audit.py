@@ -1,0 +1,123 @@
+"""Train committed records again on this machine and compare."""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from softlabels import paths, runs
+from softlabels.errors import RecordError
+from softlabels.learning.inputs import generator
+from softlabels.runs import records
+from softlabels.runs.records import Record
+
+# On other hardware, threads or versions a metric may differ by so many times the largest difference seen by
+# ``benchmarks/tolerance.py`` between one thread and two, and between float32 and bfloat16: it had a few runs
+# on one machine, and the audit meets others.
+FACTOR = 2.0
+# Where that has not been measured.
+UNMEASURED = {
+    "accuracy": 0.02,
+    "macro_accuracy": 0.02,
+    "kl": 0.05,
+    "cross_entropy": 0.05,
+    "brier": 0.02,
+    "ece": 0.02,
+    "entropy_correlation": 0.05,
+    "second_best_accuracy": 0.05,
+}
+METRICS = tuple(UNMEASURED)
+LOSSES = ("kl", "cross_entropy")  # in nats, without an upper bound
+
+
+def tolerance() -> dict[str, float]:
+    """Return the accepted difference of each metric, from ``results/tolerance.json`` where it is there."""
+    file = paths.results() / "tolerance.json"
+    if not file.exists():
+        return UNMEASURED
+    changes = json.loads(file.read_text(encoding="utf-8"))["changes"]
+    measured = [m for m in METRICS if all(m in change for change in changes)]
+    return UNMEASURED | {m: FACTOR * max(change[m]["largest"] for change in changes) for m in measured}
+
+
+def difference(a: Record, b: Record) -> dict[str, float]:
+    """Absolute difference of each test metric of both; of a loss, relative to `a` where that exceeds one."""
+    one, other = a.metrics["test"], b.metrics["test"]
+    both = [k for k in METRICS if k in one and k in other]
+    return {k: abs(one[k] - other[k]) / (max(1.0, one[k]) if k in LOSSES else 1.0) for k in both}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A committed record beside the one trained now; differences of test metrics, theirs minus ours."""
+
+    committed: Record
+    ours: Record
+
+    @property
+    def differences(self) -> dict[str, float]:
+        """As `difference` gives them."""
+        return difference(self.committed, self.ours)
+
+    @property
+    def same_setting(self) -> bool:
+        """Same machine, device, threads, precision and versions: then every bit must agree."""
+        keys = ("device", "machine", "threads", "precision", "versions")
+        return all(self.committed.environment[k] == self.ours.environment[k] for k in keys)
+
+    @property
+    def identical(self) -> bool:
+        """Every committed metric is there again, bit by bit; a later version may measure more."""
+        return all(
+            self.ours.metrics[part].get(name) == value
+            for part, values in self.committed.metrics.items()
+            for name, value in values.items()
+        )
+
+    @property
+    def agrees(self) -> bool:
+        """Identical in the same setting, else within the tolerance."""
+        if self.same_setting:
+            return self.identical
+        bounds = tolerance()
+        return all(found <= bounds[k] for k, found in self.differences.items())
+
+
+def audit(n: int = 3, seed: int = 0, device: str | None = None) -> list[Comparison]:
+    """Retrain `n` committed records, drawn by `seed`, in a folder of their own.
+
+    Raises
+    ------
+    RecordError
+        If no record is committed.
+    """
+    paths = sorted(records.published_folder().glob("*.json"))
+    if not paths:
+        raise RecordError(f"no records in {records.published_folder()}")
+    drawn = generator(seed, 6).permutation(len(paths))[:n]
+    return [_again(records.read(paths[i]), device) for i in drawn]
+
+
+def _again(record: Record, device: str | None) -> Comparison:
+    before = torch.get_num_threads()
+    with tempfile.TemporaryDirectory() as scratch:
+        torch.set_num_threads(int(record.environment["threads"]))
+        try:
+            ours = runs.train_in(
+                Path(scratch), record.config, device, precision=record.environment["precision"]
+            )
+        finally:
+            torch.set_num_threads(before)
+    return Comparison(record, ours)
+
+
+def report(comparisons: list[Comparison]) -> bool:
+    """Print the tolerance and one line per comparison; returns whether all agree."""
+    print(f"identical in the same setting; elsewhere within {tolerance()}")
+    for c in comparisons:
+        how = "identical" if c.identical else f"differences {c.differences}"
+        setting = "same setting" if c.same_setting else "other setting"
+        print(f"{c.committed.id} {'ok  ' if c.agrees else 'FAIL'} {setting}: {how}")
+    return all(c.agrees for c in comparisons)

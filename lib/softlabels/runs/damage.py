@@ -1,0 +1,59 @@
+"""Files of the cache that are damaged: set aside under another name, with a warning, and made again."""
+
+import warnings
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from softlabels.errors import RecordError
+from softlabels.learning.config import RunConfig
+from softlabels.runs import records
+from softlabels.runs.records import Record
+
+_SUFFIXES = (".json", ".npz", ".features.npz")
+
+
+def sound(config: RunConfig, aside: bool = False) -> Record | None:
+    """Return the record of a run, or None where it has to be made: a damaged one of the cache does not count.
+
+    Parameters
+    ----------
+    aside : bool
+        Set the files of a damaged record aside, so that another one can be written, and warn of it.
+
+    Raises
+    ------
+    RecordError
+        If it is a committed record that is damaged: git has the whole one.
+    """
+    try:
+        record = records.find(config)
+        if record and record.folder == records.cache_folder():
+            record.check_files()
+        return record
+    except RecordError as error:
+        if (records.published_folder() / f"{config.id}.json").exists():
+            raise
+        if aside:
+            files = [records.cache_folder() / f"{config.id}{suffix}" for suffix in _SUFFIXES]
+            _set_aside([path for path in files if path.exists()], str(error))
+        return None
+
+
+def filled(model: nn.Module, path: Path) -> bool:
+    """Load weights into a network; False where there is no file, or none that fits: that is set aside."""
+    if not path.exists():
+        return False
+    try:
+        model.load_state_dict(load_file(path))
+        return True
+    except (SafetensorError, RuntimeError, OSError) as error:
+        _set_aside([path], f"{path}: not the weights of this run ({error})")
+        return False
+
+
+def _set_aside(files: list[Path], why: str) -> None:
+    kept = [path.replace(path.with_name(f"{path.name}.damaged")) for path in files]
+    warnings.warn(f"{why}. Set aside as {', '.join(map(str, kept))}, to be made again", stacklevel=4)

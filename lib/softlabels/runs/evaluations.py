@@ -1,0 +1,196 @@
+"""Evaluations that need the network again: one small record for each run and suite, written once.
+
+The weights are those of the local cache; a run whose weights are not there is trained again. Records lie
+beside those of the runs: ``results/evaluations`` (committed) and ``evaluations`` in the cache.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from softlabels import paths
+from softlabels.errors import DataUnavailable, RecordError, SoftlabelsError
+from softlabels.learning import suites
+from softlabels.learning.checkpoint import write_atomically
+from softlabels.learning.config import RunConfig
+from softlabels.learning.suites import Suite
+from softlabels.runs import records, schema
+
+SCHEMA = 1
+Row = tuple[str, float, str, float]  # case, level, measure, value
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one suite found with the network of one run.
+
+    Attributes
+    ----------
+    run : RunConfig
+    suite : str
+        Its id.
+    settings : dict
+        All settings of the suite.
+    rows : list of (case, level, measure, value)
+        For example ("fgsm", 4.0, "accuracy", 0.1) or ("shot noise", 3.0, "kl", 0.9).
+    environment : dict
+        As in a run's record.
+    seconds : float
+    checksums : dict
+        "weights" that were used, and "arrays".
+    folder : Path
+    """
+
+    run: RunConfig
+    suite: str
+    settings: dict[str, Any]
+    rows: list[Row]
+    environment: dict[str, Any]
+    seconds: float
+    checksums: dict[str, str]
+    folder: Path = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        """Name of its files: the run's id, and the suite's."""
+        return f"{self.run.id}.{self.suite}"
+
+    def values(self, case: str, measure: str) -> dict[float, float]:
+        """One measure of one case by level."""
+        return {row[1]: row[3] for row in self.rows if row[0] == case and row[2] == measure}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Pictures and what else goes with the numbers; a damaged file raises `RecordError`."""
+        return records.read_arrays(self.folder / f"{self.name}.npz", self.checksums["arrays"])
+
+    def to_json(self) -> str:
+        """Canonical text: one row a line."""
+        head = {
+            "schema": SCHEMA,
+            "run": self.run.to_dict(),
+            "suite": self.suite,
+            "settings": self.settings,
+            "environment": self.environment,
+            "seconds": self.seconds,
+            "checksums": self.checksums,
+        }
+        text = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
+        rows = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in self.rows)
+        return f'{text},\n "rows": [\n  {rows}\n ]\n}}\n'
+
+
+def published_folder() -> Path:
+    """Folder of the committed evaluations."""
+    return paths.results() / "evaluations"
+
+
+def cache_folder() -> Path:
+    """Folder of the evaluations made here."""
+    return paths.cache() / "evaluations"
+
+
+def read(path: Path) -> Evaluation:
+    """Read an evaluation; `RecordError` if the file is damaged or its name does not follow from it."""
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        if body.pop("schema") != SCHEMA:
+            raise RecordError(f"{path}: written by another version (schema is not {SCHEMA})")
+        body["run"] = RunConfig.from_dict(body["run"])
+        body["rows"] = [(str(c), float(x), str(m), float(v)) for c, x, m, v in body["rows"]]
+        found = Evaluation(folder=path.parent, **body)
+        schema.check_digests(found.checksums, ("weights", "arrays"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RecordError(f"{path}: not an evaluation ({type(error).__name__}: {error})") from error
+    except SoftlabelsError as error:
+        raise RecordError(f"{path}: {error}") from error
+    if path.name != f"{found.name}.json":
+        raise RecordError(f"{path}: named {path.stem}, but its content gives {found.name}")
+    return found
+
+
+def find(config: RunConfig, suite: Suite) -> Evaluation | None:
+    """The evaluation of a run from the committed ones, else from the cache, else None."""
+    for folder in (published_folder(), cache_folder()):
+        path = folder / f"{config.id}.{suite.id}.json"
+        if path.exists():
+            return read(path)
+    return None
+
+
+def get(config: RunConfig, suite: Suite, device: str | None = None, fresh: bool = False) -> Evaluation:
+    """The evaluation of a run, made now if there is none; its network is trained if it has no weights.
+
+    A second process that asks for the same one waits for the first.
+    """
+    found = None if fresh else find(config, suite)
+    if found:
+        return found
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with FileLock(cache_folder() / f"{config.id}.{suite.id}.lock"):
+        return (None if fresh else find(config, suite)) or _make(config, suite, device)
+
+
+def _make(config: RunConfig, suite: Suite, device: str | None) -> Evaluation:
+    from softlabels import runs
+    from softlabels.learning import robustness
+    from softlabels.learning.hardware import hardware
+    from softlabels.learning.inputs import prepare
+
+    hw, task = hardware(device), prepare(config)
+    model = runs.restored(config, task, hw)
+    start = time.perf_counter()
+    rows, arrays = robustness.measure(robustness.Subject(config, task, model, hw), suite)
+    packed = records.pack(**arrays)
+    weights = (records.cache_folder() / f"{config.id}.safetensors").read_bytes()
+    found = Evaluation(
+        config,
+        suite.id,
+        suites.settings(suite),
+        [(case, float(level), name, round(float(value), 6)) for case, level, name, value in rows],
+        runs.environment(hw),
+        round(time.perf_counter() - start, 3),
+        {"weights": sha256(weights).hexdigest(), "arrays": sha256(packed).hexdigest()},
+        cache_folder(),
+    )
+    _write(found, packed)
+    return found
+
+
+def _write(found: Evaluation, arrays: bytes) -> None:
+    write_atomically(found.folder / f"{found.name}.npz", arrays)
+    write_atomically(found.folder / f"{found.name}.json", found.to_json().encode())
+
+
+def publish(found: Evaluation) -> Evaluation:
+    """Copy an evaluation into the committed ones; what is there already is never overwritten."""
+    if (published_folder() / f"{found.name}.json").exists():
+        return read(published_folder() / f"{found.name}.json")
+    moved = Evaluation(**{**found.__dict__, "folder": published_folder()})
+    _write(moved, (found.folder / f"{found.name}.npz").read_bytes())
+    return moved
+
+
+def get_all(
+    configs: Mapping[Any, RunConfig] | Iterable[tuple[Any, RunConfig]],
+    suite: Suite,
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+) -> dict[Any, Evaluation]:
+    """Evaluations of several runs by their keys; made only if `train`, left out where that cannot be."""
+    found = {}
+    for key, config in configs.items() if isinstance(configs, Mapping) else configs:
+        try:
+            one = get(config, suite, device, fresh) if train or fresh else find(config, suite)
+        except DataUnavailable:
+            continue
+        if one:
+            found[key] = one
+    return found

@@ -1,0 +1,126 @@
+"""Several runs side by side on one device: a small network leaves most of a large GPU idle.
+
+On a CPU one run for each core is faster than one run after the other on all cores, and gives the bits of the
+committed records, which have one thread.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+
+import torch
+
+from softlabels import runs
+from softlabels.errors import ConfigError, DataUnavailable, SoftlabelsError
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
+from softlabels.runs import workload
+from softlabels.runs.records import Record, find
+
+Outcome = Record | SoftlabelsError
+WORTH = 2.0  # minutes of training from which on the start of processes pays
+
+
+def on_all_cores(configs: Sequence[RunConfig], device: str | None = None) -> None:
+    """Train what is missing with a process for each core, where that is worth it; nothing on a GPU.
+
+    There are no more processes than half of the memory has room for. Runs whose data cannot be had here are
+    left out.
+
+    Raises
+    ------
+    SoftlabelsError
+        As `train`.
+    """
+    missing = [config for config in configs if find(config) is None]
+    at_once = _room(missing)
+    if at_once < 2 or hardware(device).device.type != "cpu":
+        return
+    past = workload.past()
+    if sum(past.expected(config, gpu=False) for config in missing) >= WORTH:
+        with suppress(DataUnavailable):
+            train(missing, device, at_once)
+
+
+def _room(configs: Sequence[RunConfig]) -> int:
+    """How many of these runs may stand side by side: one for each core, in half of the memory."""
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2 / 2**20  # MB
+    largest = max((workload.memory(config) for config in configs), default=1)
+    return min(torch.get_num_threads(), len(configs), int(half // largest))
+
+
+def train(configs: Sequence[RunConfig], device: str | None = None, at_once: int = 1) -> list[Record]:
+    """Return the records of some runs, trained where they are missing, `at_once` of them at a time.
+
+    Each of the processes takes the next run as soon as it is done with one. Which runs stand side by side
+    changes no number: nothing is shared but the device.
+
+    Raises
+    ------
+    ConfigError
+        If `at_once` is below one.
+    SoftlabelsError
+        If runs failed, after all others have been trained; it names them.
+    """
+    if at_once < 1:
+        raise ConfigError(f"--runs-per-gpu must be at least 1, not {at_once}")
+    found: list[Record] = []
+    failed: list[SoftlabelsError] = []
+    for number, outcome in enumerate(_outcomes(configs, device, at_once), 1):
+        print(f"[{number}/{len(configs)}] {configs[number - 1].id} {_word(outcome)}", flush=True)
+        found += [outcome] if isinstance(outcome, Record) else []
+        failed += [] if isinstance(outcome, Record) else [outcome]
+    if failed:
+        kind = DataUnavailable if all(isinstance(e, DataUnavailable) for e in failed) else SoftlabelsError
+        raise kind(f"{len(failed)} of {len(configs)} runs left out:\n" + "\n".join(map(str, failed)))
+    return found
+
+
+def _word(outcome: Outcome) -> str:
+    return f"{outcome.seconds:.1f} s" if isinstance(outcome, Record) else "left out"
+
+
+def _outcomes(configs: Sequence[RunConfig], device: str | None, at_once: int) -> Iterator[Outcome]:
+    if at_once == 1:
+        yield from (_one(config, device) for config in configs)
+        return
+    missing = [config for config in configs if find(config) is None]
+    # Spawned, not forked: a process that has touched a GPU cannot be copied.
+    pool = ProcessPoolExecutor(
+        min(at_once, max(1, len(missing))),
+        mp_context=get_context("spawn"),
+        initializer=_share,
+        initargs=(at_once,),
+    )
+    with _bars_in_a_terminal_only(), pool:
+        yield from pool.map(_one, configs, [device] * len(configs))
+
+
+@contextmanager
+def _bars_in_a_terminal_only() -> Iterator[None]:
+    """Let no process draw its bar into a notebook or a log, where each step of each bar would be a line."""
+    before = os.environ.get("TQDM_DISABLE")
+    if not sys.stderr.isatty():
+        os.environ["TQDM_DISABLE"] = "1"  # for the processes: here the bars are loaded already
+    try:
+        yield
+    finally:
+        os.environ.pop("TQDM_DISABLE", None)
+        if before is not None:
+            os.environ["TQDM_DISABLE"] = before
+
+
+def _share(at_once: int) -> None:
+    """Divide the cores: every process would take all of them, and they would wait for each other."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, torch.get_num_threads() // at_once))
+
+
+def _one(config: RunConfig, device: str | None) -> Outcome:
+    try:
+        return runs.get(config, device)
+    except SoftlabelsError as error:
+        return type(error)(f"{config.id}: {error}")

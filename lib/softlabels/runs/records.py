@@ -1,0 +1,243 @@
+"""Run records: one small JSON and its arrays per run, written once, checked when read."""
+
+import io
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from softlabels import paths
+from softlabels.errors import RecordError, SoftlabelsError
+from softlabels.learning.checkpoint import write_atomically
+from softlabels.learning.config import RunConfig
+from softlabels.runs import schema
+
+SCHEMA = 1
+LARGEST = 1 << 30  # bytes that the arrays of one record unpack to
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run left behind.
+
+    Attributes
+    ----------
+    config : RunConfig
+    metrics : dict
+        "test": every measure of `metrics.evaluate`, for the chosen epoch; "truth": the same against the
+        dataset's own label, where it has one; "validation": its loss (nats, against the arm's own labels)
+        and accuracy, and KL and macro accuracy against the people's labels. The oldest records have
+        neither "truth" nor the last two.
+    history : list of dict
+        One row per epoch: losses (nats), accuracy, seconds of wall time and of the processor (not in the
+        oldest records).
+    labels : dict
+        "ties": training images whose majority was a draw.
+    data : dict
+        Name, variant, SHA-256 of the decoded content, sizes of the parts.
+    environment : dict
+        Device, machine, threads, precision, versions, commit.
+    seconds : float
+        Wall time of training and testing.
+    folder : Path
+        Where the record was read from; its arrays lie beside it.
+    """
+
+    config: RunConfig
+    metrics: dict[str, dict[str, float]]
+    history: list[dict[str, float]]
+    best_epoch: int
+    labels: dict[str, Any]
+    data: dict[str, Any]
+    environment: dict[str, Any]
+    seconds: float
+    checksums: dict[str, str]
+    folder: Path = field(compare=False)
+
+    @property
+    def id(self) -> str:
+        """Identity of the run."""
+        return self.config.id
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor seconds of the training, over all threads; wall seconds where only these were kept."""
+        return cpu_seconds(self.history, self.seconds)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Per-image results of the test part.
+
+        Returns
+        -------
+        dict
+            "ids" int64 [n], "log_probs" float16 [n, K], "targets" float16 [n, K] (the people's
+            distribution), "truth" int64 [n] where the dataset has its own label, and, where they were kept,
+            "features" float16 [n, D].
+
+        Raises
+        ------
+        RecordError
+            If a file is damaged or does not belong to the record.
+        """
+        found = read_arrays(self.folder / f"{self.id}.npz", self.checksums["arrays"])
+        features = self.features_file()
+        return found | (read_arrays(features, self.checksums["features"]) if features else {})
+
+    def check_files(self) -> None:
+        """Hold the files beside the record to their checksums; `RecordError` names the one that differs."""
+        checked_bytes(self.folder / f"{self.id}.npz", self.checksums["arrays"])
+        if (features := self.folder / f"{self.id}.features.npz").exists():
+            checked_bytes(features, self.checksums["features"])
+
+    def features_file(self) -> Path | None:
+        """File of the features: beside the record, else in the cache if this very training left it."""
+        beside, cached = (f / f"{self.id}.features.npz" for f in (self.folder, cache_folder()))
+        if beside.exists():
+            return beside
+        same = cached.exists() and sha256(cached.read_bytes()).hexdigest() == self.checksums["features"]
+        return cached if same else None
+
+    def to_json(self) -> str:
+        """Canonical text of the record."""
+        body = {
+            "schema": SCHEMA,
+            "id": self.id,
+            "config": self.config.to_dict(),
+            "metrics": self.metrics,
+            "best_epoch": self.best_epoch,
+            "labels": self.labels,
+            "data": self.data,
+            "environment": self.environment,
+            "seconds": self.seconds,
+            "checksums": self.checksums,
+            "history": self.history,
+        }
+        return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+
+
+def cpu_seconds(history: list[dict[str, float]], otherwise: float) -> float:
+    """Sum of an epoch's processor seconds; `otherwise` where an epoch does not state them."""
+    if all("cpu_seconds" in row for row in history):
+        return round(sum(row["cpu_seconds"] for row in history), 3)
+    return otherwise
+
+
+def checked_bytes(path: Path, stated: str) -> bytes:
+    """Content of a file whose SHA-256 is `stated`; anything else raises `RecordError`."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path}: arrays of the record cannot be read ({error.strerror})") from error
+    found = sha256(content).hexdigest()
+    if found != stated:
+        raise RecordError(
+            f"{path}: SHA-256 is {found}, its record says {stated}; take both from git again, or delete both "
+            "to train again"
+        )
+    return content
+
+
+def read_arrays(path: Path, stated: str) -> dict[str, np.ndarray]:
+    """Arrays of an npz file whose SHA-256 is `stated`; anything else raises `RecordError`."""
+    content = checked_bytes(path, stated)
+    try:
+        return _unpacked(content)
+    except Exception as error:  # numpy and zlib raise whatever damaged bytes make them
+        raise RecordError(f"{path}: not the arrays of a record ({type(error).__name__}: {error})") from error
+
+
+def _unpacked(content: bytes) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        if (size := sum(member.file_size for member in archive.zip.infolist())) > LARGEST:
+            raise ValueError(f"it unpacks to {size} bytes, more than {LARGEST}")
+        return dict(archive)
+
+
+def pack(**arrays: np.ndarray) -> bytes:
+    """Arrays as the bytes of an npz file; equal arrays give equal bytes."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+def read(path: Path) -> Record:
+    """Read a record from its JSON file.
+
+    Raises
+    ------
+    RecordError
+        If the file is damaged, of another version, or its id does not follow from its configuration.
+    """
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        if body.pop("schema") != SCHEMA:
+            raise RecordError(f"{path}: written by another version (schema is not {SCHEMA})")
+        stated, config = body.pop("id"), RunConfig.from_dict(body.pop("config"))
+        schema.check(body)
+        record = Record(config=config, folder=path.parent, **body)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RecordError(
+            f"{path}: not a run record ({type(error).__name__}: {error}); take it from git again, or delete "
+            "it to train again"
+        ) from error
+    except SoftlabelsError as error:
+        raise RecordError(f"{path}: {error}") from error
+    if not path.stem == stated == config.id:
+        raise RecordError(
+            f"{path}: named {path.stem}, says {stated}, but its configuration gives {config.id}"
+        )
+    return record
+
+
+def write(record: Record, arrays: bytes, features: bytes | None = None) -> None:
+    """Write arrays first and the JSON last, so that a JSON never stands without its arrays."""
+    if features is not None:
+        write_atomically(record.folder / f"{record.id}.features.npz", features)
+    write_atomically(record.folder / f"{record.id}.npz", arrays)
+    write_atomically(record.folder / f"{record.id}.json", record.to_json().encode())
+
+
+def published_folder() -> Path:
+    """Folder of the committed records."""
+    return paths.results() / "runs"
+
+
+def cache_folder() -> Path:
+    """Folder of records, weights and features made here."""
+    return paths.cache() / "runs"
+
+
+def find(config: RunConfig) -> Record | None:
+    """Return the record of a run from the committed ones, else from the cache, else None."""
+    for folder in (published_folder(), cache_folder()):
+        path = folder / f"{config.id}.json"
+        if path.exists():
+            return read(path)
+    return None
+
+
+def publish(record: Record, features: bool = False) -> Record:
+    """Copy a record into the committed ones; its features only if asked for (they are large)."""
+    target = published_folder()
+    if record.folder != target:
+        source = record.features_file() if features else None
+        kept = source.read_bytes() if source else None
+        moved = Record(**{**record.__dict__, "folder": target})
+        for left in target.glob(f".{record.id}.*.partial"):  # by a process that was killed while it wrote
+            left.unlink()
+        write(moved, (record.folder / f"{record.id}.npz").read_bytes(), kept)
+        return moved
+    return record
+
+
+def everything() -> list[Record]:
+    """All records at hand, committed ones first, ordered by id within each folder."""
+    seen: dict[str, Record] = {}
+    for folder in (published_folder(), cache_folder()):
+        for path in sorted(folder.glob("*.json")):
+            if path.stem not in seen:
+                seen[path.stem] = read(path)
+    return list(seen.values())
