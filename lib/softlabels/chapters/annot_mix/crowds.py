@@ -17,7 +17,6 @@ from softlabels.datasets.fetch import fetch
 from softlabels.errors import DataUnavailable, RecordError
 from softlabels.learning.annotators import bridges
 from softlabels.learning.annotators.inputs import chosen, shuffled
-from softlabels.learning.annotators.people import facts, heterogeneity
 from softlabels.learning.checkpoint import write_atomically
 
 NAMES = ("mgc", "labelme", "letter", "synthetic-crowd", "cifar10h-crowd-jpeg", "cifar10n", "sentiment")
@@ -38,6 +37,8 @@ def describe(name: str, **options: Any) -> Card:
     labels that `bridges.accuracies` makes of the judgements are right. Beside the ratio of χ² to its degrees
     of freedom stands that of the same labels with annotators shuffled.
     """
+    from softlabels.learning.annotators.people import facts  # loads PyTorch, which the chapter need not
+
     combined: Card = {}
     if name == "cifar10n":
         found, truth, n_classes = cifar10n.annotations(), _clean(), len(CLASSES)
@@ -66,6 +67,8 @@ def worker_tests() -> dict[str, float]:
     the first, because the first who gave it is taken. That rule alone makes workers differ, whoever they are:
     it does so too after whole batches have been given to other workers.
     """
+    from softlabels.learning.annotators.people import heterogeneity
+
     given, worse = cifar10n.answers()
     columns, truth = cifar10n.workers(), _clean()
     image, first = np.arange(len(worse)), (given == worse[:, None]).argmax(1)
@@ -90,11 +93,14 @@ def _clean() -> np.ndarray:
 
 
 def _chance(found: Annotations, truth: np.ndarray) -> float:
+    from softlabels.learning.annotators.people import heterogeneity
+
     return heterogeneity(shuffled(found, np.random.default_rng(0)), truth).get("chi2_df", float("nan"))
 
 
 def of_profile(profile: str) -> list[Card]:
     """Return the committed cards; for profile smoke, one that is made now."""
+
     if profile == "smoke":
         return [describe(name, n_images=240) for name in SMOKE]
     path = _path()
