@@ -10,6 +10,8 @@ BIN  := .venv/bin
 SITE := build/book/_build/html
 FLOW := $(BIN)/snakemake --snakefile workflow/Snakefile $(if $(CORES),--cores $(CORES))
 HERE := --workflow-profile workflow/profiles/local
+# Chapters are forks of one process that has imported the library; elsewhere forks and threads do not mix.
+FORKS := $(if $(filter Linux,$(shell uname)),python -m softlabels.book.engine)
 THERE := --workflow-profile workflow/profiles/$(EXECUTOR)
 ASKED = train=true profile=$(PROFILE) seeds="$(SEEDS)" $(CONFIG)
 # A data folder beside the project is used where there is one; see book/data.md.
@@ -33,11 +35,11 @@ help:  ## this list
 # The book is drawn from committed records alone: a cache of its own hides runs trained here since.
 book publish: export SOFTLABELS_CACHE := $(abspath build/cache)
 book: .venv/.stamp  ## execute every notebook from the committed records and build the site
-	$(TIMED) $(FLOW) $(HERE) && echo "The book: $(abspath $(SITE))/index.html" && report
+	$(TIMED) $(FORKS) $(FLOW) $(HERE) && echo "The book: $(abspath $(SITE))/index.html" && report
 
 reproduce: .venv/.stamp  ## train what is missing, then the book: PROFILE=laptop SEEDS="0 1 2" EXECUTOR=local
 	$(TIMED) $(FLOW) trained $(THERE) $(SNAKEMAKE_OPTIONS) --config $(ASKED) \
-	  && $(FLOW) $(HERE) --config $(ASKED) \
+	  && $(FORKS) $(FLOW) $(HERE) --config $(ASKED) \
 	  && echo "The book: $(abspath $(SITE))/index.html" && report
 
 test: .venv/.stamp  ## lint, types and all tests

@@ -18,7 +18,7 @@ FOOLBOX, ACTIVEML = (find_spec(name) is not None for name in ("foolbox", "skacti
 SCRIPTS = {
     "training": {"training": True, "training-memory": True},
     "conventional_loop": {"conventional-loop": True},
-    "tsne": {"tsne": True},
+    "tsne": {"tsne-200": True},
     "generator": {"generator-16px": False},
     "loading": {"loading-first": False, "loading-again": False},
     "attacks": {"fgsm": FOOLBOX, "pgd": FOOLBOX},
@@ -39,6 +39,7 @@ OTHER = {"common", "all", "tolerance", "shares"}
 # What `--quick` calls otherwise.
 QUICK = {
     "generator-16px": {"generator-64px", "generator-224px"},
+    "tsne-200": {"tsne-3000", "tsne-10000"},
     "annotators-quick": {"annotators-mgc", "annotators-letter"},
     "annotators-quick-products": {"annotators-mgc-products", "annotators-letter-products"},
     "overhead-local": {"overhead-local", "overhead-slurm"},
@@ -115,7 +116,10 @@ def test_the_table_keeps_what_is_done_and_shows_what_is_missing(store):
     speed.save("memory", [line("memory", megabytes=1900, promised_megabytes=2048)])
     memory = speed.table(speed.load()).set_index("what; peer").loc[speed.SCRIPTS["memory"]["memory"]]
     assert memory["ours, s"] == "2.00, 1,900 MB" and memory["target"] == "≥ 1.5, ≤ 2,048 MB"
-    assert speed.measured("attacks") and not speed.measured("tsne")
+    speed.save("tsne", [line("tsne-3000", cpu=2.5, kl=0.7344, peer_cpu=9, peer_kl=0.7601)])
+    tsne = speed.table(speed.load()).set_index("what; peer").loc[speed.SCRIPTS["tsne"]["tsne-3000"]]
+    assert (tsne["ours, s"], tsne["peer, s"]) == ("2.00 (2.50 CPU), KL 0.734", "4.00 (9.00 CPU), KL 0.760")
+    assert speed.measured("attacks") and not speed.measured("loading")
 
 
 def test_shares_of_the_time_add_up_and_are_tabulated(store):

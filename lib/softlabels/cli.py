@@ -10,7 +10,7 @@ from typing import Any
 from softlabels import paths, runs
 from softlabels.errors import CheckError, DataUnavailable, SoftlabelsError, unknown
 from softlabels.learning import suites
-from softlabels.runs import grids
+from softlabels.runs import archive, evaluations, grids, planning, records, workload
 
 PROFILE, SEEDS = "laptop", [0, 1, 2]
 
@@ -53,7 +53,6 @@ def _need_chapter(options: argparse.Namespace, *names: str) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from softlabels.learning import starts
-    from softlabels.runs import records
 
     if options.file or options.runs_per_gpu > 1:
         _train_batch(options)
@@ -77,7 +76,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _train_batch(options: argparse.Namespace) -> None:
-    from softlabels.runs import parallel, planning, records
+    from softlabels.runs import parallel
 
     configs = planning.read(options.file) if options.file else [c.config for c in _cells(options)]
     try:
@@ -92,7 +91,6 @@ def _train_batch(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from softlabels.runs import evaluations
 
     jobs = [
         (c, plan.suite)
@@ -115,7 +113,6 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from softlabels.runs import workload
 
     _need_chapter(options, "dataset", "method", "only")
     chapters = [options.chapter] if options.chapter else grids.CHAPTERS
@@ -154,7 +151,6 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from softlabels.runs import archive
 
     _need_chapter(options, "profile", "seeds", "dataset", "method", "only")
     chosen = [c.config.id for c in _cells(options)] if options.chapter else None
@@ -162,7 +158,6 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    from softlabels.runs import archive
 
     added, known = archive.load(options.file)
     print(f"{added} records added, {known} were here already")
