@@ -13,9 +13,9 @@ READER ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := $(if $(READER),.venv-reader,.venv)
 KIND := $(if $(READER),reader,$(if $(filter cpu,$(TORCH)),cpu,full))
-MB_reader := 250 MB
-MB_cpu := 0.7 GB
-MB_full := 3 GB
+SIZE_reader := 1 GB
+SIZE_cpu := 3 GB
+SIZE_full := 7 GB
 BIN  := $(VENV)/bin
 # uv, where it is there, takes a fraction of pip's time.
 INSTALL := $(if $(shell command -v uv),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check)
@@ -90,7 +90,7 @@ $(VENV)/.stamp: requirements.lock pyproject.toml
 	      && { echo $$p; break; }; done); \
 	  test -x $(BIN)/python || { \
 	    test -n "$$python" || { echo "No Python 3.11, 3.12 or 3.13 found; install one of them." >&2; exit 1; }; \
-	    echo "Setting up $(VENV) with $$python: this downloads about $(MB_$(KIND)) and takes some minutes, once."; \
+	    echo "Setting up $(VENV) with $$python: this takes about $(SIZE_$(KIND)) on disk and some minutes, once."; \
 	    $$python -m venv $(VENV); }
 	@$(BIN)/python workflow/environment.py $(KIND) > $(VENV)/requirements.txt
 	@$(INSTALL) --no-deps --require-hashes -r $(VENV)/requirements.txt
