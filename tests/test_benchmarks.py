@@ -47,24 +47,36 @@ QUICK = {
 }
 
 
+# Those that start processes of their own, plan for thousands of runs or wait on purpose.
+HEAVY = {"annotators", "conventional_loop", "memory", "planning", "overhead", "runs_per_gpu"}
+ONE_BY_ONE = """
+import importlib, sys
+for name in sys.argv[1:]:
+    print("###", name, flush=True)
+    importlib.import_module(name).main(["--quick"])
+    sys.stdout.flush()
+"""
+
+
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory):
-    """What every script prints with --quick; all at once, because nothing is measured here."""
+def light(tmp_path_factory):
+    """What the light scripts print with --quick; one process imports the libraries for all of them."""
+    names = sorted(set(SCRIPTS) - HEAVY)
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_BY_ONE, *names],
+        env=quick(tmp_path_factory),
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    parts = done.stdout.split("### ")[1:]
+    return {part.split("\n", 1)[0]: part.split("\n", 1)[1] for part in parts}
+
+
+def quick(tmp_path_factory):
     cache = str(tmp_path_factory.mktemp("cache"))
-    environment = {**os.environ, "SOFTLABELS_CACHE": cache, "OMP_NUM_THREADS": "1"}
-    running = {
-        name: subprocess.Popen(
-            [sys.executable, str(FOLDER / f"{name}.py"), "--quick"],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in SCRIPTS
-    }
-    return {
-        name: (*process.communicate(timeout=300), process.returncode) for name, process in running.items()
-    }
+    return {**os.environ, "SOFTLABELS_CACHE": cache, "OMP_NUM_THREADS": "1"}
 
 
 def test_every_script_is_covered_here_and_in_the_readme():
@@ -80,10 +92,21 @@ def test_every_line_has_a_row_in_the_table(name):
     assert lines == set(speed.SCRIPTS[name])
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_scripts_print_a_line_of_json_and_one_for_people(name, outputs):
-    out, err, status = outputs[name]
-    assert status == 0, err
+@pytest.mark.parametrize("name", sorted(set(SCRIPTS) - HEAVY))
+def test_scripts_print_a_line_of_json_and_one_for_people(name, light):
+    check(name, light[name])
+
+
+@pytest.mark.weekly
+@pytest.mark.parametrize("name", sorted(HEAVY))
+def test_heavy_scripts_print_a_line_of_json_and_one_for_people(name, tmp_path_factory):
+    command = [sys.executable, str(FOLDER / f"{name}.py"), "--quick"]
+    done = subprocess.run(command, env=quick(tmp_path_factory), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    check(name, done.stdout)
+
+
+def check(name, out):
     lines, peers = out.splitlines(), SCRIPTS[name]
     assert len(lines) == 2 * len(peers)
     for (expected, has_peer), data, sentence in zip(peers.items(), lines[::2], lines[1::2], strict=True):
@@ -122,7 +145,8 @@ def test_the_table_keeps_what_is_done_and_shows_what_is_missing(store):
     assert speed.measured("attacks") and not speed.measured("loading")
 
 
-def test_shares_of_the_time_add_up_and_are_tabulated(store):
+@pytest.mark.weekly
+def test_shares_of_the_time_add_up(store):
     words = [sys.executable, str(FOLDER / "shares.py"), "--quick", "after"]
     found = json.loads(
         subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
@@ -130,6 +154,9 @@ def test_shares_of_the_time_add_up_and_are_tabulated(store):
     training = found["training"]
     assert {"augmentation", "forward", "backward", "update"} < set(training)
     assert min(training.values()) >= 0 and training["forward"] > 0 and len(found["book"]) == 1
+
+
+def test_shares_of_the_time_are_tabulated(store):
     assert costs.shares() == "Not measured yet."
     book = {"17_atlas": 4.0, "site": 10.0}
     before = {"training": {"forward": 2.0, "augmentation": 1.5}, "book": book}
