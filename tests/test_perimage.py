@@ -7,7 +7,7 @@ import pytest
 from softlabels import cli
 from softlabels.datasets import folder
 from softlabels.labels import votes as labels
-from softlabels.learning.annotators import dawid_skene
+from softlabels.learning.annotators.aggregation import dawid_skene
 from softlabels.owndata import perimage
 from vote_folders import LABELS, N, long_table, said, wide_table, write
 
