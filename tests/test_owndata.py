@@ -12,7 +12,7 @@ from softlabels.book import execute
 from softlabels.datasets import Annotations, Dataset, Source
 from softlabels.errors import ConfigError, DataError
 from softlabels.learning.config import RunConfig
-from softlabels.owndata import answers, command
+from softlabels.owndata import answers, benefit, command
 from softlabels.runs import experiments_own, grids
 from softlabels.runs.records import Record
 
@@ -294,8 +294,10 @@ def test_small_sets_are_trained_for_as_many_steps():
     assert experiments_own.epochs("laptop", 90) == 1000
     assert experiments_own.epochs("laptop", 10**6) == 8
     assert experiments_own.epochs("smoke", 90) == 1
-    longer = experiments_own.runs("laptop", [0], "folder@" + "0" * 32, 4, images=1200)
-    assert {c.epochs for _, c in longer} == {46}
+    assert experiments_own.epochs("laptop", 1200, steps=220) == 10, "22 steps an epoch fit into the time"
+    assert experiments_own.epochs("laptop", 1200, steps=1) == 1
+    own = owndata.OwnData("folder@" + "0" * 32, dataset(np.tile([4, 3, 1], (1200, 1))), [])
+    assert {c.config.epochs for c in benefit.runs_of(own, "laptop", [0])} == {46}
 
 
 def test_dawid_and_skene_beside_the_votes():

@@ -86,22 +86,29 @@ def study(
     name, chosen = folder.pin(dataset), seeds_of(seeds)
     data = _load(name, profile)
     found = OwnData(name, data, [], folder.people(name))
-    cells = _cells(found, profile, chosen)
+    cells = runs_of(found, profile, chosen)
     return replace(found, settings=gather(cells, train, device, fresh))
 
 
 def cells(dataset: str, profile: str, seeds: Sequence[int]) -> list[grids.Cell]:
     """List the runs of a dataset, for the command line."""
     name = folder.pin(dataset)
-    return _cells(OwnData(name, _load(name, profile), []), profile, seeds_of(seeds))
+    return runs_of(OwnData(name, _load(name, profile), []), profile, seeds_of(seeds))
 
 
-def _cells(own: OwnData, profile: str, seeds: Sequence[int]) -> list[grids.Cell]:
-    """The runs that answer, none where nothing can be answered."""
+def runs_of(own: OwnData, profile: str, seeds: Sequence[int], length: int | None = None) -> list[grids.Cell]:
+    """The runs that answer, none where nothing can be answered.
+
+    Parameters
+    ----------
+    length : int or None
+        Epochs; None: by the number of images.
+    """
     if unanswerable(own):
         return []
-    images = len(own.data) if own.name.startswith(folder.PIN_PREFIX) else None
-    return grids.your_data(profile, seeds, own.name, own.annotations, images)
+    if length is None and own.name.startswith(folder.PIN_PREFIX):
+        length = experiments_own.epochs(profile, len(own.data))
+    return grids.your_data(profile, seeds, own.name, own.annotations, length)
 
 
 def seeds_of(given: int | str | Sequence[int]) -> list[int]:

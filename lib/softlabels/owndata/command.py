@@ -17,7 +17,9 @@ from softlabels.datasets import folder
 from softlabels.errors import ConfigError
 from softlabels.owndata import OwnData, answers, benefit
 from softlabels.owndata.page import STYLE
+from softlabels.runs import experiments_own
 
+SHARE = 0.8  # of a budget that steps may take; the rest is for data, validation and the page
 UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -44,12 +46,16 @@ def study(
     Parameters
     ----------
     budget : float or None
-        Seconds. A run is not begun if the last one of its kind would not have fitted; the first pair is
-        trained in any case.
+        Seconds. The runs are made short enough for one pair to fit, and no run is begun that is not
+        expected to; the first pair is trained in any case.
     """
-    own = owndata.study(dataset, profile, [])
-    cells = owndata.cells(own.name, profile, seeds)
     start, longest, found = time.perf_counter(), 0.0, []
+    own = owndata.study(dataset, profile, [])
+    length = None
+    if budget is not None:
+        steps = SHARE * budget / 2 / seconds_per_step(profile, len(own.data.classes), device)
+        length = experiments_own.epochs(profile, len(own.data), steps)
+    cells = benefit.runs_of(own, profile, seeds, length)
     for i, cell in enumerate(tqdm(cells, "training", unit="run", disable=not cells)):
         begin = time.perf_counter()
         fits = budget is None or i < 2 or begin - start + longest <= budget
@@ -57,6 +63,30 @@ def study(
         longest = max(longest, time.perf_counter() - begin)
         found.append((cell, record))
     return replace(own, settings=arrange(found))
+
+
+def seconds_per_step(profile: str, n_classes: int, device: str | None = None) -> float:
+    """Time a few steps of a profile's network on noise: the median, in seconds."""
+    import torch
+
+    from softlabels.learning import models
+    from softlabels.learning.hardware import hardware
+
+    own, hw = experiments_own.numbers(profile), hardware(device)
+    model = hw.place(models.build(own.network, n_classes)).train()
+    optimiser = torch.optim.SGD(model.parameters(), lr=1e-6)
+    batch = torch.randint(0, 256, (own.batch_size, own.image_size, own.image_size, 3), dtype=torch.uint8)
+    target = torch.full((own.batch_size, n_classes), 1 / n_classes, device=hw.device)
+    took = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        with hw.autocast():
+            logits = model(hw.images(batch))
+        torch.nn.functional.cross_entropy(logits.float(), target).backward()
+        optimiser.step()
+        float(logits.detach().sum())  # a GPU is waited for
+        took.append(time.perf_counter() - begin)
+    return sorted(took[1:])[2]  # the first one compiles and allocates
 
 
 def page(own: OwnData, dataset: str, profile: str) -> str:

@@ -1,5 +1,6 @@
 """The runs of the chapter on your own data: both labels, all annotations and fewer."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,11 +49,15 @@ STEPS = {"smoke": 0, "laptop": 1000, "paper": 4000}
 TRAINED = 0.6  # share of the images that a random split trains on
 
 
-def epochs(profile: str, images: int) -> int:
-    """Epochs that give `STEPS` steps on so many images, and no fewer than the profile's."""
+def epochs(profile: str, images: int, steps: float = math.inf) -> int:
+    """Epochs that give `STEPS` steps on so many images, no fewer than the profile's.
+
+    `steps` bounds them from above, where the time does not allow for more; one epoch is the least.
+    """
     own = numbers(profile)
     each = max(1, int(TRAINED * min(images, own.limit or images)) // own.batch_size)
-    return max(own.epochs, -(-STEPS[profile] // each))
+    wanted = max(own.epochs, -(-STEPS[profile] // each))
+    return max(1, min(wanted, int(steps // each))) if math.isfinite(steps) else wanted
 
 
 def is_of(profile: str, config: RunConfig) -> bool:
@@ -67,7 +72,7 @@ def runs(
     seeds: Sequence[int],
     dataset: str = STANDIN,
     annotations: int = STANDIN_ANNOTATIONS,
-    images: int | None = None,
+    length: int | None = None,
 ) -> list[tuple[str, RunConfig]]:
     """List the runs, each with the annotations it learns from in words; all annotations come first.
 
@@ -78,8 +83,8 @@ def runs(
     annotations : int
         Annotations that the median image has. Budgets from there on are left out, and with fewer than two
         there is nothing to compare: a single annotation is its own distribution.
-    images : int or None
-        How many there are, which says how long to train; None: as long as on the stand-in.
+    length : int or None
+        Epochs; None: those of the profile.
     """
     own = numbers(profile)
     if annotations < 2:
@@ -95,7 +100,7 @@ def runs(
                     label=arm,
                     annotations=kept,
                     network=own.network,
-                    epochs=own.epochs if images is None else epochs(profile, images),
+                    epochs=own.epochs if length is None else length,
                     batch_size=own.batch_size,
                     seed=seed,
                     **RECIPE,

@@ -150,10 +150,10 @@ def your_data(
     seeds: Sequence[int],
     dataset: str = experiments_own.STANDIN,
     annotations: int = experiments_own.STANDIN_ANNOTATIONS,
-    images: int | None = None,
+    length: int | None = None,
 ) -> list[Cell]:
     """List the runs of the chapter on your own data, by default those of the stand-in."""
-    runs = experiments_own.runs(profile, seeds, dataset, annotations, images)
+    runs = experiments_own.runs(profile, seeds, dataset, annotations, length)
     return [Cell(dataset, c.network, recipe, c.label, c.seed, c) for recipe, c in runs]
 
 
