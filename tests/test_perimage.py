@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from softlabels import cli
+from softlabels import cli, paths
 from softlabels.datasets import folder
 from softlabels.labels import votes as labels
-from softlabels.learning.annotators import dawid_skene
+from softlabels.learning.annotators.aggregation import dawid_skene
 from softlabels.owndata import perimage
 from vote_folders import LABELS, N, long_table, said, wide_table, write
 
@@ -86,3 +86,9 @@ def test_doubts_and_endings_are_refused(tmp_path, capsys):
     assert "is 'verdict' the label" in capsys.readouterr().err
     assert cli.main(["labels", str(write(tmp_path / "x")), "-o", str(tmp_path / "l.xls")]) == 1
     assert "expected .csv, .parquet or .jsonl" in capsys.readouterr().err
+
+
+def test_the_page_documents_every_column():
+    page = (paths.PROJECT / "book" / "your_votes.md").read_text()
+    for name, words in perimage.COLUMNS.items():
+        assert f"| `{name}` | {words} |" in page

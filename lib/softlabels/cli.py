@@ -217,6 +217,26 @@ def _convert(options: argparse.Namespace) -> None:
         print(line)
 
 
+def _answer(options: argparse.Namespace) -> None:
+    from softlabels import paths
+    from softlabels.owndata import answers, command, seeds_of
+
+    budget = None if options.budget is None else command.seconds_of(options.budget)
+    root = options.path.expanduser()
+    dataset = f"folder:{root}"
+    own = command.study(dataset, options.profile, seeds_of(options.seeds), options.device, budget)
+    for sentence in answers.answer(own):
+        print(sentence.replace("**", ""))
+    html = options.html or paths.cache() / "answers" / f"{root.resolve().name or 'folder'}.html"
+    try:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(command.page(own, dataset, options.profile), encoding="utf-8")
+    except OSError as error:
+        remedy = "name a place with --html FILE, or another cache with SOFTLABELS_CACHE"
+        raise SoftlabelsError(f"{error.filename}: cannot be written ({error.strerror}); {remedy}") from error
+    print(f"HTML page: {html}")
+
+
 def _labels(options: argparse.Namespace) -> None:
     from softlabels.owndata import convert, perimage
 
@@ -257,6 +277,16 @@ def _convert_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="such as votes.csv")
     _vote_options(parser)
     parser.set_defaults(action=_convert)
+
+
+def _answer_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="a folder of images with votes")
+    parser.add_argument("--profile", default=PROFILE, help="smoke, laptop (default), paper")
+    parser.add_argument("--seeds", nargs="+", default=SEEDS, help="one random split for each; default: 0 1 2")
+    parser.add_argument("--device", help="as for train")
+    parser.add_argument("--budget", metavar="TIME", help="such as 10min: train no longer than that")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
+    parser.set_defaults(action=_answer)
 
 
 def _labels_options(parser: argparse.ArgumentParser) -> None:
@@ -317,6 +347,7 @@ def parser() -> argparse.ArgumentParser:
     _check_options(commands.add_parser("check", help="describe annotated images and find every problem"))
     _convert_options(commands.add_parser("convert", help="write votes of any format as a plain table"))
     _labels_options(commands.add_parser("labels", help="write the labels of each image, of several kinds"))
+    _answer_options(commands.add_parser("answer", help="say whether keeping the votes pays, as one page"))
     _record_options(commands.add_parser("records", help="move records between machines"))
     return top
 

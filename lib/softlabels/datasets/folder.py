@@ -181,6 +181,20 @@ def load_pinned(checksum: str, image_size: int | None = None, slice: int = 1) ->
     return dcic.dataset(found, source, image_size, slice)
 
 
+def people(name: str) -> tuple[str, ...]:
+    """Names of the annotators of a pinned folder; none for other datasets, or where nobody is named."""
+    if not name.startswith(PIN_PREFIX):
+        return ()
+    return read(_place(name.removeprefix(PIN_PREFIX))).annotators
+
+
+def files(name: str) -> tuple[str, ...]:
+    """Paths of the images of a pinned folder in the order of the dataset; none for other datasets."""
+    if not name.startswith(PIN_PREFIX):
+        return ()
+    return read(_place(name.removeprefix(PIN_PREFIX))).files
+
+
 def _checksum(found: Collection) -> str:
     return content_sha256(found.root, (*found.files, *found.sources))[:DIGITS]
 
