@@ -21,7 +21,16 @@ from softlabels.learning.annotators.inputs import chosen, shuffled
 from softlabels.learning.annotators.people import facts, heterogeneity
 from softlabels.store import write_atomically
 
-NAMES = ("mgc", "labelme", "letter", "synthetic-crowd", "cifar10h-crowd-jpeg", "cifar10n", "sentiment")
+NAMES = (
+    "mgc",
+    "labelme",
+    "letter",
+    "synthetic-crowd",
+    "cifar10h-crowd-jpeg",
+    "cifar10n",
+    "sentiment",
+    "trec6",
+)
 COMBINED = (
     "mgc",
     "labelme",

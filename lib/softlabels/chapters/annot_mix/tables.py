@@ -102,8 +102,10 @@ def _performance(results: Results, rows: Sequence[str], method: str) -> dict[str
     line: dict[str, str] = {}
     for row in rows:
         mean, sd, n = results.summary(row, method, "auroc", "annotators")
-        theirs = published.get("annotmix", "auroc_last")[row].get(method, (float("nan"), float("nan")))
-        line |= {f"{row}, published": spread(*theirs, 1), f"{row}, ours": spread(100 * mean, 100 * sd, 1)}
+        nothing = (float("nan"), float("nan"))
+        their_mean, their_sd = published.get("annotmix", "auroc_last")[row].get(method, nothing)
+        line[f"{row}, published"] = spread(their_mean, their_sd, 1)
+        line[f"{row}, ours"] = spread(100 * mean, 100 * sd, 1)
         line[f"{row}, n"] = str(n)
     return line
 
@@ -115,8 +117,8 @@ def performance_sentence(results: Results) -> str:
         ours = {m: results.summary(row, m, "auroc", "annotators")[0] for m in theirs}
         if not np.isfinite(list(ours.values())).all():
             continue
-        ranks = [np.argsort(np.argsort([found[m] for m in theirs])) for found in (ours, _means(theirs))]
-        rho = float(np.corrcoef(*ranks)[0, 1])
+        both = np.array([[found[m] for m in theirs] for found in (ours, _means(theirs))])
+        rho = float(np.asarray(np.corrcoef(both.argsort(1).argsort(1)))[0, 1])
         firsts = " and ".join(max(found, key=found.__getitem__) for found in (_means(theirs), ours))
         words.append(f"{row}: rank correlation {number(rho, 2)}; first are {firsts} (published, ours)")
     return f"{'; '.join(words)}." if words else "No row with published values is complete."

@@ -21,6 +21,7 @@ from softlabels.runs.records import Record
 
 GRIDS = ("text", "text-budget", "text-features")
 MEASURES = ("macro_accuracy", "kl", "cross_entropy", "entropy_correlation")
+COLUMNS = ("grid", "dataset", "features", "network", "arm", "seed", *MEASURES, "record")
 SATURATED = 0.9
 OVERLAP = FRACTIONS["test"] / FRACTIONS["train"]  # splits are random: they share pairs of texts
 
@@ -40,25 +41,24 @@ def collect(
     str
         Markdown: the commands that train what is missing.
     """
-    rows, missing = [], []
+    rows: list[dict[str, object]] = []
+    once, missing = {}, []
     for grid in GRIDS:
-        lacking = set()
+        lacks = set()
         for cell in grids.grid(grid, profile, seeds):
             record = comparisons.record_of(cell, train, device, fresh)
             if record is None:
-                lacking.add(cell.seed)
+                lacks.add(cell.seed)
                 continue
-            place = {"grid": grid, "dataset": cell.dataset, "features": features(cell.dataset)}
-            place |= {"network": cell.network, "arm": cell.arm, "seed": cell.seed}
-            values = {name: record.metrics["test"].get(name, np.nan) for name in MEASURES}
-            rows.append(place | values | {"record": record})
-        if lacking:
-            listed = " ".join(map(str, sorted(lacking)))
+            once[record.id] = record
+            place = (grid, cell.dataset, features(cell.dataset), cell.network, cell.arm, cell.seed)
+            values = [record.metrics["test"].get(name, np.nan) for name in MEASURES]
+            rows.append(dict(zip(COLUMNS, (*place, *values, record), strict=True)))
+        if lacks:
+            listed = " ".join(map(str, sorted(lacks)))
             missing.append(f"`softlabels train --chapter {grid} --profile {profile} --seeds {listed}`")
-    columns = ["grid", "dataset", "features", "network", "arm", "seed", *MEASURES, "record"]
     words = f"Missing runs are trained by {', '.join(missing)}." if missing else "No run is missing."
-    once = {row["record"].id: row["record"] for row in rows}
-    return pd.DataFrame(rows, columns=columns), list(once.values()), words
+    return pd.DataFrame(rows, columns=COLUMNS), list(once.values()), words
 
 
 def pairs(runs: pd.DataFrame, measure: str, arm: str, base: str) -> tuple[np.ndarray, np.ndarray]:
