@@ -10,7 +10,6 @@ PORT    ?= 8000
 # draws the book from its records; it trains nothing, and shows the live chapter as it was published.
 TORCH  ?= $(shell cat .venv/.torch 2>/dev/null)
 READER ?=
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := $(if $(READER),.venv-reader,.venv)
 KIND := $(if $(READER),reader,$(if $(filter cpu,$(TORCH)),cpu,full))
 SIZE_reader := 1 GB
@@ -83,7 +82,8 @@ screens: .venv/.stamp  ## pictures of every page, wide and narrow, light and dar
 	@test -f $(SITE)/index.html || { echo "No site yet: run 'make book' first." >&2; exit 1; }
 	$(TIMED) python -m softlabels.book.screens $(SITE) build/screens && report
 
-# Every hash is checked, but for PyTorch's of its own index; the package itself has none, so it comes last.
+# Every hash is checked, but for PyTorch's builds without CUDA, which uv knows where to find; the package itself
+# has none, so it comes last.
 $(VENV)/.stamp: requirements.lock pyproject.toml
 	@python=$$(for p in python3.11 python3.12 python3.13 python3; do \
 	    $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 \
@@ -94,7 +94,8 @@ $(VENV)/.stamp: requirements.lock pyproject.toml
 	    $$python -m venv $(VENV); }
 	@$(BIN)/python workflow/environment.py $(KIND) > $(VENV)/requirements.txt
 	@$(INSTALL) --no-deps --require-hashes -r $(VENV)/requirements.txt
-	@$(if $(filter cpu,$(KIND)),$(INSTALL) --no-deps --index-url $(TORCH_INDEX) \
+	@$(if $(filter cpu,$(KIND)),$(BIN)/python -m pip install --quiet --disable-pip-version-check uv && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --torch-backend cpu \
 	  $$(grep -oE '^torch(vision)?==[0-9.]+' requirements.lock) && echo cpu > .venv/.torch)
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
