@@ -1,6 +1,7 @@
 """Evaluations as records: written once, checked when read, repeatable; and what the suites measure."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,10 +85,11 @@ def test_unchanged_images_give_the_metrics_of_the_record(subject):
     np.testing.assert_allclose(pictures["p"].astype(float).sum(-1), 1, atol=1e-2)
 
 
-def test_attacks_are_measured_with_all_checks(subject, monkeypatch):
-    # Synthetic images have no label of their own, so the other arm stands in for the source of transfer.
-    monkeypatch.setattr(robustness.runs, "restored", lambda *_: subject.model)
-    rows, _ = robustness.measure(subject, ATTACK)
+def test_attacks_are_measured_with_all_checks(subject):
+    with pytest.raises(ConfigError, match="from the other arm"):
+        robustness.measure(subject, ATTACK)
+    # Synthetic images have no label of their own, so the network itself is the source of transfer.
+    rows, _ = robustness.measure(replace(subject, other=subject.model), ATTACK)
     cases = {case for case, *_ in rows}
     assert {"FGSM", "PGD", "PGD l2", "noise", "logit scale", "FGSM from the other arm"} <= cases
     assert {"PGD, margin loss", "PGD, matched temperature", "PGD, more steps and restarts"} <= cases
@@ -97,6 +99,11 @@ def test_attacks_are_measured_with_all_checks(subject, monkeypatch):
         assert accuracy[case, 0] == clean
     assert accuracy["PGD by steps", 3] <= accuracy["PGD by steps", 1] <= clean
     assert accuracy["FGSM from the other arm", 8] >= accuracy["FGSM", 8]
+    loss = {(c, x): v for c, x, m, v in rows if m == "cross_entropy"}
+    shown = subject.rows(12)
+    log_p = subject.predict(subject.images(shown))
+    assert loss["FGSM", 0] == pytest.approx(-log_p[np.arange(12), subject.truth(shown)].mean(), rel=1e-4)
+    assert loss["FGSM", 1] > loss["FGSM", 0] and loss["PGD by steps", 3] > loss["PGD by steps", 1]
     start = {way: v for way, x, m, v in rows if m == "loss" and x == 0}
     assert start["landscape, gradient"] == pytest.approx(start["landscape, random"])
 
@@ -131,6 +138,9 @@ def test_shift_reads_the_fold_again_through_the_lossy_copy(monkeypatch):
         by_case.setdefault(case, {})[measure] = value
     assert by_case["held-out"] == by_case["held-out, JPEG copy"], "the same images, found by their ids"
     assert by_case["training images, JPEG copy"] != by_case["held-out"]
+    tuned = replace(subject, config=config.replace(start="0123456789ab"))
+    cases = {case for case, *_ in robustness.measure(tuned, ShiftSuite(0, 20, ()))[0]}
+    assert cases == {"held-out"}, "a network may have been pretrained on the training images"
 
 
 def test_the_command_line_evaluates_and_publishes(store, capsys):

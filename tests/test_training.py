@@ -14,7 +14,7 @@ from children import start, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
-from softlabels import runs
+from softlabels import runs, store
 from softlabels.datasets import Dataset, Source
 from softlabels.errors import ConfigError, TrainingError
 from softlabels.learning import augmentation, checkpoint, inputs, training
@@ -159,6 +159,7 @@ def test_weights_spoiled_by_the_very_last_update_are_noticed(select, cpu, tmp_pa
         ("one-cycle", {0: 0.01, 0.05: 0.25, 0.1: 0.5, 0.2: 1, 0.6: 0.5, 1: 0}),
         ("warm-restarts", {0: 1, 0.1: 0.5, 0.2 - 1e-9: 0, 0.2: 1, 0.4: 0.5, 0.6 - 1e-9: 0, 0.6: 1}),
         ("warm-restarts", {0.6 + 0.4 / 3: 0.75, 0.8: 0.5, 1: 0}),
+        ("triangular", {0: 0.2, 0.1: 0.6, 0.2 - 1e-9: 1, 0.2: 1, 0.6: 0.525, 1: 0.05}),
     ],
 )
 def test_schedules_at_hand_computed_points(schedule, points):
@@ -176,6 +177,19 @@ def test_the_optimiser_follows_the_schedule(schedule, cpu):
 
 
 # Augmentation
+
+
+def test_shifted_images_move_their_mirrored_border_in():
+    x = torch.arange(36.0).view(1, 1, 6, 6).expand(40, 3, 6, 6)
+    out = augmentation.augment(
+        "shift-alternate", x, torch.Generator().manual_seed(0), torch.arange(40) % 2 == 0
+    )
+    border = torch.nn.functional.pad(x[:1], (2, 2, 2, 2), "reflect")[0]
+    places = [border[:, i : i + 6, j : j + 6] for i in range(5) for j in range(5)]
+    for i, image in enumerate(out):
+        image = image.flip(2) if i % 2 == 0 else image
+        assert any(torch.equal(image, place) for place in places)
+    assert len({tuple(image.flatten().tolist()) for image in out}) > 15
 
 
 def images(n=64, size=12, seed=1):
@@ -539,14 +553,14 @@ def test_a_checkpoint_that_cannot_be_used_is_set_aside(spoil, cpu, tmp_path):
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(monkeypatch, tmp_path):
     path = tmp_path / "file"
-    checkpoint.write_atomically(path, b"old")
+    store.write_atomically(path, b"old")
 
     def fail(descriptor):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", fail)
+    monkeypatch.setattr(store.os, "fsync", fail)
     with pytest.raises(OSError, match="no space"):
-        checkpoint.write_atomically(path, b"new")
+        store.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -10,6 +10,7 @@ from softlabels.analysis import competence
 from softlabels.analysis.statistics import Interval, mean_sd, paired_interval, paired_p
 from softlabels.errors import DataUnavailable
 from softlabels.runs import records
+from softlabels.runs.grids import grid
 
 if TYPE_CHECKING:
     from softlabels.runs import Record, RunConfig
@@ -146,8 +147,6 @@ def table1(
     profile: str, seeds: Sequence[int], train: bool = False, device: str | None = None, fresh: bool = False
 ) -> list[Comparison]:
     """Gather the settings of Table 1; beside profile "laptop" stand those of "paper" that have records."""
-    from softlabels.runs.grids import grid
-
     found = gather(grid("table1", profile, seeds), train, device, fresh)
     return found + (with_runs(gather(grid("table1", "paper", seeds))) if profile == "laptop" else [])
 
@@ -166,14 +165,15 @@ def record_of(cell: "Cell", train: bool, device: str | None, fresh: bool) -> "Re
 
 def arrange(found: "Iterable[tuple[Cell, Record | None]]") -> list[Comparison]:
     """Put cells with their records (None where missing) side by side."""
-    groups: dict[tuple[str, str, str], tuple[dict[str, dict[int, Record]], list[Cell]]] = {}
+    groups: dict[tuple[str, str, str, int], tuple[dict[str, dict[int, Record]], list[Cell]]] = {}
     for cell, record in found:
-        arms, missing = groups.setdefault((cell.dataset, cell.network, cell.recipe), ({}, []))
+        place = cell.dataset, cell.network, cell.recipe, cell.config.epochs
+        arms, missing = groups.setdefault(place, ({}, []))
         if record is None:
             missing.append(cell)
         else:
             arms.setdefault(cell.arm, {})[cell.seed] = record
-    return [Comparison(*key, runs=arms, missing=tuple(gaps)) for key, (arms, gaps) in groups.items()]
+    return [Comparison(*key[:3], runs=arms, missing=tuple(gaps)) for key, (arms, gaps) in groups.items()]
 
 
 def with_runs(comparisons: Iterable[Comparison]) -> list[Comparison]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,9 @@ from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison, missin
 from softlabels.analysis.comparisons import table1 as gather_table1
 from softlabels.analysis.formatting import NAMES, NOTHING, interval, markdown, number, signed, spread
 from softlabels.analysis.statistics import holm
+from softlabels.runs.profiles import SPLITS
 
 if TYPE_CHECKING:
-    from softlabels.chapters.label_distributions import Card
     from softlabels.runs import Record
 
 
@@ -130,28 +130,6 @@ def tuning(records: "Iterable[Record]", chosen: Mapping[tuple[str, str, str], fl
     return pd.DataFrame([rows[key] for key in sorted(rows)]).fillna(NOTHING)
 
 
-def datasets(cards: Sequence["Card"]) -> pd.DataFrame:
-    """What the datasets hold, from their cards."""
-    return pd.DataFrame([_card_row(card.facts) for card in cards])
-
-
-def _card_row(facts: Mapping[str, Any]) -> dict[str, str]:
-    counted, agree = facts["annotations_per_image"], facts["majority_is_truth"]
-    return {
-        "dataset": facts["name"],
-        "images": f"{facts['n_images']:,}",
-        "pixels": str(facts["image_shape"][0]),
-        "classes": str(len(facts["classes"])),
-        "annotations per image": f"{counted[0]}–{counted[1]}" if counted else "exact",
-        "mean entropy [nats]": number(facts["mean_entropy"], 3),
-        "unanimous": f"{100 * facts['unanimous']:.1f} %",
-        "ties": str(facts["ties"]),
-        "majority = truth": NOTHING if agree is None else f"{100 * agree:.2f} %",
-        "variant": facts["source"]["variant"],
-        "licence": facts["source"]["licence"],
-    }
-
-
 def winners(comparisons: Sequence[Comparison], metric: str = "macro_accuracy") -> pd.DataFrame:
     """In which setting are soft labels better, in which hard ones?
 
@@ -201,10 +179,10 @@ def softenings(scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
 def headline(comparisons: Sequence[Comparison] | None = None) -> str:
     """Markdown: BHL's published row, and for each dataset all recipes of the network with the most runs.
 
-    Without an argument: the committed records of profile laptop, seeds 0 to 2.
+    Without an argument: the committed records of profile laptop, seeds 0 to 4.
     """
     if comparisons is None:
-        comparisons = gather_table1("laptop", (0, 1, 2))
+        comparisons = gather_table1("laptop", SPLITS)
     chosen: list[Comparison] = []
     for dataset in dict.fromkeys(c.dataset for c in comparisons):
         here = [c for c in comparisons if c.dataset == dataset and c.seeds]

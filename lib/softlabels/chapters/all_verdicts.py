@@ -17,6 +17,7 @@ from softlabels.chapters.annot_mix import verdicts as verdicts_annotators
 from softlabels.chapters.beyond_images import tables as beyond_images
 from softlabels.runs import experiments_annotators
 from softlabels.runs import grids as experiments
+from softlabels.runs.profiles import SPLITS
 
 Found = Mapping[str, list[Verdict]]  # chapter -> rows
 How = tuple[str, Sequence[int], bool, str | None, bool]  # profile, seeds, train, device, fresh
@@ -82,7 +83,7 @@ CHAPTERS: dict[str, Callable[..., list[Verdict]]] = {
 
 def collect(
     profile: str = "laptop",
-    seeds: Sequence[int] = (0, 1, 2),
+    seeds: Sequence[int] = SPLITS,
     train: bool = False,
     device: str | None = None,
     fresh: bool = False,
@@ -116,7 +117,7 @@ def table(found: Found, group: str = "papers") -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["chapter", *[c for c in parts[0].columns if c != "chapter"]]]
 
 
-def summary(profile: str = "laptop", seeds: Sequence[int] = (0, 1, 2)) -> str:
+def summary(profile: str = "laptop", seeds: Sequence[int] = SPLITS) -> str:
     """Markdown for the README: verdicts by chapter, from committed records alone."""
     before = os.environ.get("SOFTLABELS_CACHE")
     with TemporaryDirectory() as empty:  # the page must be the same in every clone

@@ -1,13 +1,11 @@
 """TREC's questions (Li & Roth 2002) with twenty simulated annotators, as AM made theirs (section 5).
 
 As in `letter` an annotator is a network trained a little; what they answered lies beside this module.
-``python -m softlabels.datasets.trec`` makes it anew.
+``python -m softlabels.chapters.annot_mix.simulated trec6`` makes it anew.
 """
 
-import sys
 from dataclasses import replace
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 
@@ -96,33 +94,3 @@ def split(truth: np.ndarray) -> dict[str, np.ndarray]:
         "validation": np.sort(validation),
         "test": np.arange(first, first + last),
     }
-
-
-def simulate(seed: int = SEED) -> np.ndarray:
-    """Train the annotators and let each label every question; uint8 [5952, 20].
-
-    They learn from standardised vectors with the class network of AM's row.
-    """
-    questions, truth = read()
-    x, train = sentences.embed(questions), split(truth)["train"]
-    x = ((x - x[train].mean(0)) / (x[train].std(0) + 1e-8)).astype(np.float32)
-    rng = np.random.default_rng(seed)
-    answers = [letter.answered(x, x, truth, "mlp-128", 0.5, rng) for _ in range(N_ANNOTATORS)]
-    return np.stack(answers, 1).astype(np.uint8)
-
-
-def main() -> int:
-    """Simulate the annotators and write their answers beside this module."""
-    from softlabels.learning.checkpoint import write_atomically
-    from softlabels.runs.records import pack
-
-    answers = simulate()
-    path = Path(__file__).with_name(ANSWERS)
-    write_atomically(path, pack(answers=answers))
-    right = (answers == read()[1][:, None]).mean(0)
-    print(f"{path}: noise {100 * (1 - right.mean()):.1f} %, annotators right {np.sort(right).round(2)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

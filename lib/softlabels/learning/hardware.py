@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from softlabels import paths
 from softlabels.errors import ConfigError, StorageError
-from softlabels.learning.checkpoint import write_atomically
+from softlabels.store import write_atomically
 
 GAIN = 0.9  # bfloat16 has to take less than this share of float32's time: below it two timings are too near
 

@@ -1,19 +1,20 @@
 """From a configuration to what the training loop needs: images, targets and a split."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from softlabels import datasets
 from softlabels.datasets import Dataset
 from softlabels.errors import ConfigError, DataError
 from softlabels.labels import votes
-from softlabels.learning.config import RunConfig
+from softlabels.learning.config import FRACTIONS, RunConfig, generator
+
+if TYPE_CHECKING:  # what is drawn from records needs rows and labels, and no PyTorch
+    from torch import Tensor
 
 CONTROLS = ("truth", "smoothed", "class-mean", "permuted")  # labels that need the dataset's own
-FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}  # BHL, section 2
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,13 @@ class Task:
     """
 
     dataset: Dataset
-    images: Tensor
-    targets: Tensor
+    images: "Tensor"
+    targets: "Tensor"
     soft: np.ndarray
     rows: dict[str, np.ndarray]
-    mean: Tensor
-    std: Tensor
+    mean: "Tensor"
+    std: "Tensor"
     n_ties: int
-
-
-def generator(seed: int, *purpose: int) -> np.random.Generator:
-    """A random stream of its own for each seed and purpose."""
-    return np.random.default_rng([seed, *purpose])
 
 
 def split(n: int, seed: int) -> dict[str, np.ndarray]:
@@ -170,8 +166,10 @@ def load(config: RunConfig) -> Dataset:
     return datasets.load(config.dataset, **options).first(config.limit)
 
 
-def statistics(images: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+def statistics(images: np.ndarray, rows: np.ndarray) -> "tuple[Tensor, Tensor]":
     """Mean and standard deviation of each channel (in [0, 1] intensities), or of each feature of vectors."""
+    import torch
+
     if images.ndim == 2:
         std = images[rows].std(0, dtype=np.float64)
         std[std < 1e-8] = 1  # a feature that never changes stays as it is
@@ -201,6 +199,8 @@ def prepare(config: RunConfig) -> Task:
     DataError
         If the images are not of the size that was asked for.
     """
+    import torch
+
     data = load(config)
     vectors = data.images.ndim == 2
     if not vectors and data.images.shape[1:3] != (config.image_size, config.image_size):

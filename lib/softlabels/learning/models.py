@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from softlabels import paths
 from softlabels.errors import DataUnavailable, unknown
 from softlabels.learning import smallnets, starts
-from softlabels.learning.checkpoint import write_atomically
 from softlabels.learning.dropout import dropout as dropout_layer
+from softlabels.store import write_atomically
 
 LITE0 = "tf_efficientnet_lite0"
 

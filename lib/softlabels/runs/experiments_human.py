@@ -140,8 +140,8 @@ NUMBERS: dict[str, Numbers] = {
         ("cifarnet-64",),
         epochs=10,
         lr=0.05,
-        pretraining={**SHORT, "dataset": "cifar10-jpeg-train", "split": "official", "epochs": 12, "lr": 0.5},
-        scratch=Scratch("cifarnet-32", 40, 0.5, {"truth": 10, "soft": 10, "smoothed": 5, "permuted": 5}),
+        pretraining={**SHORT, "dataset": "cifar10-jpeg-train", "split": "official", "epochs": 20, "lr": 0.5},
+        scratch=Scratch("cifarnet-32", 60, 0.5, {"truth": 10, "soft": 10, "smoothed": 5, "permuted": 5}),
         folds=10,
         max_seeds=1,
         temperatures=(0.5, 2.0, 10.0),
@@ -171,6 +171,7 @@ BUDGETS: dict[str, Numbers] = NUMBERS | {
         epochs=10,
         lr=0.02,
         recipe=CONVENTIONAL,
+        max_seeds=3,
         annotations=(2, 3, 5, 10, 20),
         totals=((7600, (1, 2, 5, 10)),),
     )

@@ -12,6 +12,7 @@ from typing import Any
 from softlabels.errors import unknown
 from softlabels.learning.config import RunConfig
 from softlabels.runs import experiments_annotators, experiments_human, experiments_own, experiments_text
+from softlabels.runs.experiments_search import SPACES, Space
 from softlabels.runs.profiles import (
     ANNOTATIONS,
     ARMS,
@@ -94,9 +95,26 @@ def _atlas(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def _hyperparameters(profile: str, seeds: Sequence[int]) -> list[Cell]:
-    from softlabels.analysis import search  # which needs this module
+    """List both arms of every combination, on the first seed only."""
+    if profile not in SPACES:
+        raise unknown("profile", profile, SPACES)
+    space = SPACES[profile]
+    return [
+        _tried(profile, space, lr, schedule, decay, augmentation, arm, seeds[0])
+        for lr in space.rates
+        for schedule, decay in space.optimisers
+        for augmentation in space.augmentations
+        for arm in ARMS
+    ]
 
-    return search.cells(profile, seeds)
+
+def _tried(
+    profile: str, space: Space, lr: float, schedule: str, decay: float, augmentation: str, arm: str, seed: int
+) -> Cell:
+    changes = {"lr": lr, "schedule": schedule, "weight_decay": decay, "augmentation": augmentation}
+    found = cell(profile, space.row, "stated", arm, seed, **changes, **space.changes)
+    recipe = f"lr {lr:g}, {schedule}, decay {decay:g}, {augmentation}"
+    return Cell(found.dataset, found.network, recipe, arm, seed, found.config)
 
 
 def _tuning(profile: str, seeds: Sequence[int]) -> list[Cell]:
@@ -118,7 +136,7 @@ def _distributions(profile: str, seeds: Sequence[int]) -> list[Cell]:
             cell(profile, row, "tuned", arm, seed, lr=DISTRIBUTIONS_RATE, annotations=n),
             recipe=f"{n or 'all'} annotation{'' if n == 1 else 's'}",
         )
-        for seed in seeds
+        for seed in seeds[: row.max_seeds]
         for n in ANNOTATIONS
         for arm in ARMS
     ]
@@ -153,9 +171,10 @@ def your_data(
     seeds: Sequence[int],
     dataset: str = experiments_own.STANDIN,
     annotations: int = experiments_own.STANDIN_ANNOTATIONS,
+    length: int | None = None,
 ) -> list[Cell]:
     """List the runs of the chapter on your own data, by default those of the stand-in."""
-    runs = experiments_own.runs(profile, seeds, dataset, annotations)
+    runs = experiments_own.runs(profile, seeds, dataset, annotations, length)
     return [Cell(dataset, c.network, recipe, c.label, c.seed, c) for recipe, c in runs]
 
 
@@ -195,6 +214,8 @@ def profile_of(config: RunConfig, asked: str = "") -> str:
     Small runs belong to several profiles: the one that is `asked` for comes first, then their order.
     """
     names = sorted(PROFILES, key=lambda name: name != asked)
+    if config.dataset.startswith("folder@"):
+        return next((name for name in names if experiments_own.is_of(name, config)), "custom")
     return next((name for name in names if config in _configs(name, config.seed)), "custom")
 
 
