@@ -300,8 +300,9 @@ def verdicts(runs: pd.DataFrame) -> list[Verdict]:
         judge(CLAIMS[name], each[first], lacks, _also(name, each[second])) for name, each in found.items()
     ]
     unsure = difference(budgets[first], "kl", "n=100", "n=1")
+    why = f"a hundred votes less one add {interval(unsure, 3)} to KL, of which no share can be taken"
     return [
-        replace(row, reason=f"{row.reason}: a hundred votes less one add {interval(unsure, 3)} to KL")
+        replace(row, reason=f"{CLAIMS[row.id].primary}; {why}")
         if row.found is None and row.id in ("text-saturation", "text-later") and unsure is not None
         else row
         for row in rows
