@@ -215,7 +215,7 @@ def saturation(found: dict[int, Interval | None]) -> str:
 
 
 def budget(runs: pd.DataFrame) -> pd.DataFrame:
-    """Share of the improvement by N for every dataset and measure, and where it is saturated."""
+    """Every measure by the number of votes, what a hundred add to one, and where that is saturated."""
     entry = published.get("human_uncertainty", "saturation")
     late = "{}–{}".format(*entry["entropy_correlation"])
     rows = []
@@ -225,19 +225,14 @@ def budget(runs: pd.DataFrame) -> pd.DataFrame:
             ("entropy_correlation", "entropy corr.", late),
             ("macro_accuracy", "accuracy", NOTHING),
         ):
-            found = shares(here, measure)
             row = {"dataset": dataset.removeprefix("chaosnli:"), "measure": name}
-            row |= {f"N = {n}": _percent(share) for n, share in list(found.items())[1:-1]}
-            rows.append(row | {"saturated at N": saturation(found), "published": theirs})
+            row["n"] = str(len(pairs(here, measure, "n=1", "n=100")[0]))
+            for arm in sorted(here.arm.unique(), key=lambda arm: int(arm.removeprefix("n="))):
+                row[arm.replace("n=", "N = ")] = number(mean_sd(here[here.arm == arm][measure])[0], 3)
+            row["100 − 1"] = interval(difference(here, measure, "n=100", "n=1"), 3)
+            row["saturated at N"] = saturation(shares(here, measure))
+            rows.append(row | {"published": theirs})
     return pd.DataFrame(rows)
-
-
-def _percent(share: Interval | None) -> str:
-    if share is None:
-        return NOTHING
-    if share.low is None or share.high is None:
-        return f"{100 * share.mean:.0f} %"
-    return f"{100 * share.mean:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}]"
 
 
 def curves(runs: pd.DataFrame) -> dict[str, dict[str, dict[float, list[float]]]]:
@@ -301,7 +296,17 @@ def verdicts(runs: pd.DataFrame) -> list[Verdict]:
         },
     }
     lacks = lacking(main[first])
-    return [judge(CLAIMS[name], each[first], lacks, _also(each[second])) for name, each in found.items()]
+    rows = [
+        judge(CLAIMS[name], each[first], lacks, _also(name, each[second])) for name, each in found.items()
+    ]
+    unsure = difference(budgets[first], "kl", "n=100", "n=1")
+    why = f"a hundred votes less one add {interval(unsure, 3)} to KL, of which no share can be taken"
+    return [
+        replace(row, reason=f"{CLAIMS[row.id].primary}; {why}")
+        if row.found is None and row.id in ("text-saturation", "text-later") and unsure is not None
+        else row
+        for row in rows
+    ]
 
 
 def _smoothest(runs: pd.DataFrame) -> str:
@@ -323,5 +328,10 @@ def _sooner(runs: pd.DataFrame, n: int) -> Interval | None:
     return over_splits(*both) if all(len(side) for side in both) else None
 
 
-def _also(found: Interval | None) -> str:
-    return f"MNLI: {interval(found, 3)}" if found is not None else "MNLI: not sure enough to take a share of"
+def _also(name: str, found: Interval | None) -> str:
+    """What MNLI shows, in the unit of the claim."""
+    if found is None or found.low is None or found.high is None:
+        return "MNLI: nothing that is sure"
+    claim, factor = CLAIMS[name], 100 if CLAIMS[name].unit else 1
+    scaled = replace(found, mean=factor * found.mean, low=factor * found.low, high=factor * found.high)
+    return f"MNLI: {interval(scaled, claim.digits)} {claim.unit}".strip()
