@@ -22,9 +22,9 @@ from common import parser
 from softlabels import datasets, paths, runs
 from softlabels.book import costs
 from softlabels.learning import checkpoint, inputs, training
-from softlabels.learning.checkpoint import write_atomically
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import Hardware, hardware
+from softlabels.store import write_atomically
 
 
 class Stopwatch:

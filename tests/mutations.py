@@ -99,8 +99,8 @@ MUTANTS = (
     Mutant(
         NORMALISATION,
         "learning/attacks.py",
-        "logits = model(x).float()",
-        "logits = model._logits(model.trunk(x)).float()",
+        "logits = model(x)\n        logits = logits.to",
+        "logits = model._logits(model.trunk(x))\n        logits = logits.to",
         ("tests/test_attacks.py",),
     ),
     Mutant(

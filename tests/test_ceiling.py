@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from scipy.stats import multinomial
+from softlabels.chapters.noise_ceiling import ceilings
 from softlabels.datasets import synthetic
 from softlabels.errors import DataError, RecordError
 from softlabels.labels import ceiling, finite_panels, metrics
@@ -119,9 +120,9 @@ def test_what_cannot_be_answered_is_said(counts, words):
 
 
 def test_a_committed_ceiling_is_read_and_a_damaged_one_named(store):
-    path = ceiling.publish("micebone-standin")
-    found = ceiling.get("micebone-standin")
+    path = ceilings.publish("micebone-standin")
+    found = ceilings.get("micebone-standin")
     assert found.n_images == 2400 and 0 < found.kl < found.kl_above
     path.write_text("{}")
-    with pytest.raises(RecordError, match=r"python -m softlabels\.labels\.ceiling"):
-        ceiling.get("micebone-standin")
+    with pytest.raises(RecordError, match=r"python -m softlabels\.chapters\.noise_ceiling\.ceilings"):
+        ceilings.get("micebone-standin")

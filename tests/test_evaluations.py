@@ -85,10 +85,11 @@ def test_unchanged_images_give_the_metrics_of_the_record(subject):
     np.testing.assert_allclose(pictures["p"].astype(float).sum(-1), 1, atol=1e-2)
 
 
-def test_attacks_are_measured_with_all_checks(subject, monkeypatch):
-    # Synthetic images have no label of their own, so the other arm stands in for the source of transfer.
-    monkeypatch.setattr(robustness.runs, "restored", lambda *_: subject.model)
-    rows, _ = robustness.measure(subject, ATTACK)
+def test_attacks_are_measured_with_all_checks(subject):
+    with pytest.raises(ConfigError, match="from the other arm"):
+        robustness.measure(subject, ATTACK)
+    # Synthetic images have no label of their own, so the network itself is the source of transfer.
+    rows, _ = robustness.measure(replace(subject, other=subject.model), ATTACK)
     cases = {case for case, *_ in rows}
     assert {"FGSM", "PGD", "PGD l2", "noise", "logit scale", "FGSM from the other arm"} <= cases
     assert {"PGD, margin loss", "PGD, matched temperature", "PGD, more steps and restarts"} <= cases

@@ -110,7 +110,7 @@ def test_without_records_nothing_is_answered():
     assert command.endswith("--chapter your_data --profile laptop --seeds 0 1 2 --dataset folder:here")
     assert owndata.budget_table(own)["KL, soft"].tolist() == ["–"] * 4
     assert "nothing to compare" in answers.curve_in_words(own)
-    assert figures.png(figures.budget(own))
+    assert figures.png(figures.budget(owndata.curves(own)))
 
 
 def test_what_twice_the_annotators_would_bring():
@@ -127,7 +127,7 @@ def test_the_curve_ends_with_all_and_shares_the_first_point():
     assert [n for n, _, _ in soft] == [1, 2, 4, 8]
     assert hard[0] == soft[0], "of one annotation both labels are the same"
     assert "from 0.300 with 1 to 0.125 with 8" in answers.curve_in_words(own)
-    assert figures.png(figures.budget(own))
+    assert figures.png(figures.budget(owndata.curves(own)))
 
 
 def test_the_ceiling_needs_panels():

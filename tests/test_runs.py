@@ -18,9 +18,9 @@ from filelock import FileLock
 from softlabels import cli, datasets
 from softlabels.errors import ConfigError, DataUnavailable, RecordError, TrainingError
 from softlabels.labels import metrics
-from softlabels.learning import checkpoint
 from softlabels.learning.config import RunConfig
 from softlabels.runs import archive, audit, grids, records, run
+from softlabels.store import write_atomically
 
 FROZEN = json.loads((Path(__file__).parent / "frozen_ids.json").read_text())
 TINY = {"network": "resnet9-tiny", "limit": 100, "image_size": 16, "batch_size": 16, "epochs": 2}
@@ -412,7 +412,7 @@ def test_a_record_never_stands_without_its_arrays(store, record, monkeypatch):
     def only_arrays(path, content):
         if path.suffix == ".json":
             raise OSError("no space left on device")
-        checkpoint.write_atomically(path, content)
+        write_atomically(path, content)
 
     monkeypatch.setattr(records, "write_atomically", only_arrays)
     with pytest.raises(OSError, match="no space"):

@@ -282,7 +282,7 @@ CEILING = Ceiling(0.01, 0.009, 0.011, 0.03, 0.97, 0.96, 0.98, 0.94, 100, (8, 9.5
 def searched():
     """A search of four settings, of which the first lacks its hard run."""
     found = []
-    for i, c in enumerate(search.cells("smoke", [0])):
+    for i, c in enumerate(grids.grid("hyperparameters", "smoke", [0])):
         better = 0.1 if c.arm == "soft" else 0.0
         scores = {"kl": 0.5 - c.config.lr - better, "macro_accuracy": 0.6 + c.config.lr - better}
         made = record(c.config, scores)
@@ -307,7 +307,7 @@ def test_the_best_of_k_is_the_mean_over_all_draws():
     """Against every subset of the settings, with test values in another order than the validation's."""
     rng = np.random.default_rng(0)
     tried = []
-    for c in search.cells("laptop", [0])[:12]:
+    for c in grids.grid("hyperparameters", "laptop", [0])[:12]:
         made = record(c.config, {"kl": float(rng.random())})
         made.metrics["validation"]["kl"] = float(rng.random())
         tried.append((c, made))

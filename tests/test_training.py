@@ -14,7 +14,7 @@ from children import start, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
-from softlabels import runs
+from softlabels import runs, store
 from softlabels.datasets import Dataset, Source
 from softlabels.errors import ConfigError, TrainingError
 from softlabels.learning import augmentation, checkpoint, inputs, training
@@ -553,14 +553,14 @@ def test_a_checkpoint_that_cannot_be_used_is_set_aside(spoil, cpu, tmp_path):
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(monkeypatch, tmp_path):
     path = tmp_path / "file"
-    checkpoint.write_atomically(path, b"old")
+    store.write_atomically(path, b"old")
 
     def fail(descriptor):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", fail)
+    monkeypatch.setattr(store.os, "fsync", fail)
     with pytest.raises(OSError, match="no space"):
-        checkpoint.write_atomically(path, b"new")
+        store.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from softlabels.errors import CheckError, SoftlabelsError, unknown
+from softlabels import paths, runs
+from softlabels.errors import CheckError, DataUnavailable, SoftlabelsError, unknown
+from softlabels.learning import suites
+from softlabels.runs import archive, evaluations, grids, planning, records, workload
 
 PROFILE, SEEDS = "laptop", [0, 1, 2]
 
 
 def _cells(options: argparse.Namespace) -> list:
-    from softlabels.runs import grids
-
     if options.dataset and (options.chapter == "your_data" or options.dataset.startswith("folder:")):
         from softlabels import owndata
 
@@ -51,10 +52,7 @@ def _need_chapter(options: argparse.Namespace, *names: str) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from softlabels import runs
-    from softlabels.errors import DataUnavailable
     from softlabels.learning import starts
-    from softlabels.runs import records
 
     if options.file or options.runs_per_gpu > 1:
         _train_batch(options)
@@ -78,8 +76,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _train_batch(options: argparse.Namespace) -> None:
-    from softlabels.errors import DataUnavailable
-    from softlabels.runs import parallel, planning, records
+    from softlabels.runs import parallel
 
     configs = planning.read(options.file) if options.file else [c.config for c in _cells(options)]
     try:
@@ -94,9 +91,6 @@ def _train_batch(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from softlabels.errors import DataUnavailable
-    from softlabels.learning import suites
-    from softlabels.runs import evaluations
 
     jobs = [
         (c, plan.suite)
@@ -119,17 +113,27 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from softlabels.runs import grids, workload
 
     _need_chapter(options, "dataset", "method", "only")
     chapters = [options.chapter] if options.chapter else grids.CHAPTERS
     seconds = workload.seconds()
+    every: dict[str, Any] = {}  # RunConfig by id
     for options.chapter in chapters:
         cells = _cells(options)
+        every |= {c.config.id: c.config for c in cells}
         done = [seconds[c.config.id] for c in cells if c.config.id in seconds]
         minutes = sum(done) / 60
         print(
             f"{options.chapter:12} {len(done):4} of {len(cells):4} runs, {minutes:6.1f} minutes of training"
+        )
+    if options.cost:
+        past = workload.past()
+        here = sum(seconds[name] for name in every if name in seconds) / 3600
+        missing = [config for name, config in every.items() if name not in seconds]
+        left = sum(past.expected(config, gpu=False) for config in missing) / 60
+        print(
+            f"{len(every)} runs, each counted once: {here:.1f} processor hours have been spent on those that "
+            f"are here, about {left:.1f} are left; in all {(here + left) / 2:.1f} hours of two cores"
         )
 
 
@@ -147,7 +151,6 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from softlabels.runs import archive
 
     _need_chapter(options, "profile", "seeds", "dataset", "method", "only")
     chosen = [c.config.id for c in _cells(options)] if options.chapter else None
@@ -155,7 +158,6 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    from softlabels.runs import archive
 
     added, known = archive.load(options.file)
     print(f"{added} records added, {known} were here already")
@@ -174,7 +176,6 @@ def _options(options: argparse.Namespace) -> Any:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from softlabels import paths
     from softlabels.owndata import check, page
 
     try:
@@ -332,6 +333,7 @@ def parser() -> argparse.ArgumentParser:
 
     status = commands.add_parser("status", help="count the runs that are there and that are missing")
     _grid_options(status, None)
+    status.add_argument("--cost", action="store_true", help="sum the processor time, spent and still needed")
     status.set_defaults(action=_status)
 
     audit = commands.add_parser("audit", help="train some committed records again and compare")

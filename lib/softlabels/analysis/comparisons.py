@@ -10,6 +10,7 @@ from softlabels.analysis import competence
 from softlabels.analysis.statistics import Interval, mean_sd, paired_interval, paired_p
 from softlabels.errors import DataUnavailable
 from softlabels.runs import records
+from softlabels.runs.grids import grid
 
 if TYPE_CHECKING:
     from softlabels.runs import Record, RunConfig
@@ -146,8 +147,6 @@ def table1(
     profile: str, seeds: Sequence[int], train: bool = False, device: str | None = None, fresh: bool = False
 ) -> list[Comparison]:
     """Gather the settings of Table 1; beside profile "laptop" stand those of "paper" that have records."""
-    from softlabels.runs.grids import grid
-
     found = gather(grid("table1", profile, seeds), train, device, fresh)
     return found + (with_runs(gather(grid("table1", "paper", seeds))) if profile == "laptop" else [])
 

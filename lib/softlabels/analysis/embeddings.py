@@ -8,7 +8,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
@@ -18,9 +18,10 @@ import numpy as np
 from softlabels import paths
 from softlabels.analysis import structure
 from softlabels.command import told
+from softlabels.datasets import synthetic
 from softlabels.datasets.base import checksum
 from softlabels.errors import DataUnavailable, RecordError
-from softlabels.runs import records
+from softlabels.runs import grids, records
 
 if TYPE_CHECKING:
     from softlabels.analysis.comparisons import Comparison
@@ -40,9 +41,12 @@ class Settings:
         Iterations with early exaggeration.
     seed : int
     n_jobs : int
-        Threads. Part of the settings, since openTSNE repeats its result bit by bit only at the same number.
+        Threads. Part of the settings: openTSNE's own gradients repeat bit by bit only at the same number.
     neighbors : str
         "exact" is also the faster search up to some ten thousand images; "annoy" is approximate.
+    gradient : str
+        "exact", also the faster one up to some ten thousand images, or an approximation of openTSNE's: "bh"
+        (Barnes-Hut), "fft" (on a grid), or "auto", its choice of the two.
     """
 
     perplexity: float = 30.0
@@ -51,11 +55,15 @@ class Settings:
     seed: int = 0
     n_jobs: int = 2
     neighbors: str = "exact"
+    gradient: str = "exact"
 
     @property
     def id(self) -> str:
         """Eight hex digits of the canonical JSON of the settings."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        named = asdict(self)
+        if self.gradient == "auto":
+            del named["gradient"]  # the only one there was, when the first maps were named
+        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:8]
 
 
 SMOKE = Settings(perplexity=5, n_iter=50, early=25, n_jobs=1)
@@ -90,6 +98,7 @@ def tsne(
     n_jobs: int = 2,
     early: int = 250,
     neighbors: str = "exact",
+    gradient: str = "exact",
 ) -> np.ndarray:
     """Map features ``[N, D]`` to float32 ``[N, 2]`` with t-SNE, started from their principal components.
 
@@ -98,11 +107,15 @@ def tsne(
     n_iter : int
         Iterations in all; `early` of them with early exaggeration.
     n_jobs : int
-        Threads; the result is repeatable bit by bit only at the same number.
+        Threads; with another gradient than "exact" it repeats bit by bit only at the same number.
     neighbors : str
         How near neighbours are found, in openTSNE's words.
+    gradient : str
+        As in `Settings`.
     """
     from openTSNE import TSNE
+
+    from softlabels.analysis.tsne import exact_gradient
 
     early = min(early, n_iter)
     model = TSNE(
@@ -111,6 +124,7 @@ def tsne(
         n_iter=n_iter - early,
         initialization="pca",
         neighbors=neighbors,
+        negative_gradient_method=exact_gradient if gradient == "exact" else gradient,
         random_state=seed,
         n_jobs=n_jobs,
     )
@@ -131,9 +145,14 @@ def get(record: "Record", settings: Settings | None = None, fresh: bool = False)
 
 
 def find(record: "Record", settings: Settings | None = None) -> Embedding | None:
-    """Return the stored map of a run, or None."""
+    """Return the stored map of a run, or None; where no other is, one with an approximate gradient does."""
+    settings = settings or Settings()
+    return _stored(record, settings) or _stored(record, replace(settings, gradient="auto"))
+
+
+def _stored(record: "Record", settings: Settings) -> Embedding | None:
     for root in (paths.results(), paths.cache()):
-        path = _path(root, record, settings or Settings())
+        path = _path(root, record, settings)
         if path.is_file():
             return _read(path)
     return None
@@ -143,7 +162,8 @@ def publish(record: "Record", settings: Settings | None = None, fresh: bool = Fa
     """Compute the map where needed and keep it with the committed results; returns the file."""
     settings = settings or Settings()
     path = _path(paths.results(), record, settings)
-    _store(get(record, settings, fresh), path)
+    found = None if fresh else _stored(record, settings)
+    _store(found or _compute(record, settings), path)
     return path
 
 
@@ -187,8 +207,6 @@ def settings_of(profile: str) -> Settings:
 
 def factors(record: "Record") -> tuple[np.ndarray, np.ndarray]:
     """Return hue and shape weight of a run's test images, drawn again from the generator's seed."""
-    from softlabels.datasets import synthetic
-
     if record.config.dataset != "synthetic":
         raise DataUnavailable(f"run {record.id}: {record.config.dataset} has no generator coordinates")
     ids = record.arrays()["ids"]
@@ -246,8 +264,6 @@ def _read(path: Path) -> Embedding:
 @told(2)
 def main(arguments: list[str] | None = None) -> None:
     """Make the committed maps of a figure from the features at hand; prints their files."""
-    from softlabels.runs import grids
-
     parser = argparse.ArgumentParser(
         prog="python -m softlabels.analysis.embeddings", description=main.__doc__
     )

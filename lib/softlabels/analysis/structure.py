@@ -6,6 +6,8 @@ measures here can disagree with the eye. They compare features, or a map, with t
 
 import numpy as np
 
+from softlabels.labels.votes import entropy
+
 NEIGHBOURS = 30  # as many as the perplexity of the maps
 PAIRS = 200_000
 
@@ -125,8 +127,6 @@ def measure_labels(
     dict
         As `measure`, with how well distribution and entropy can be read off the neighbours.
     """
-    from softlabels.labels.votes import entropy
-
     q = np.asarray(q, np.float64) / np.asarray(q, np.float64).sum(1, keepdims=True)
     return _regularity(features, embedding, np.sqrt(q), {"label": np.sqrt(q), "entropy": entropy(q)}, seed)
 

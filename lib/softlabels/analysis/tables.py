@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,6 @@ from softlabels.analysis.statistics import holm
 from softlabels.runs.profiles import SPLITS
 
 if TYPE_CHECKING:
-    from softlabels.chapters.label_distributions import Card
     from softlabels.runs import Record
 
 
@@ -129,28 +128,6 @@ def tuning(records: "Iterable[Record]", chosen: Mapping[tuple[str, str, str], fl
         row = rows.setdefault(key, dict(zip(("dataset", "network", "arm"), key, strict=True)))
         row[f"lr {config.lr:g}"] = f"**{loss}**" if chosen.get(key) == config.lr else loss
     return pd.DataFrame([rows[key] for key in sorted(rows)]).fillna(NOTHING)
-
-
-def datasets(cards: Sequence["Card"]) -> pd.DataFrame:
-    """What the datasets hold, from their cards."""
-    return pd.DataFrame([_card_row(card.facts) for card in cards])
-
-
-def _card_row(facts: Mapping[str, Any]) -> dict[str, str]:
-    counted, agree = facts["annotations_per_image"], facts["majority_is_truth"]
-    return {
-        "dataset": facts["name"],
-        "images": f"{facts['n_images']:,}",
-        "pixels": str(facts["image_shape"][0]),
-        "classes": str(len(facts["classes"])),
-        "annotations per image": f"{counted[0]}–{counted[1]}" if counted else "exact",
-        "mean entropy [nats]": number(facts["mean_entropy"], 3),
-        "unanimous": f"{100 * facts['unanimous']:.1f} %",
-        "ties": str(facts["ties"]),
-        "majority = truth": NOTHING if agree is None else f"{100 * agree:.2f} %",
-        "variant": facts["source"]["variant"],
-        "licence": facts["source"]["licence"],
-    }
 
 
 def winners(comparisons: Sequence[Comparison], metric: str = "macro_accuracy") -> pd.DataFrame:

@@ -10,7 +10,7 @@ from softlabels.analysis.claims import CLAIMS, Claim
 from softlabels.analysis.comparisons import Comparison
 from softlabels.analysis.formatting import NOTHING, interval, number, signed
 from softlabels.analysis.statistics import Interval, paired_interval, t_quantile
-from softlabels.learning.inputs import FRACTIONS
+from softlabels.learning.config import FRACTIONS
 
 MEASURES = {
     "trustworthiness_features": "trustworthiness of the features",

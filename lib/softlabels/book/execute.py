@@ -267,4 +267,3 @@ def _run(options: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run one command; a user's mistake is one line on stderr and status 1."""
     _run(_parser().parse_args(arguments))
-

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from softlabels import paths
-from softlabels.learning.checkpoint import write_atomically
+from softlabels import datasets, paths
+from softlabels.analysis import comparisons
 from softlabels.command import told
 from softlabels.errors import RecordError
+from softlabels.runs import grids, records
 from softlabels.runs.profiles import SPLITS
 from softlabels.runs.records import pack
+from softlabels.store import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -97,7 +99,7 @@ def example() -> str:
 def answer() -> str:
     """Markdown: where soft labels are better by accuracy and by KL, in sentences and in one figure."""
     from softlabels import figures
-    from softlabels.analysis import comparisons, tables
+    from softlabels.analysis import tables
 
     found = settings()
     runs = comparisons.all_records(found)
@@ -154,9 +156,6 @@ def settings() -> "list[Comparison]":
 
     The local cache is left out: the page must be the same in every clone.
     """
-    from softlabels.analysis import comparisons
-    from softlabels.runs import grids
-
     found = []
     for profile in PROFILES:
         cells = grids.grid("table1", profile, SPLITS)
@@ -165,8 +164,6 @@ def settings() -> "list[Comparison]":
 
 
 def _committed(cell: "Cell") -> "Record | None":
-    from softlabels.runs import records
-
     path = records.published_folder() / f"{cell.config.id}.json"
     return records.read(path) if path.exists() else None
 
@@ -174,8 +171,6 @@ def _committed(cell: "Cell") -> "Record | None":
 @told(2)
 def main() -> None:
     """Choose the image of the first page; 2 where the data cannot be had here."""
-    from softlabels import datasets
-
     print(choose(datasets.load(DATASET)))
 
 

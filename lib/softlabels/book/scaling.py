@@ -9,9 +9,10 @@ from heapq import heapify, heapreplace
 
 import pandas as pd
 
-from softlabels.runs import grids as experiments, workload
-from softlabels.learning.config import RunConfig
 from softlabels.analysis.formatting import markdown, number
+from softlabels.learning.config import RunConfig
+from softlabels.runs import grids as experiments
+from softlabels.runs import workload
 from softlabels.runs.workload import Past
 
 GPUS = (1, 8, 64)

@@ -1,4 +1,4 @@
-"""Pictures of every page of the built site, to be looked at: ``python -m softlabels.book.screens SITE OUT``."""
+"""Pictures of every page of the built site, to look at: ``python -m softlabels.book.screens SITE OUT``."""
 
 import argparse
 import sys

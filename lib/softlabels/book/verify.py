@@ -20,10 +20,10 @@ import numpy as np
 
 from softlabels import paths
 from softlabels.book import execute, stamps
+from softlabels.errors import RecordError, SoftlabelsError
 from softlabels.labels import metrics, votes
 from softlabels.learning import starts
-from softlabels.runs import records
-from softlabels.errors import RecordError, SoftlabelsError
+from softlabels.runs import evaluations, records
 from softlabels.runs.records import Record
 
 COMMIT = re.compile("[0-9a-f]{7,40}")
@@ -147,8 +147,6 @@ def _strays(folder: Path) -> list[Fault]:
 
 def of_evaluations() -> tuple[str, list[Fault]]:
     """Check every committed evaluation: form, name, checksum of its arrays, a clean commit."""
-    from softlabels.runs import evaluations
-
     faults, n = [], 0
     for path in sorted(evaluations.published_folder().glob("*.json")):
         n += 1

@@ -22,6 +22,7 @@ from softlabels.datasets import cifar10
 from softlabels.errors import RecordError
 from softlabels.figures import interactive
 from softlabels.labels.votes import entropy
+from softlabels.runs import grids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,8 +207,6 @@ def picture(atlas: Atlas, profile: str) -> str:
 @told(2)
 def main(arguments: list[str] | None = None) -> None:
     """Make the committed maps and pictures from runs at hand; prints their files."""
-    from softlabels.runs import grids
-
     parser = argparse.ArgumentParser(prog="python -m softlabels.chapters.atlas", description=main.__doc__)
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--seed", type=int, default=0)

@@ -6,20 +6,22 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from softlabels import datasets, paths
+from softlabels.analysis.formatting import NOTHING, number
 from softlabels.command import told
 from softlabels.datasets.base import Dataset
 from softlabels.errors import DataUnavailable, RecordError, unknown
 from softlabels.labels import votes
-from softlabels.learning.checkpoint import write_atomically
 from softlabels.runs.records import pack
+from softlabels.store import write_atomically
 
 # The cards that the chapters draw from. 224 px is the size of the published statistics.
 COMMITTED: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -170,6 +172,28 @@ def publish(name: str, **options: Any) -> Path:
     write_atomically(path.with_suffix(".npz"), pack(**arrays))
     write_atomically(path, (json.dumps(card.facts, indent=1, ensure_ascii=False) + "\n").encode())
     return path
+
+
+def table(cards: Sequence[Card]) -> pd.DataFrame:
+    """What the datasets hold, from their cards."""
+    return pd.DataFrame([_card_row(card.facts) for card in cards])
+
+
+def _card_row(facts: Mapping[str, Any]) -> dict[str, str]:
+    counted, agree = facts["annotations_per_image"], facts["majority_is_truth"]
+    return {
+        "dataset": facts["name"],
+        "images": f"{facts['n_images']:,}",
+        "pixels": str(facts["image_shape"][0]),
+        "classes": str(len(facts["classes"])),
+        "annotations per image": f"{counted[0]}–{counted[1]}" if counted else "exact",
+        "mean entropy [nats]": number(facts["mean_entropy"], 3),
+        "unanimous": f"{100 * facts['unanimous']:.1f} %",
+        "ties": str(facts["ties"]),
+        "majority = truth": NOTHING if agree is None else f"{100 * agree:.2f} %",
+        "variant": facts["source"]["variant"],
+        "licence": facts["source"]["licence"],
+    }
 
 
 @told(2)

@@ -11,7 +11,7 @@ from softlabels import paths
 from softlabels.datasets.base import checksum
 from softlabels.errors import DataError, DataUnavailable
 from softlabels.learning import inputs
-from softlabels.learning.checkpoint import write_atomically
+from softlabels.store import write_atomically
 
 if TYPE_CHECKING:
     from softlabels.runs.records import Record

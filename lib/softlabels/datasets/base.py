@@ -6,18 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from softlabels.errors import DataError
-
-
-@dataclass(frozen=True)
-class Annotations:
-    """Single judgements: annotator ``annotator[i]`` gave image ``image[i]`` the class ``label[i]``.
-
-    All three are int64 ``[M]``; ``image`` and ``label`` index the dataset's images and classes.
-    """
-
-    image: np.ndarray
-    annotator: np.ndarray
-    label: np.ndarray
+from softlabels.labels.votes import Annotations as Annotations
 
 
 @dataclass(frozen=True)

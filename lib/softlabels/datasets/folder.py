@@ -13,7 +13,7 @@ from softlabels.datasets import dcic, dcic_files, formats, perreader, votetable
 from softlabels.datasets.base import Dataset, Source
 from softlabels.datasets.collection import Collection, Problem, content_sha256, demand, quoted
 from softlabels.datasets.formats import Options
-from softlabels.learning.checkpoint import write_atomically
+from softlabels.store import write_atomically
 
 DIGITS = 32  # of the checksum, in a name
 PATH_PREFIX, PIN_PREFIX = "folder:", "folder@"

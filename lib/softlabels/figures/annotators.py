@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from softlabels.analysis.results import RANKED, paired
 from softlabels.analysis.statistics import Ranks
 from softlabels.figures.base import ARMS, canvas, empty, styled
 
@@ -72,8 +73,6 @@ def critical_differences(found: dict[str, Ranks | None]) -> Figure:
 
 
 def _ranks(axis: Axes, value: Ranks) -> None:
-    from softlabels.analysis.results import RANKED
-
     order, k = np.argsort(value.mean, kind="stable"), len(RANKED)
     axis.set_xlim(-2.2, k + 3.2)  # names stand beside the ends of their lines, where no line crosses them
     axis.set_ylim(-k / 2 - 1.2, 1.4)
@@ -130,8 +129,6 @@ def confusions(matrices: dict[str, np.ndarray], titles: Sequence[str], classes: 
 @styled
 def ablations(results: "Results", changed: "Results", names: Sequence[str], row: str) -> Figure:
     """Draw the paired difference in accuracy of each change of annot-mix, in points, with its interval."""
-    from softlabels.analysis.results import paired
-
     base = results.runs.get(row, {}).get("annot-mix", {})
     found = {n: paired(changed.runs.get(n, {}).get("annot-mix", {}), base) for n in names}
     shown = {name: value for name, value in found.items() if value is not None}

@@ -1,6 +1,6 @@
 """Figures of the chapter on your own data."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
@@ -8,28 +8,25 @@ from matplotlib.ticker import NullLocator
 from softlabels.analysis.formatting import NAMES
 from softlabels.figures.base import ARMS, canvas, empty, styled
 
-if TYPE_CHECKING:
-    from softlabels.owndata import OwnData
+Points = list[tuple[int, float, float]]  # annotations, mean, standard deviation
 
 
 @styled
-def budget(own: "OwnData") -> Figure:
-    """Draw accuracy and KL of both arms against the annotations that an image keeps in training."""
-    from softlabels.owndata import METRICS, curve
-
-    if not any(curve(own, arm, "kl") for arm in ("hard", "soft")):
-        return empty("nothing to compare" if not own.settings else "no run is here yet")
+def budget(curves: Mapping[str, Mapping[str, Points]]) -> Figure:
+    """Draw measures of both arms, given by measure and arm, against the annotations an image keeps."""
+    arms = next(iter(curves.values()))
+    if not any(arms.values()):
+        return empty("no run is here yet")
     figure, axes = canvas(5.2, 2, sharex=True)
-    for axis, metric in zip(axes[:, 0], METRICS, strict=True):
-        for arm in ("hard", "soft"):
-            points = curve(own, arm, metric)
+    for axis, (metric, found) in zip(axes[:, 0], curves.items(), strict=True):
+        for arm, points in found.items():
             n, mean, sd = ([point[i] for point in points] for i in range(3))
             bars = [0.0 if spread != spread else spread for spread in sd]  # one run has no spread
             axis.errorbar(
                 n, mean, bars, color=ARMS[arm], marker="o", capsize=3, lw=1.8, label=f"{arm} labels"
             )
         axis.set_ylabel(NAMES[metric] + (" [nats]" if metric == "kl" else ""))
-    ticks = sorted({point[0] for arm in ("hard", "soft") for point in curve(own, arm, "kl")})
+    ticks = sorted({n for points in arms.values() for n, _, _ in points})
     axes[1, 0].set_xscale("log")
     axes[1, 0].set_xticks(ticks, [str(n) for n in ticks])
     axes[1, 0].xaxis.set_minor_locator(NullLocator())

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from softlabels.datasets.base import Annotations
+from softlabels.labels.votes import Annotations
 
 FEWEST = 10  # shared judgements below which nothing is said of an annotator
 

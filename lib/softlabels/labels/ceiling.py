@@ -2,27 +2,18 @@
 
 A soft label q̂ is the share of n annotations drawn from a distribution π that nobody knows. A model with p = π
 still has KL(q̂ ‖ π) > 0, and disagrees with argmax q̂ where the panel happens to. Both are estimated from the
-panels themselves, split into halves. ``python -m softlabels.labels.ceiling`` makes the committed estimates.
+panels themselves, split into halves.
 """
 
-import argparse
-import json
-import sys
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from softlabels import datasets, paths
-from softlabels.command import told
-from softlabels.errors import DataError, DataUnavailable, RecordError, unknown
+from softlabels.errors import DataError
 from softlabels.labels import metrics
 from softlabels.labels import votes as labels
 from softlabels.labels.finite_panels import halves, noise_floor, panel_entropy, panel_sizes
-from softlabels.learning.checkpoint import write_atomically
 
-DATASETS = ("cifar10h-9500", "ferplus", "micebone-standin")
 BOOTSTRAPS = 100
 WEIGHTS = (0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)  # annotations that a prior is worth
 
@@ -165,64 +156,3 @@ def simulate(p: np.ndarray, n: int, rng: np.random.Generator, n_boot: int = 20) 
         "true_accuracy": metrics.macro_accuracy(p, majority),
         "accuracy": found.accuracy,
     }
-
-
-def get(name: str, n_boot: int = BOOTSTRAPS) -> Ceiling:
-    """Return the ceiling of a dataset: the committed one, else estimated now from its annotations.
-
-    Raises
-    ------
-    DataUnavailable
-        The dataset can be had neither here nor from the network.
-    """
-    path = _path(name)
-    if not path.exists():
-        return split_half(datasets.load(name).counts, np.random.default_rng(0), n_boot)
-    try:
-        body = json.loads(path.read_text("utf-8"))
-        return Ceiling(**{**body, "panel": tuple(body["panel"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        remedy = "`python -m softlabels.labels.ceiling` renews it"
-        raise RecordError(f"{path}: not a noise ceiling ({error}); {remedy}") from error
-
-
-def of_profile(profile: str) -> dict[str, Ceiling]:
-    """Return the ceilings that a chapter shows; a dataset that cannot be had here is left out."""
-    names, n_boot = (DATASETS[-1:], 5) if profile == "smoke" else (DATASETS, BOOTSTRAPS)
-    found = {}
-    for name in names:
-        try:
-            found[name] = get(name, n_boot)
-        except DataUnavailable:
-            continue
-    return found
-
-
-def _path(name: str) -> Path:
-    return paths.results() / "ceilings" / f"{name}.json"
-
-
-def publish(name: str) -> Path:
-    """Estimate the ceiling of a dataset and write it into the committed results; returns the file."""
-    found = split_half(datasets.load(name).counts, np.random.default_rng(0), BOOTSTRAPS)
-    body: dict[str, Any] = asdict(found)
-    path = _path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (json.dumps(body, indent=1) + "\n").encode())
-    return path
-
-
-@told(2)
-def main(arguments: list[str] | None = None) -> None:
-    """Make the committed noise ceilings of the datasets that can be had here."""
-    parser = argparse.ArgumentParser(prog="python -m softlabels.labels.ceiling", description=main.__doc__)
-    parser.add_argument("names", nargs="*", help=f"some of {', '.join(DATASETS)}; all if left out")
-    wanted = parser.parse_args(arguments).names or DATASETS
-    for name in wanted:
-        if name not in DATASETS:
-            raise unknown("dataset", name, DATASETS)
-        print(publish(name))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,9 +4,23 @@ Letters as in BHL (Grossmann et al. 2022, section 2): annotations a_i(x) in {0, 
 l_h(x) = argmax_k sum_i a_i(x), the soft label l_s(x) = (1/N) sum_i a_i(x).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from softlabels.errors import DataError
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Single judgements: annotator ``annotator[i]`` gave image ``image[i]`` the class ``label[i]``.
+
+    All three are int64 ``[M]``; ``image`` and ``label`` index the dataset's images and classes.
+    """
+
+    image: np.ndarray
+    annotator: np.ndarray
+    label: np.ndarray
 
 
 def counts(image: np.ndarray, label: np.ndarray, n_images: int, n_classes: int) -> np.ndarray:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+import numpy as np
+
 from softlabels.errors import ConfigError, unknown
 
 LABELS = ("hard", "soft", "sampled", "truth", "class-mean", "permuted", "smoothed", "distilled")
@@ -40,6 +42,7 @@ PUBLIC = {
     "crowd-ar-public": ("crowd-ar", ("matrix", "skill")),
     "madl-public": ("madl", ("bandwidth",)),
 }
+FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}  # BHL, section 2
 
 
 @dataclass(frozen=True)
@@ -190,3 +193,8 @@ def _typed(name: str, kind: Any, value: Any) -> Any:
     if kind is str and len(value) > LONGEST:
         raise ConfigError(f"{name} must have at most {LONGEST} characters, not {len(value)}")
     return value
+
+
+def generator(seed: int, *purpose: int) -> np.random.Generator:
+    """A random stream of its own for each seed and purpose."""
+    return np.random.default_rng([seed, *purpose])

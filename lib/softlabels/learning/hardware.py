@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from softlabels import paths
 from softlabels.errors import ConfigError, StorageError
-from softlabels.learning.checkpoint import write_atomically
+from softlabels.store import write_atomically
 
 GAIN = 0.9  # bfloat16 has to take less than this share of float32's time: below it two timings are too near
 
@@ -37,7 +37,12 @@ class Hardware:
         return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def images(self, batch: Tensor) -> Tensor:
-        """Bring uint8 [B, H, W, C] to the device as float [B, C, H, W] in [0, 1], channels-last."""
+        """Bring uint8 [B, H, W, C] to the device as float [B, C, H, W] in [0, 1], channels-last.
+
+        Feature vectors, float32 [B, D], are brought there as they are.
+        """
+        if batch.ndim == 2:
+            return batch.to(self.device, non_blocking=True)
         return batch.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
 
     def describe(self) -> dict[str, str | int]:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from softlabels import datasets, runs
+from softlabels import datasets
 from softlabels.errors import ConfigError, DataUnavailable
 from softlabels.labels import metrics, votes
 from softlabels.learning import attacks, corruptions, masking
@@ -16,8 +16,7 @@ from softlabels.learning.attacks import Attack
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import Hardware
 from softlabels.learning.inputs import Task, generator
-from softlabels.learning.suites import AttackSuite, BlurSuite, CorruptionSuite, ShiftSuite, Suite
-from softlabels.runs.evaluations import Row
+from softlabels.learning.suites import AttackSuite, BlurSuite, CorruptionSuite, Row, ShiftSuite, Suite
 
 JPEG = "cifar10-jpeg"
 N_TRAIN = 50_000  # its ids from here on are those of the test images
@@ -27,12 +26,13 @@ KEPT = ("macro_accuracy", "cross_entropy", "kl", "ece", "brier", "entropy_correl
 
 @dataclass(frozen=True)
 class Subject:
-    """A run with its data and its trained network."""
+    """A run with its data and its trained network; for attacks also that of the other arm, `other_arm`."""
 
     config: RunConfig
     task: Task
     model: nn.Module
     hw: Hardware
+    other: nn.Module | None = None
 
     def rows(self, n: int) -> np.ndarray:
         """The first `n` held-out images, or all of them."""
@@ -55,6 +55,11 @@ class Subject:
             for part in torch.from_numpy(images).split(batch_size):
                 found.append(self.model(self.hw.images(part)).float().log_softmax(-1).cpu())
         return torch.cat(found).numpy()
+
+
+def other_arm(config: RunConfig) -> RunConfig:
+    """The run whose network attacks are transferred from."""
+    return config.replace(label="soft" if config.label == "truth" else "truth", mixup=0.0)
 
 
 def measure(subject: Subject, suite: Suite) -> tuple[list[Row], dict[str, np.ndarray]]:
@@ -216,11 +221,11 @@ def _attacks(subject: Subject, suite: AttackSuite) -> Iterator[Row]:
 
 def _checks(subject: Subject, scene: _Scene, suite: AttackSuite) -> Iterator[Row]:
     """Noise of the same size, transfer, the landscape, AutoAttack."""
-    other = subject.config.replace(label="soft" if subject.config.label == "truth" else "truth", mixup=0.0)
-    source = runs.restored(other, subject.task, subject.hw)
+    if subject.other is None:
+        raise ConfigError("attacks are also taken from the other arm: give its network as `other`")
     for unit in suite.epsilons:
         noisy = masking.noise(scene.x, unit / 255, scene.rng())
-        moved = attacks.perturb(source, scene.x, scene.y, unit / 255)
+        moved = attacks.perturb(subject.other, scene.x, scene.y, unit / 255)
         for case, images in (("noise", noisy), ("FGSM from the other arm", moved)):
             up = masking.correct(scene.model, images, scene.y)
             yield case, unit, "accuracy", float(up.float().mean())

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from softlabels import paths
 from softlabels.errors import DataUnavailable, RecordError
-from softlabels.learning.checkpoint import write_atomically
+from softlabels.store import write_atomically
 
 Weights = dict[str, Tensor]
 

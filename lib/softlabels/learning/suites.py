@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from softlabels.errors import unknown
 
+Row = tuple[str, float, str, float]  # what a suite finds: case, level, measure, value
+
 
 @dataclass(frozen=True)
 class Suite:

@@ -306,6 +306,11 @@ def curve(own: OwnData, arm: str, metric: str) -> list[tuple[int, float, float]]
     return sorted(points)
 
 
+def curves(own: OwnData) -> dict[str, dict[str, list[tuple[int, float, float]]]]:
+    """The `curve` of both arms, by measure."""
+    return {metric: {arm: curve(own, arm, metric) for arm in ("hard", "soft")} for metric in METRICS}
+
+
 def budget_table(own: OwnData) -> "pd.DataFrame":
     """Accuracy and KL of both arms by annotations per image: mean ± standard deviation."""
     import pandas as pd

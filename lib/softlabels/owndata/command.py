@@ -122,7 +122,7 @@ def _figure(own: OwnData, profile: str) -> list[str]:
         return []
     from softlabels import figures
 
-    image = base64.b64encode(figures.png(figures.budget(own), profile)).decode()
+    image = base64.b64encode(figures.png(figures.budget(owndata.curves(own)), profile)).decode()
     alt = html.escape(answers.curve_in_words(own))
     return [
         "<h2>With fewer and fewer votes</h2>",

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from softlabels.errors import RecordError, StorageError
-from softlabels.learning.checkpoint import write_atomically
 from softlabels.runs import records
+from softlabels.store import write_atomically
 
 _SUFFIXES = (".json", ".npz", ".features.npz")
 _NAME = re.compile(r"[0-9a-f]{12}(\.features)?\.(json|npz)")

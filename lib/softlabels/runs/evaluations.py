@@ -15,16 +15,15 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from softlabels import paths
+from softlabels import paths, runs
 from softlabels.errors import DataUnavailable, RecordError, SoftlabelsError
 from softlabels.learning import suites
-from softlabels.learning.checkpoint import write_atomically
 from softlabels.learning.config import RunConfig
-from softlabels.learning.suites import Suite
+from softlabels.learning.suites import AttackSuite, Row, Suite
 from softlabels.runs import records, schema
+from softlabels.store import write_atomically
 
 SCHEMA = 1
-Row = tuple[str, float, str, float]  # case, level, measure, value
 
 
 @dataclass(frozen=True)
@@ -138,15 +137,16 @@ def get(config: RunConfig, suite: Suite, device: str | None = None, fresh: bool 
 
 
 def _make(config: RunConfig, suite: Suite, device: str | None) -> Evaluation:
-    from softlabels import runs
     from softlabels.learning import robustness
     from softlabels.learning.hardware import hardware
     from softlabels.learning.inputs import prepare
 
     hw, task = hardware(device), prepare(config)
     model = runs.restored(config, task, hw)
+    attacked = isinstance(suite, AttackSuite)
+    other = runs.restored(robustness.other_arm(config), task, hw) if attacked else None
     start = time.perf_counter()
-    rows, arrays = robustness.measure(robustness.Subject(config, task, model, hw), suite)
+    rows, arrays = robustness.measure(robustness.Subject(config, task, model, hw, other), suite)
     packed = records.pack(**arrays)
     weights = (records.cache_folder() / f"{config.id}.safetensors").read_bytes()
     found = Evaluation(

@@ -11,7 +11,8 @@ from typing import Any
 
 from softlabels.errors import unknown
 from softlabels.learning.config import RunConfig
-from softlabels.runs import experiments_annotators, experiments_human, experiments_own
+from softlabels.runs import experiments_annotators, experiments_human, experiments_own, experiments_text
+from softlabels.runs.experiments_search import SPACES, Space
 from softlabels.runs.profiles import (
     ANNOTATIONS,
     ARMS,
@@ -94,9 +95,26 @@ def _atlas(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def _hyperparameters(profile: str, seeds: Sequence[int]) -> list[Cell]:
-    from softlabels.analysis import search  # which needs this module
+    """List both arms of every combination, on the first seed only."""
+    if profile not in SPACES:
+        raise unknown("profile", profile, SPACES)
+    space = SPACES[profile]
+    return [
+        _tried(profile, space, lr, schedule, decay, augmentation, arm, seeds[0])
+        for lr in space.rates
+        for schedule, decay in space.optimisers
+        for augmentation in space.augmentations
+        for arm in ARMS
+    ]
 
-    return search.cells(profile, seeds)
+
+def _tried(
+    profile: str, space: Space, lr: float, schedule: str, decay: float, augmentation: str, arm: str, seed: int
+) -> Cell:
+    changes = {"lr": lr, "schedule": schedule, "weight_decay": decay, "augmentation": augmentation}
+    found = cell(profile, space.row, "stated", arm, seed, **changes, **space.changes)
+    recipe = f"lr {lr:g}, {schedule}, decay {decay:g}, {augmentation}"
+    return Cell(found.dataset, found.network, recipe, arm, seed, found.config)
 
 
 def _tuning(profile: str, seeds: Sequence[int]) -> list[Cell]:
@@ -133,9 +151,12 @@ def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
     return [Cell(c.dataset, c.network, "quickstart", c.label, c.seed, c) for c in configs]
 
 
-def _human(name: str) -> "Grid":
+_ARMS = experiments_human.GRIDS | experiments_text.GRIDS
+
+
+def _arms(name: str) -> "Grid":
     def cells(profile: str, seeds: Sequence[int]) -> list[Cell]:
-        runs = experiments_human.GRIDS[name](profile, seeds)
+        runs = _ARMS[name](profile, seeds)
         return [Cell(r.config.dataset, r.config.network, name, r.arm, r.config.seed, r.config) for r in runs]
 
     return cells
@@ -170,7 +191,7 @@ CHAPTERS: dict[str, Grid] = {
     "annot_mix": lambda profile, seeds: _annotators(experiments_annotators.compared(profile, seeds)),
     "annot_mix_ablations": lambda profile, seeds: _annotators(experiments_annotators.ablated(profile, seeds)),
     "your_data": your_data,
-    **{name: _human(name) for name in experiments_human.GRIDS},
+    **{name: _arms(name) for name in _ARMS},
 }
 
 

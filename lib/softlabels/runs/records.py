@@ -11,9 +11,9 @@ import numpy as np
 
 from softlabels import paths
 from softlabels.errors import RecordError, SoftlabelsError
-from softlabels.learning.checkpoint import write_atomically
 from softlabels.learning.config import RunConfig
 from softlabels.runs import schema
+from softlabels.store import write_atomically
 
 SCHEMA = 1
 LARGEST = 1 << 30  # bytes that the arrays of one record unpack to

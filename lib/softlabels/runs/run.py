@@ -19,12 +19,14 @@ from softlabels import paths
 from softlabels.errors import DataUnavailable
 from softlabels.labels import metrics, votes
 from softlabels.learning import starts, training
-from softlabels.learning.checkpoint import Progress, snapshot, write_atomically
+from softlabels.learning.annotators import training as learning
+from softlabels.learning.checkpoint import Progress, snapshot
 from softlabels.learning.config import LABELS, RunConfig
 from softlabels.learning.hardware import Hardware, hardware
 from softlabels.learning.inputs import Task, prepare
 from softlabels.runs import damage, experiments_human, records
 from softlabels.runs.records import Record, find
+from softlabels.store import write_atomically
 
 __all__ = ["Record", "RunConfig", "find", "get", "get_all", "restored"]
 
@@ -178,8 +180,6 @@ def _distilled(config: RunConfig, task: Task, hw: Hardware) -> Task:
 
 def _train_method(folder: Path, config: RunConfig, device: str | None) -> Record:
     """Train one of `config.METHODS`; such runs take seconds to minutes and keep no checkpoint."""
-    from softlabels.learning.annotators import training as learning
-
     result = learning.train(config, device)
     rows = result.kept
     arrays = records.pack(

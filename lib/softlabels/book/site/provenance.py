@@ -11,9 +11,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from softlabels import paths
-from softlabels.learning.config import RunConfig
 from softlabels.book.site import code
 from softlabels.book.site.numbers import Numbers, anchor
+from softlabels.learning.config import RunConfig
 
 FOLDER = "records"  # of the site
 INSIDE = {"atlas.show": "figure2"}  # calls in a cell that draw a figure inside, and by which function

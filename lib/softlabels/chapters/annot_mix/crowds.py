@@ -11,16 +11,26 @@ from typing import Any
 import numpy as np
 
 from softlabels import datasets, paths
-from softlabels.datasets import Annotations, cifar10n
+from softlabels.datasets import cifar10n
 from softlabels.datasets.cifar10 import CLASSES, TRAIN_LABELS
 from softlabels.datasets.fetch import fetch
 from softlabels.errors import DataUnavailable, RecordError
+from softlabels.labels.votes import Annotations
 from softlabels.learning.annotators import bridges
 from softlabels.learning.annotators.inputs import chosen, shuffled
 from softlabels.learning.annotators.people import facts, heterogeneity
-from softlabels.learning.checkpoint import write_atomically
+from softlabels.store import write_atomically
 
-NAMES = ("mgc", "labelme", "letter", "synthetic-crowd", "cifar10h-crowd-jpeg", "cifar10n", "sentiment")
+NAMES = (
+    "mgc",
+    "labelme",
+    "letter",
+    "synthetic-crowd",
+    "cifar10h-crowd-jpeg",
+    "cifar10n",
+    "sentiment",
+    "trec6",
+)
 COMBINED = (
     "mgc",
     "labelme",

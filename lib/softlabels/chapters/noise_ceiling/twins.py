@@ -19,7 +19,7 @@ from softlabels.command import told
 from softlabels.datasets import ferplus
 from softlabels.errors import RecordError
 from softlabels.labels import ceiling, votes
-from softlabels.learning.checkpoint import write_atomically
+from softlabels.store import write_atomically
 
 
 @dataclass(frozen=True)

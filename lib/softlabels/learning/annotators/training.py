@@ -12,12 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from softlabels.datasets import Annotations, simulated
 from softlabels.labels import metrics
 from softlabels.learning import models
-from softlabels.learning.annotators import people as describe
 from softlabels.learning.annotators.crowdtask import CrowdTask, prepare
+from softlabels.learning.annotators.inputs import chosen
 from softlabels.learning.annotators.methods import Batch, Method, build
 from softlabels.learning.annotators.optimiser import RAdam
+from softlabels.learning.annotators.people import auroc, confusion_error
 from softlabels.learning.augmentation import augment
 from softlabels.learning.checkpoint import Progress, snapshot
 from softlabels.learning.config import RunConfig
@@ -25,6 +27,7 @@ from softlabels.learning.hardware import Hardware, hardware
 from softlabels.learning.inputs import generator
 from softlabels.learning.training import checked_mean, checked_row, learning_rate_factor
 
+SHOWN = 64  # test images over which image-dependent confusion matrices are averaged
 KEPT = 300  # test images whose predictions a record keeps; its measures are over all of them
 
 
@@ -74,12 +77,6 @@ def optimiser_of(config: RunConfig, both: nn.ModuleDict) -> RAdam:
     return RAdam([(both["network"].parameters(), config.weight_decay), (trained, 0.0)])
 
 
-def inputs(task: CrowdTask, rows: Tensor, hw: Hardware) -> Tensor:
-    """Inputs of the class network, on the device: vectors as they are, images in [0, 1]."""
-    x = task.images[rows]
-    return x.to(hw.device) if x.ndim == 2 else hw.images(x)
-
-
 def epoch(
     config: RunConfig,
     task: CrowdTask,
@@ -112,7 +109,7 @@ def epoch(
 
 
 def _batch(config: RunConfig, task: CrowdTask, hw: Hardware, rows: Tensor, draws: torch.Generator) -> Batch:
-    x = inputs(task, rows, hw)
+    x = hw.images(task.images[rows])
     if x.ndim > 2:
         x = augment(config.augmentation, x, draws)
     if len(task.targets):
@@ -129,7 +126,7 @@ def predict(both: nn.ModuleDict, task: CrowdTask, rows: np.ndarray, hw: Hardware
     network = both["network"].eval()
     log_p, features = [], []
     for part in torch.from_numpy(rows).split(4096 if task.images.ndim == 2 else 256):
-        logits, h = network.features(inputs(task, part, hw))  # type: ignore[operator]
+        logits, h = network.features(hw.images(task.images[part]))  # type: ignore[operator]
         log_p.append(logits.float().log_softmax(1).cpu())
         features.append(h.float().cpu())
     return torch.cat(log_p), torch.cat(features)
@@ -193,8 +190,8 @@ def _tested(
         found[name] = measures(log_p.numpy(), task.soft[rows], task.truth[rows])
     done.best, done.best_epoch = states[chosen_state]
     kept = np.unique(np.linspace(0, len(rows) - 1, min(KEPT, len(rows))).astype(int))
-    people, arrays, facts = describe.people(both, task, log_p, h)
-    found |= {"test": found[chosen_state]} | ({"annotators": people} if people else {})
+    scored, arrays, facts = annotators(both, task, log_p, h)
+    found |= {"test": found[chosen_state]} | ({"annotators": scored} if scored else {})
     facts |= {
         "judgements": len(task.pairs.label),
         "annotators": task.pairs.n_annotators,
@@ -206,3 +203,57 @@ def _tested(
 def measures(log_p: np.ndarray, soft: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Compute the measures of `metrics.evaluate` and plain accuracy, which AM report."""
     return {"accuracy": float((log_p.argmax(1) == truth).mean()), **metrics.evaluate(log_p, soft)}
+
+
+@torch.inference_mode()
+def annotators(
+    both: nn.ModuleDict, task: CrowdTask, log_p: Tensor, h: Tensor
+) -> tuple[dict[str, float], dict[str, np.ndarray], dict[str, Any]]:
+    """Measures, arrays and facts about what the trained method says of its annotators.
+
+    P(label is right) is scored on the judgements of the test part where it has some, else on those that
+    were learnt from: "scored" tells which. Where the true matrices are known, the error of the estimated
+    ones stands beside.
+    """
+    method = both["method"].eval()
+    matrices = method.confusions(h[:SHOWN].to(_device(both)))  # type: ignore[operator]
+    if matrices is None:
+        return {}, {}, {}
+    estimate = matrices.cpu().numpy()
+    found, part = _judgements(task)
+    score = _scores(both, task, found, log_p, h, part)
+    right = found.label == task.truth[found.image]
+    values = {"auroc": auroc(score, right), "brier": float(((score - right) ** 2).mean())}
+    if task.dataset.name == "synthetic-crowd":
+        values["confusion_error"] = confusion_error(estimate, simulated.confusions())
+    kept = {name: value for name, value in values.items() if not np.isnan(value)}
+    return kept, {"confusions": estimate.astype(np.float16)}, {"scored": part}
+
+
+def _device(both: nn.ModuleDict) -> torch.device:
+    return next(both.parameters()).device
+
+
+def _judgements(task: CrowdTask) -> tuple[Annotations, str]:
+    assert task.dataset.annotations is not None
+    for part in ("test", "train"):
+        found = chosen(task.dataset.annotations, task.rows[part])
+        if len(found.image):
+            break
+    return found, part
+
+
+def _scores(
+    both: nn.ModuleDict, task: CrowdTask, found: Annotations, log_p: Tensor, h: Tensor, part: str
+) -> np.ndarray:
+    """P(label is right) of each judgement, in parts to bound memory."""
+    rows, device = task.rows[part], _device(both)
+    if part != "test":
+        log_p, h = predict(both, task, rows, hardware(device.type, "fp32"))
+    place = torch.from_numpy(np.searchsorted(rows, found.image))
+    annotator = torch.from_numpy(found.annotator)
+    scores = [
+        both["method"].performance(log_p[i].to(device), h[i].to(device), a.to(device))  # type: ignore[operator]
+        for i, a in zip(place.split(4096), annotator.split(4096), strict=True)
+    ]
+    return torch.cat(scores).cpu().numpy()
