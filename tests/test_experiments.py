@@ -163,7 +163,7 @@ def test_the_tuned_rate_has_the_least_validation_loss_of_the_committed_records(k
     losses = {}
     for cell in grids.grid("tuning", "laptop"):
         if (cell.dataset, cell.network, cell.arm) == key:
-            path = records.published_folder() / f"{cell.config.id}.json"
+            path = records.SHELF.committed / f"{cell.config.id}.json"
             assert path.exists(), f"no committed record of rate {cell.config.lr} for {key}"
             losses[cell.config.lr] = records.read(path).metrics["validation"]["loss"]
     assert set(losses) == set(grids.TUNING_RATES)

@@ -11,8 +11,9 @@ from softlabels.book import execute, stamps, verify
 from softlabels.errors import RecordError
 from softlabels.learning.config import RunConfig
 from softlabels.runs import records
+from softlabels.store import pack
 
-COMMITTED = sorted(records.published_folder().glob("*.json"))
+COMMITTED = sorted(records.SHELF.committed.glob("*.json"))
 
 
 def kinds(part):
@@ -56,7 +57,7 @@ def record_of(folder, **changes):
     q = rng.dirichlet([1, 1, 1], 4).astype(np.float32)
     p = rng.dirichlet([1, 1, 1], 4).astype(np.float32)
     arrays = {"ids": np.arange(4), "log_probs": np.log(p).astype(np.float16), "targets": q.astype(np.float16)}
-    packed = records.pack(**(arrays | changes.pop("arrays", {})))
+    packed = pack(**(arrays | changes.pop("arrays", {})))
     digest = verify.stamps.sha256(packed).hexdigest()
     last = {"epoch": 1, "validation_loss": 0.5}
     found = {"test": verify.metrics.evaluate(np.log(p), q), "validation": {"loss": 0.5}}

@@ -42,16 +42,21 @@ class Source:
 
 
 def sources(
-    profile: str, seeds: Sequence[int], train: bool = False, device: str | None = None, fresh: bool = False
+    profile: str,
+    seeds: Sequence[int],
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+    committed_only: bool = False,
 ) -> list[Source]:
     """The settings with people's votes: those of Table 1, and the folds of chapter 6."""
     found = []
     cells = [c for c in grids.grid("table1", profile, seeds) if c.dataset == DATASET]
-    for c in comparisons.gather(cells, train, device, fresh):
+    for c in comparisons.gather(cells, train, device, fresh, committed_only):
         command = comparisons.missing_command([c], "table1", profile)
         note = f"Missing runs are trained by `{command}`." if command else ""
         found.append(Source(f"60/20/20 · {c.network} · {c.recipe}", "hard", c.runs, note))
-    folds = panels.collect("human", profile, seeds, train, device, fresh)
+    folds = panels.collect("human", profile, seeds, train, device, fresh, committed_only)
     runs = {arm: folds.records.get(arm, {}) for arm in ("truth", "soft")}
     network = next((r.config.network for r in folds.all), "")
     return [*found, Source(f"folds · {network}".strip(" ·"), "truth", runs, folds.note())]

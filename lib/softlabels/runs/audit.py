@@ -93,9 +93,9 @@ def audit(n: int = 3, seed: int = 0, device: str | None = None) -> list[Comparis
     RecordError
         If no record is committed.
     """
-    paths = sorted(records.published_folder().glob("*.json"))
+    paths = list(records.SHELF.files(committed_only=True))
     if not paths:
-        raise RecordError(f"no records in {records.published_folder()}")
+        raise RecordError(f"no records in {records.SHELF.committed}")
     drawn = generator(seed, 6).permutation(len(paths))[:n]
     return [_again(records.read(paths[i]), device) for i in drawn]
 
