@@ -14,6 +14,7 @@ from softlabels.analysis.panels import Panel
 from softlabels.analysis.statistics import mean_sd
 from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.labels import selective
+from softlabels.learning.streams import generator
 from softlabels.runs import grids
 from softlabels.runs.records import Record
 
@@ -137,11 +138,9 @@ def working_table(
 
 def routed(record: Record, budget: float, score: str) -> selective.Review:
     """Send the least certain share `budget` of a run's test images to a person."""
-    from softlabels.learning.inputs import generator  # loads PyTorch
-
     p, truth, person = answers(record)
     # The seed cuts both arms of a pair into the same halves.
-    return selective.route(p, truth, budget, score, person, generator(record.config.seed, 30))
+    return selective.route(p, truth, budget, score, person, generator(record.config.seed, "person"))
 
 
 def _row(found: Sequence[selective.Review]) -> dict[str, str]:

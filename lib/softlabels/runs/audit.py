@@ -9,7 +9,7 @@ import torch
 
 from softlabels import paths, runs
 from softlabels.errors import RecordError
-from softlabels.learning.inputs import generator
+from softlabels.learning.streams import generator
 from softlabels.runs import records
 from softlabels.runs.records import Record
 
@@ -96,7 +96,7 @@ def audit(n: int = 3, seed: int = 0, device: str | None = None) -> list[Comparis
     paths = list(records.SHELF.files(committed_only=True))
     if not paths:
         raise RecordError(f"no records in {records.SHELF.committed}")
-    drawn = generator(seed, 6).permutation(len(paths))[:n]
+    drawn = generator(seed, "audit").permutation(len(paths))[:n]
     return [_again(records.read(paths[i]), device) for i in drawn]
 
 
