@@ -6,10 +6,12 @@ a found one is made again by these two. Structured inputs are valid ones with so
 are valid bytes that are cut, spliced and flipped.
 """
 
+import csv
 import io
 import json
 import os
 import random
+import shlex
 import shutil
 import signal
 import sys
@@ -25,10 +27,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import dcic_folders
+import exports
 import numpy as np
 import vote_folders
 from PIL import Image
-from softlabels.datasets import archives, dcic_files, pictures, votetable
+from softlabels.datasets import archives, dcic_files, formats, pictures, votetable
+from softlabels.datasets import folder as folders
 from softlabels.datasets.collection import demand
 from softlabels.errors import SoftlabelsError
 from softlabels.labels import votes as labels
@@ -234,6 +238,153 @@ def table(folder, rng):
     votes(votetable.read(folder, "w", folder / "annotations.csv"))
 
 
+# Tables of known votes in every form that people keep them in, with what stands beside them. Whatever is
+# accepted has to be these votes: another reading in silence is the worst that can happen.
+
+CLASSES = [("cat", "dog", "owl", "bee", "elk"), ("0", "1", "2", "3", "4"), ("1", "2", "3", "4", "5"),
+           ("yes", "no", "unsure", "both", "none of these"), ("a b", "c,d", 'e"f', "g;h", "é")]  # fmt: skip
+WHO = [("anna", "ben", "carl", "dora", "emil"), ("1", "2", "3", "4", "5"), ("r1", "r2", "r3", "r4", "r5"),
+       ("annotator_1", "annotator_2", "annotator_3", "annotator_4", "annotator_5")]  # fmt: skip
+HEADERS = {
+    "image": [*["image"] * 12, "file", "filename", "Image name", "url", "id", "x"],
+    "annotator": [*["annotator"] * 12, "worker", "rater id", "user", "who", "name", "coder"],
+    "label": [*["label"] * 12, "answer", "class", "verdict", "choice", "y", "category"],
+}
+
+
+def known_votes(rng):
+    """Classes, annotators, and what each says of each image (None: nothing)."""
+    k, m = rng.randint(2, 5), rng.randint(1, 5)
+    classes, people = rng.choice(CLASSES)[:k], rng.choice(WHO)[:m]
+    skill, missing = rng.random(), rng.choice([0, 0, 0, 0.1])
+    truth = [rng.randrange(k) for _ in range(vote_folders.N)]
+
+    def vote(right):
+        if rng.random() < missing:
+            return None
+        return right if rng.random() < skill else rng.randrange(k)
+
+    said = [[vote(t) for _ in people] for t in truth]
+    return classes, people, said
+
+
+def beside(rng, rows):
+    """Columns that exports have beside the votes."""
+    n = len(rows)
+    kinds = {
+        "created_at": lambda: [f"2024-01-{1 + i % 28:02d}T10:00:00Z" for i in range(n)],
+        "age": lambda: [rng.randint(18, 80) for _ in range(n)],
+        "": lambda: list(range(n)),
+        "index": lambda: list(range(1, n + 1)),
+        "seconds": lambda: [f"{rng.random() * 9:.3f}" for _ in range(n)],
+        "split": lambda: [rng.choice(["train", "test"]) for _ in range(n)],
+        "remark": lambda: [rng.choice(["", "", "hard", "blurred, dark"]) for _ in range(n)],
+        "gold": lambda: [rng.randint(0, 1) for _ in range(n)],
+    }
+    return {name: kinds[name]() for name in rng.sample(list(kinds), rng.choice([0, 0, 1, 2]))}
+
+
+def lines_of_votes(rng, classes, people, said):
+    rows = [
+        (name, who, classes[v])
+        for name, given in zip(vote_folders.names(), said, strict=True)
+        for who, v in zip(people, given, strict=True)
+        if v is not None
+    ]
+    rng.shuffle(rows)
+    head = [rng.choice(HEADERS[role]) for role in ("image", "annotator", "label")]
+    kept = [0, 2] if rng.random() < 0.2 else [0, 1, 2]
+    return {head[c]: [row[c] for row in rows] for c in kept} | beside(rng, rows)
+
+
+def line_of_an_image(rng, classes, people, said):
+    """Counts, annotators or votes side by side, with sums and the like beside them."""
+    columns = {rng.choice(HEADERS["image"]): vote_folders.names()}
+    counts = [[given.count(k) for k in range(len(classes))] for given in said]
+    form = rng.randrange(3)
+    if form == 0:
+        columns |= {name: [row[k] for row in counts] for k, name in enumerate(classes)}
+        derived = {
+            "total": [sum(row) for row in counts],
+            "z": [sum(row) for row in counts],
+            "best": [row.index(max(row)) + rng.choice([0, 1]) * 0 for row in counts],
+            "majority": [classes[row.index(max(row))] for row in counts],
+            "label": [classes[row.index(max(row))] for row in counts],
+            "share": [f"{max(row) / max(1, sum(row)):.2f}" for row in counts],
+        }
+        columns |= {name: derived[name] for name in rng.sample(list(derived), rng.choice([0, 0, 1, 2]))}
+    else:
+        heads = people if form == 1 else [f"label_{a + 1}" for a in range(len(people))]
+        for a, head in enumerate(heads):
+            columns[head] = ["" if given[a] is None else classes[given[a]] for given in said]
+    return columns | beside(rng, said)
+
+
+def forms(folder, rng):
+    classes, people, said = known_votes(rng)
+    build = lines_of_votes if rng.random() < 0.5 else line_of_an_image
+    columns = build(rng, classes, people, said)
+    order = list(columns)
+    if rng.random() < 0.4:
+        rng.shuffle(order)
+    stream = io.StringIO()
+    writer = csv.writer(stream, delimiter=rng.choice([",", ",", ";", "\t", "|"]))
+    if rng.random() < 0.95:
+        writer.writerow(order)
+    writer.writerows(zip(*(columns[name] for name in order), strict=True))
+    (folder / "annotations.csv").write_text(stream.getvalue(), encoding="utf-8")
+    found = votetable.read(folder, "w", folder / "annotations.csv")
+    if rng.random() < 0.7:  # say yes to the question, as its remedy does
+        found = confirmed(folder, found, {*classes}, {*people, *(f"label_{a + 1}" for a in range(5))})
+    demand(found)
+    right = {
+        (name, classes[k]): given.count(k)
+        for name, given in zip(vote_folders.names(), said, strict=True)
+        for k in set(given) - {None}
+    }
+    image, label = np.nonzero(found.counts)
+    read = {
+        (found.files[i], found.classes[k]): int(found.counts[i, k]) for i, k in zip(image, label, strict=True)
+    }
+    assert read == right, f"read as {found.form}, {found.taken}: other votes than the table has"
+
+
+def confirmed(folder, found, classes, people):
+    """The reading after a user's yes, who knows the names of classes and people."""
+    questions = [p for p in found.problems if p.kind == "question about columns"]
+    words = shlex.split(questions[0].remedy.partition("softlabels ")[2]) if questions else []
+    if "--columns" not in words:
+        return found
+    columns = formats.parse_columns(words[words.index("--columns") + 1])
+    if not ({*columns.get("counts", ())} <= classes and {*columns.get("annotators", ())} <= people):
+        return found
+    return votetable.read(folder, "w", folder / "annotations.csv", formats.Options(columns))
+
+
+def export(folder, rng):
+    """A file of a labelling tool, whole, bent or damaged."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix != ".png":
+            path.unlink()
+    builders = [b for b in exports.EXPORTS if b.__name__ not in LEFT]
+    rng.choice(builders)(folder)
+    files = [p for p in sorted(folder.iterdir()) if p.suffix != ".png"]
+    for path in files:
+        content = path.read_bytes()
+        if path.suffix == ".json" and rng.random() < 0.5:
+            content = dumped(bent(json.loads(content), rng, 0.004))
+        elif rng.random() < 0.5:
+            content = damaged(content, rng, 3)
+        path.write_bytes(content)
+    votes(folders.read(folder))
+
+
+# These move the images about, or need a library that a bare machine lacks.
+LEFT = ("zooniverse_extracts", "zooniverse_reductions", "dcic", "folder_per_class_per_reader")
+LEFT += ("parquet", "excel")
+
 NUMBERS = [0, 0, 1, 1, 2, 3, 0.5, 1e-320, 1e-30, 1e30, 1e308, -1, -0.0, float("nan"), float("inf"), 2**53]
 
 
@@ -282,6 +433,8 @@ PARSERS: dict[str, Callable] = {
     "zip": zip_of_images,
     "annotations": annotations,
     "table": table,
+    "forms": forms,
+    "export": export,
     "counts": counts,
     "image": image,
 }
@@ -304,7 +457,7 @@ def place(name):
         folder = Path(scratch) / "folder"
         if name == "annotations":
             dcic_folders.write(Path(scratch), "folder", size=4)
-        elif name == "table":
+        elif name in ("table", "forms", "export"):
             vote_folders.images(folder, size=4)
         else:
             folder.mkdir()

@@ -99,8 +99,8 @@ MUTANTS = (
     Mutant(
         NORMALISATION,
         "learning/attacks.py",
-        "logits = model(x).float()",
-        "logits = model._logits(model.trunk(x)).float()",
+        "logits = model(x)\n        logits = logits.to",
+        "logits = model._logits(model.trunk(x))\n        logits = logits.to",
         ("tests/test_attacks.py",),
     ),
     Mutant(
@@ -134,9 +134,30 @@ MUTANTS = (
     Mutant(
         SHIFTED,
         "datasets/votetable.py",
-        "votes.add(i, annotator",
-        "votes.add((i + 1) % len(files), annotator",
+        "kept = votes[rows >= 0].assign(row=rows[rows >= 0])",
+        "kept = votes[rows >= 0].assign(row=(rows[rows >= 0] + 1) % len(files))",
         ("tests/test_folder.py::test_long_form",),
+    ),
+    Mutant(
+        SHIFTED,
+        "datasets/formats/tables.py",
+        "image, label = table.column(plan.image), table.column(plan.label)",
+        "image, label = table.column(plan.label), table.column(plan.image)",
+        ("tests/test_folder.py::test_long_form",),
+    ),
+    Mutant(
+        SHIFTED,
+        "datasets/formats/tables.py",
+        'who = table.column(plan.annotator) if plan.annotator else ""',
+        'who, label = (label, table.column(plan.annotator)) if plan.annotator else ("", label)',
+        ("tests/test_folder.py::test_long_form",),
+    ),
+    Mutant(
+        SHIFTED,
+        "datasets/formats/tables.py",
+        '"label": name, "count": values[whole, k]',
+        '"label": name, "count": values[whole, k - 1]',
+        ("tests/test_folder.py::test_wide_form_and_other_separators",),
     ),
     Mutant(
         SHIFTED,

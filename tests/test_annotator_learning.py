@@ -272,3 +272,20 @@ def test_welch_is_scipys():
     pair = [(*statistics.mean_sd(v), len(v)) for v in (a, b)]
     assert statistics.welch_p(*pair) == pytest.approx(ttest_ind(a, b, equal_var=False).pvalue)
     assert math.isnan(statistics.welch_p(pair[0], (1.0, 0.5, 1)))
+
+
+def test_performance_stands_beside_what_is_printed():
+    def runs(value):
+        return {s: SimpleNamespace(metrics={"annotators": {"auroc": value + s / 100}}) for s in range(2)}
+
+    printed = tables.published.get("annotmix", "auroc_last", "letter")
+    alike = {method: runs(mean / 200) for method, (mean, _) in printed.items()}
+    frame = tables.performance(results.Results({"letter": alike, "mgc": {}})).set_index("method")
+    assert list(frame) == ["letter, published", "letter, ours", "letter, n"]
+    assert frame.loc["annot-mix"].tolist() == ["93.1 ± 0.7", "47.0 ± 0.7", "2"]
+    said = tables.performance_sentence(results.Results({"letter": alike}))
+    assert said == "letter: rank correlation 1.00; first are annot-mix and annot-mix (published, ours)."
+    reverse = {method: runs(1 - mean / 200) for method, (mean, _) in printed.items()}
+    assert "rank correlation −1.00" in tables.performance_sentence(results.Results({"letter": reverse}))
+    del reverse["conal"]
+    assert "No row" in tables.performance_sentence(results.Results({"letter": reverse}))

@@ -8,8 +8,8 @@ import pytest
 import torch
 from softlabels.datasets import Annotations
 from softlabels.errors import ConfigError
-from softlabels.learning.annotators.aggregation import DawidSkene
 from softlabels.learning.annotators.base import blend, log_marginal
+from softlabels.learning.annotators.dawid_skene import DawidSkene
 from softlabels.learning.annotators.embedded import AnnotMix, log_marginal_of
 from softlabels.learning.annotators.inputs import at_most, chosen, pairs, shuffled
 from softlabels.learning.annotators.methods import METHODS, PUBLIC, Batch, Mixing, build, dawid_skene

@@ -108,6 +108,25 @@ def test_a_file_that_is_no_batch_is_named(tmp_path, text):
         planning.read(path)
 
 
+def test_status_sums_what_a_profile_costs(store, monkeypatch, one_thread, capsys):
+    from softlabels import cli
+
+    monkeypatch.setattr("softlabels.runs.run._precision_of_pair", lambda *_: None)
+    cells = grid("quickstart", "smoke", [0])
+    parallel.train([cells[0].config])
+    workload.past.cache_clear()
+    capsys.readouterr()
+    chosen = ["status", "--chapter", "quickstart", "--profile", "smoke", "--seeds", "0", "--cost"]
+    assert cli.main(chosen) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("2 runs, each counted once: 0.0 processor hours") and "hours of two cores" in last
+    record = records.find(cells[0].config)
+    assert (
+        0 < record.cpu_seconds == pytest.approx(sum(row["cpu_seconds"] for row in record.history), abs=1e-3)
+    )
+    workload.past.cache_clear()
+
+
 def without_time(record):
     body = json.loads(record.to_json())
     return {k: body[k] for k in ("id", "config", "metrics", "best_epoch", "labels", "data", "checksums")}

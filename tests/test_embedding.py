@@ -1,11 +1,14 @@
 """Maps and measures of structure: against scikit-learn, at their extremes, and through the store."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.manifold import trustworthiness
 from softlabels.analysis import embeddings, structure, verdicts
+from softlabels.analysis.tsne import exact_gradient
 from softlabels.datasets import synthetic
 from softlabels.errors import DataUnavailable, RecordError
 
@@ -103,6 +106,45 @@ def test_a_map_repeats_bit_by_bit():
     assert a.shape == (120, 2) and a.dtype == np.float32 and np.array_equal(a, b)
 
 
+def test_a_map_does_not_hang_on_the_number_of_threads():
+    x = features(synthetic.scenes(0, 120), 0.1)
+    a, b = (embeddings.tsne(x, n_iter=60, early=30, n_jobs=jobs, perplexity=10) for jobs in (1, 2))
+    assert np.array_equal(a, b)
+
+
+def joint_and_map(n=90):
+    """A symmetric P that sums to 1, with zeros, and a map that is not drawn from it."""
+    rng = np.random.default_rng(0)
+    p = rng.random((n, n)) * (rng.random((n, n)) < 0.2)
+    p = np.triu(p, 1) + np.triu(p, 1).T
+    return p / p.sum(), 3 * rng.normal(size=(n, 2))
+
+
+def divergence(p, y):
+    """KL(P ‖ Q) as van der Maaten and Hinton write it (2008, eq. 4)."""
+    w = 1 / (1 + np.square(y[:, None] - y).sum(2))
+    np.fill_diagonal(w, 0)
+    return float(np.sum(p[p > 0] * np.log(p[p > 0] / (w / w.sum())[p > 0])))
+
+
+def test_the_gradient_is_that_of_the_divergence():
+    p, y = joint_and_map()
+    kl, gradient = exact_gradient(y, csr_matrix(p), should_eval_error=True)
+    assert kl == pytest.approx(divergence(p, y), rel=1e-12)
+    for i, way in ((0, 0), (17, 1), (89, 0)):
+        step = np.zeros_like(y)
+        step[i, way] = 1e-5  # of the central difference's error, 1e-10 is curvature and 1e-11 rounding
+        slope = (divergence(p, y + step) - divergence(p, y - step)) / 2e-5
+        assert 4 * gradient[i, way] == pytest.approx(slope, abs=1e-8)
+    np.testing.assert_allclose(gradient.sum(0), 0, atol=1e-15)
+
+
+def test_exaggeration_scales_the_attraction_alone():
+    p, y = joint_and_map()
+    (_, once), (_, twice), (_, never) = (exact_gradient(y, csr_matrix(k * p)) for k in (1, 2, 0))
+    np.testing.assert_allclose(twice - once, once - never, atol=1e-15)
+
+
 def test_the_map_keeps_neighbours():
     scene = synthetic.scenes(0, 300)
     mapped = embeddings.tsne(features(scene, 0.01), n_iter=400, n_jobs=1)
@@ -129,6 +171,17 @@ def test_published_maps_come_first_and_repeat_byte_by_byte(store):
     before = path.read_bytes()
     assert "results" in path.parts
     assert embeddings.publish(record(), SMALL, fresh=True).read_bytes() == before
+
+
+def test_a_map_of_an_approximate_gradient_does_until_it_is_renewed(store):
+    earlier = replace(SMALL, gradient="auto")
+    old = embeddings.get(record(), earlier)
+    assert np.array_equal(embeddings.find(record(kept=False), SMALL).points, old.points)
+    embeddings.publish(record(), SMALL)
+    new = embeddings.find(record(kept=False), SMALL)
+    assert not np.array_equal(new.points, old.points)
+    assert np.array_equal(embeddings.find(record(kept=False), earlier).points, old.points)
+    assert embeddings.Settings(gradient="auto").id == "ed032e40"  # in the names of the committed maps
 
 
 def test_without_map_and_features_the_remedy_is_named(store):

@@ -3,12 +3,20 @@
 import pytest
 from softlabels.errors import ConfigError
 from softlabels.learning.config import PUBLIC, RunConfig
-from softlabels.runs import experiments_annotators, experiments_human, grids, recipes, records
+from softlabels.runs import (
+    experiments_annotators,
+    experiments_human,
+    experiments_text,
+    grids,
+    recipes,
+    records,
+)
 
 CHAPTERS_AND_PROFILES = [(c, p) for c in grids.CHAPTERS for p in grids.PROFILES]
 
 
-MANY_ARMS = {*experiments_human.GRIDS, "annot_mix", "annot_mix_ablations"}  # these have tests of their own
+# These have tests of their own.
+MANY_ARMS = {*experiments_human.GRIDS, *experiments_text.GRIDS, "annot_mix", "annot_mix_ablations"}
 
 
 @pytest.mark.parametrize("profile", grids.PROFILES)
@@ -95,6 +103,31 @@ def test_arms_of_human_uncertainty_differ_in_nothing_but_what_they_learn_from(ch
         assert len(kinds) == 1, "every pair has every arm"
     for arms in groups.values():
         assert len({config.replace(**learnt_from) for config in arms.values()}) == 1
+
+
+@pytest.mark.parametrize("profile", grids.PROFILES)
+@pytest.mark.parametrize("chapter", [name for name in experiments_text.GRIDS if name != "text-rates"])
+def test_arms_on_texts_differ_in_nothing_but_what_they_learn_from(chapter, profile):
+    learnt_from = {"label": "soft", "smoothing": 0.0, "annotations": 0}
+    groups = {}
+    for cell in grids.grid(chapter, profile, [0, 1]):
+        groups.setdefault((cell.dataset, cell.network, cell.seed), {})[cell.arm] = cell.config
+    assert len({frozenset(arms) for arms in groups.values()}) == 1, "every split has every arm"
+    for arms in groups.values():
+        assert len({config.replace(**learnt_from) for config in arms.values()}) == 1
+
+
+@pytest.mark.parametrize("kind", experiments_text.CHOSEN)
+def test_the_rate_for_texts_has_the_least_validation_loss_of_the_committed_records(kind):
+    losses = {}
+    for cell in grids.grid("text-rates", "laptop", [0]):
+        if experiments_text.features(cell.dataset) == kind:
+            path = records.SHELF.committed / f"{cell.config.id}.json"
+            assert path.exists(), f"no committed record of {cell.config.lr} for {cell.dataset}"
+            rate = cell.config.lr, cell.config.weight_decay
+            losses[rate] = losses.get(rate, 0) + records.read(path).metrics["validation"]["loss"]
+    assert set(losses) == set(experiments_text.RATES)
+    assert experiments_text.CHOSEN[kind] == min(losses, key=losses.__getitem__)
 
 
 @pytest.mark.parametrize("profile", grids.PROFILES)

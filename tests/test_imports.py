@@ -113,7 +113,9 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
 
 
 def room(module: str) -> str:
-    """Folder of a module; for one that lies in none, itself."""
+    """Folder of a module; for one that lies in none, itself. Formats are files of `datasets`, in a folder."""
+    if module.startswith("datasets."):
+        return "datasets"
     return module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0] or module
 
 

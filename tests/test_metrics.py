@@ -56,9 +56,55 @@ def test_macro_accuracy_by_hand():
     assert metrics.macro_accuracy(p, q) == pytest.approx((3 / 4 + 1 / 2) / 2)
 
 
-def test_ties_go_to_the_lowest_index():
-    assert metrics.macro_accuracy(np.array([[0.6, 0.4]]), np.array([[0.5, 0.5]])) == 1.0
-    assert metrics.macro_accuracy(np.array([[0.4, 0.6]]), np.array([[0.5, 0.5]])) == 0.0
+def test_a_tie_counts_for_each_tied_class():
+    tied = np.array([[0.5, 0.5]])
+    for p in ([[0.6, 0.4]], [[0.4, 0.6]]):
+        assert metrics.macro_accuracy(np.array(p), tied) == 1.0, "either class is right"
+    # Two images of class 0, of which one is missed, and one that is half 0 and half 1, called 1:
+    # recall of 0 is (1 + 1/2) / (2 + 1/2), that of 1 is 1.
+    q, p = np.array([[1, 0], [1, 0], [0.5, 0.5]]), np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+    assert metrics.macro_accuracy(p, q) == pytest.approx((1.5 / 2.5 + 1) / 2)
+    assert metrics.macro_accuracy(tied, np.array([[1.0, 0.0]])) == 0.5, (
+        "an undecided prediction is half right"
+    )
+    assert metrics.macro_accuracy(np.array([[0.4, 0.6]]), tied, ties="first") == 0.0
+
+
+def test_every_tied_second_choice_is_one():
+    q = np.array([[0.6, 0.2, 0.2]])
+    for p in ([[0.5, 0.4, 0.1]], [[0.5, 0.1, 0.4]]):
+        assert metrics.second_best_accuracy(np.array(p), q) == 1.0
+    assert metrics.second_best_accuracy(np.array([[0.2, 0.5, 0.3]]), np.array([[0.5, 0.5, 0.0]])) == 0.0
+    assert metrics.second_best_accuracy(np.array([[0.5, 0.1, 0.4]]), q, ties="first") == 0.0
+
+
+@given(pairs())
+@settings(max_examples=60, deadline=None)
+def test_without_ties_the_older_rule_is_the_same(pair):
+    p, q = pair
+    single = [(np.diff(np.sort(x, 1), axis=1) > 0).all(1) for x in (p, q)]
+    p, q = (x[single[0] & single[1]] for x in (p, q))
+    for name in ("macro_accuracy", "second_best_accuracy"):
+        new, old = (getattr(metrics, name)(p, q, ties=rule) for rule in ("each", "first"))
+        assert new == pytest.approx(old, nan_ok=True, abs=1e-12)
+
+
+@given(pairs(), st.integers(0, 9))
+@settings(max_examples=60, deadline=None)
+def test_the_order_of_the_classes_does_not_matter_where_they_tie(pair, seed):
+    p, q = pair
+    order = np.random.default_rng(seed).permutation(p.shape[1])
+    for name in ("macro_accuracy", "second_best_accuracy"):
+        here, there = (getattr(metrics, name)(a, b) for a, b in ((p, q), (p[:, order], q[:, order])))
+        assert here == pytest.approx(there, nan_ok=True, abs=1e-12)
+
+
+def test_rows_that_do_not_sum_to_one_are_refused():
+    good = np.array([[0.5, 0.5], [0.2, 0.8]])
+    with pytest.raises(ValueError, match=r"rows of q must sum to 1; row 1 sums to 1\.3"):
+        metrics.macro_accuracy(good, np.array([[0.5, 0.5], [0.5, 0.8]]))
+    with pytest.raises(ValueError, match="rows of p must sum to 1; row 0 sums to 4"):
+        metrics.kl_divergence(good, np.array([[3.0, 1.0], [0.5, 0.5]]))
 
 
 @pytest.mark.parametrize("bins", [1, 10, 15])

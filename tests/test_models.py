@@ -161,7 +161,7 @@ def test_weights_that_do_not_fit_are_no_silent_fallback(content, offline, monkey
 def test_a_network_on_the_cpu_keeps_the_memory_of_freed_tensors():
     code = """
 import resource, torch
-from softlabels.hardware import hardware
+from softlabels.learning.hardware import hardware
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(16 * 2**20)  # 64 MB, freed at once

@@ -1,9 +1,10 @@
-"""The suite fails when the science is wrong: one mutant of each kind; `mutations` knows more and says who."""
+"""The suite fails when the science is wrong: mutants fit the library; `mutations` says who catches them."""
 
 import subprocess
 import sys
 
 import mutations
+import pytest
 
 
 def test_every_mutant_fits_the_library_and_every_kind_is_there():
@@ -13,6 +14,7 @@ def test_every_mutant_fits_the_library_and_every_kind_is_there():
     assert {mutant.kind for mutant in mutations.MUTANTS} == set(mutations.QUICK)
 
 
+@pytest.mark.weekly
 def test_one_mutant_of_each_kind_is_caught():
     command = [sys.executable, mutations.__file__, "quick"]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -106,6 +106,11 @@ GRIDS = {
     "08_blur_and_shift": ["evaluate --chapter human --profile laptop --kinds blur"],
     "09_annotation_budget": ["train --chapter budget", "train --chapter budget-total"],
     "10_when_to_ask_a_person": ["train --chapter table1", "train --chapter human"],
+    "18_beyond_images": [
+        "train --chapter text",
+        "train --chapter text-features",
+        "train --chapter text-budget",
+    ],
 }
 
 

@@ -9,10 +9,10 @@ from PIL import Image
 from softlabels import cli, datasets, figures, owndata, paths
 from softlabels.analysis import comparisons
 from softlabels.book import execute
-from softlabels.datasets import Dataset, Source
+from softlabels.datasets import Annotations, Dataset, Source
 from softlabels.errors import ConfigError, DataError
 from softlabels.learning.config import RunConfig
-from softlabels.owndata import answers
+from softlabels.owndata import answers, benefit, command
 from softlabels.runs import experiments_own, grids
 from softlabels.runs.records import Record
 
@@ -72,7 +72,13 @@ def test_the_answer_when_soft_wins():
     assert words[0] == "**Keeping the distribution pays here**: in KL, and in accuracy."
     assert "hard 0.7500, soft 0.8000" in words[1] and "soft − hard **+0.0500 [" in words[1]
     assert "−0.4000" in words[2] and "3 random splits" in words[2]
-    assert "One annotation an image gives KL 0.3000, all 8 give 0.1250: −0.1750 nats for 7 more." in words[3]
+    assert "the mean label of all has KL" in words[3] and "a constant guess accuracy 0.3333" in words[3]
+    text = "\n".join(words[4:])
+    parts = ("even a model that knew", "More than 4 annotations an image are needed", "One annotation an")
+    parts += ("Twice as many", "Ask again first", "The data name no annotators", "Dawid and Skene")
+    asked = [text.find(part) for part in parts]
+    assert -1 not in asked and asked == sorted(asked), text
+    assert "One annotation an image gives KL 0.3000, all 8 give 0.1250: −0.1750 nats for 7 more." in text
 
 
 def test_the_answer_when_hard_wins():
@@ -99,7 +105,7 @@ def test_one_pair_decides_nothing():
 
 def test_without_records_nothing_is_answered():
     own = study(lambda *_: None)
-    assert answers.answer(own) == ["**Not answered yet**: the runs with all annotations are missing."]
+    assert answers.answer(own)[0] == "**Not answered yet**: the runs with all annotations are missing."
     command = owndata.missing(own, "folder:here", "laptop")
     assert command.endswith("--chapter your_data --profile laptop --seeds 0 1 2 --dataset folder:here")
     assert owndata.budget_table(own)["KL, soft"].tolist() == ["–"] * 4
@@ -112,7 +118,7 @@ def test_what_twice_the_annotators_would_bring():
     found = owndata.doubling(own)
     # KL = a + .2 / n: from 8 to 16 it falls by .0125, for every seed
     assert found.mean == pytest.approx(-0.2 / 16) and found.sign == -1 and found.n == 3
-    assert re.search(r"\(16 an image\) would change it by about \*\*−0.0125", answers.answer(own)[4])
+    assert re.search(r"\(16 an image\) would change it by about \*\*−0.0125", "\n".join(answers.answer(own)))
 
 
 def test_the_curve_ends_with_all_and_shares_the_first_point():
@@ -204,3 +210,149 @@ def test_the_grid_is_that_of_the_stand_in():
     cells = grids.grid("your_data", "laptop")
     assert {c.dataset for c in cells} == {"micebone-standin"} and len(cells) == 21
     assert all(isinstance(c.config, RunConfig) and c.config.seed == c.seed for c in cells)
+
+
+# Competence first, and what people ask.
+
+
+def learns_nothing(arm, kept, seed):
+    return (1 / 3 + 0.02 * wobble(seed), 0.3 + wobble(seed))
+
+
+def test_networks_that_did_not_learn_are_said_to_first():
+    words = answers.answer(study(learns_nothing))
+    assert (
+        words[0].startswith("**The networks did not learn**") and "more seeds do not change that" in words[0]
+    )
+    text = " ".join(words)
+    assert "Not decided" not in text and "narrow the interval" not in text
+    assert "the mean label of all has KL" in text and "constant guess accuracy 0.3333" in text
+
+
+def test_the_baselines_by_hand():
+    own = owndata.OwnData("mine", dataset(np.array([[4, 0, 0], [0, 4, 0], [2, 2, 0], [4, 0, 0]])), [])
+    p = np.array([10, 6]) / 16
+    entropy = -(p * np.log(p)).sum()
+    base = owndata.baselines(own)
+    assert base.kl == pytest.approx(entropy - np.log(2) / 4)
+    assert base.accuracy == 1 / 2, "nobody says the third class"
+
+
+def test_better_in_kl_alone_is_learning():
+    def score(arm, kept, seed):
+        return (1 / 3, 0.01 + 0.001 * wobble(seed) if arm == "soft" else 0.9)
+
+    assert owndata.learned(study(score))
+    assert not owndata.learned(study(learns_nothing, seeds=(1,)))
+
+
+def test_unanimous_votes_answer_nothing():
+    own = owndata.OwnData("mine", dataset(np.eye(3)[np.arange(N) % 3] * 5), [])
+    [sentence] = answers.answer(own)
+    assert sentence.startswith("**This cannot be answered.** The votes on each image are unanimous")
+
+
+def test_without_a_seed_the_page_says_so():
+    [sentence] = answers.answer(study(soft_wins, seeds=()))
+    assert "no seed was given" in sentence and "annotation;" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("given", "seeds"),
+    [
+        (5, [5]),
+        ("5", [5]),
+        ("[0, 1]", [0, 1]),
+        ("0 1 2", [0, 1, 2]),
+        ([0, 1], [0, 1]),
+        ("[]", []),
+        ((1, 1), [1]),
+    ],
+)
+def test_seeds_as_people_write_them(given, seeds):
+    assert owndata.seeds_of(given) == seeds
+
+
+@pytest.mark.parametrize("given", ["many", [0.5], ["a"]])
+def test_seeds_that_are_none(given):
+    with pytest.raises(ConfigError, match="seeds: expected a list of numbers"):
+        owndata.seeds_of(given)
+
+
+def test_fewer_votes_are_enough_where_kl_is_near():
+    def score(arm, kept, seed):
+        n = kept or 8
+        return (0.8, 0.1 + (0.2 if n == 1 else 0.004 / n) + wobble(seed))
+
+    kept, difference = owndata.enough(study(score))
+    assert kept == 2 and difference.high < 0.01
+    assert "2 annotations an image are enough" in " ".join(answers.answer(study(score)))
+
+
+def test_small_sets_are_trained_for_as_many_steps():
+    assert experiments_own.epochs("laptop", 2400) == 23  # 45 steps an epoch, 1,000 in all
+    assert experiments_own.epochs("laptop", 90) == 1000
+    assert experiments_own.epochs("laptop", 10**6) == 8
+    assert experiments_own.epochs("smoke", 90) == 1
+    assert experiments_own.epochs("laptop", 1200, steps=220) == 10, "22 steps an epoch fit into the time"
+    assert experiments_own.epochs("laptop", 1200, steps=1) == 1
+    own = owndata.OwnData("folder@" + "0" * 32, dataset(np.tile([4, 3, 1], (1200, 1))), [])
+    assert {c.config.epochs for c in benefit.runs_of(own, "laptop", [0])} == {46}
+
+
+def test_dawid_and_skene_beside_the_votes():
+    """Half of sixteen people answer at random; Dawid and Skene find them, most votes do not."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 400)
+    right = [rng.random(400) < (0.8 if a < 8 else 0.0) for a in range(16)]
+    label = np.stack([np.where(known, truth, rng.integers(0, 3, 400)) for known in right])
+    given = Annotations(np.tile(np.arange(400), 16), np.repeat(np.arange(16), 400), label.ravel())
+    counts = np.stack([(label == k).sum(0) for k in range(3)], 1).astype(np.float32)
+    images = np.zeros((400, 2, 2, 3), np.uint8)
+    data = Dataset("mine", images, counts, ("a", "b", "c"), SOURCE, np.arange(400), given)
+    own = owndata.OwnData("mine", data, [])
+    found = owndata.dawid_skene_gain(own, 5)
+    assert found.sign == 1 and 0 < found.mean < 0.3
+    assert "are better than most votes here" in answers.of_votes(own)[2]
+
+
+# The command.
+
+
+def test_who_stands_out_is_named(folder, store):
+    lines = ["image,annotator,label"]
+    for i in range(30):
+        for who in ("anna", "ben", "carla", "dora"):
+            lines.append(f"{i:02d}.png,{who},{'a' if i % 2 or who == 'ben' else 'b'}")
+    (folder / "three" / "votes.csv").write_text("\n".join(lines))
+    own = owndata.study(f"folder:{folder / 'three'}", "smoke", [])
+    assert "annotators stand out: ben gives one label only" in owndata.conspicuous(own)
+
+
+def test_the_answer_is_one_page_that_needs_nothing_else(folder, store, capsys, one_thread):
+    out = store / "answer.html"
+    arguments = ["--profile", "smoke", "--seeds", "0", "--device", "cpu", "--html", str(out)]
+    assert cli.main(["answer", str(folder / "three"), *arguments, "--budget", "10min"]) == 0
+    printed, text = capsys.readouterr().out, out.read_text()
+    assert "Ask again first about" in printed and f"HTML page: {out}" in printed and "**" not in printed
+    assert text.count("data:image/png;base64,") == 1 and "http" not in text.replace("http-equiv", "")
+    assert "<script" not in text and "Vote on these again" in text and "Profile smoke, 3 runs" in text
+    record = comparisons.all_records(owndata.study(f"folder:{folder / 'three'}", "smoke", [0]).settings)[0]
+    assert grids.profile_of(record.config, "smoke") == "smoke", "the page names the profile that was run"
+
+
+def test_a_budget_keeps_at_least_one_pair(folder, store, one_thread):
+    own = command.study(f"folder:{folder / 'three'}", "smoke", [0, 1], "cpu", budget=1e-6)
+    assert own.whole.seeds == [0] and len(comparisons.all_records(own.settings)) == 2
+    assert "left out for want of time" in command.page(own, f"folder:{folder / 'three'}", "smoke")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("10min", 600), ("90s", 90), ("1.5h", 5400), ("2 m", 120)])
+def test_times(text, seconds):
+    assert command.seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "10", "min", "-1min", "0s", "10 days"])
+def test_times_that_are_none(text):
+    with pytest.raises(ConfigError, match="--budget: expected a time"):
+        command.seconds_of(text)

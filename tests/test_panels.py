@@ -77,8 +77,8 @@ def made(run, shift):
             "truth": metrics.evaluate(np.log(p), one_hot),
             "validation": {"loss": 1.0, "accuracy": 0.5},
         },
-        [{"epoch": k, "seconds": 1.0, "validation_macro_accuracy": 0.5} for k in range(1, 11)],
-        10,
+        [{"epoch": 1, "seconds": 1.0}],
+        1,
         {"ties": 0},
         {"name": "made here", "variant": "", "sha256": "0" * 64},
         {

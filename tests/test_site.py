@@ -1,9 +1,9 @@
 """The built site for its readers: provenance, verdicts, tables, sizes, keyboard, search, axe, PDF."""
 
 import json
-import os
 import re
 import shutil
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
@@ -259,32 +259,36 @@ def test_the_keyboard_reaches_content_and_tables(site: Path, browser) -> None:
 
 
 COMBINATIONS = [(theme, width) for theme in screens.THEMES for width in screens.WIDTHS]
-EVERYWHERE = ("intro.html", "03_table1.html", "search.html")
+# The first page, one with tables, and the search; the weekly test looks at all.
+SOME = ("intro.html", "03_table1.html", "search.html")
 
 
-def combinations(number: int, page: Path) -> list[tuple[str, int]]:
-    """Themes and widths of one page: all for some pages, in turn for the others; AXE_ALL=1 asks for all."""
-    everywhere = page.name in EVERYWHERE or os.environ.get("AXE_ALL")
-    return COMBINATIONS if everywhere else [COMBINATIONS[number % len(COMBINATIONS)]]
-
-
-@pytest.mark.timeout(3600 if os.environ.get("AXE_ALL") else 600)
 def test_axe_finds_nothing_serious(site: Path, browser) -> None:
+    assert faults(browser, [page for page in screens.pages(site) if page.name in SOME]) == []
+
+
+@pytest.mark.weekly
+@pytest.mark.timeout(3600)
+def test_axe_finds_nothing_serious_on_any_page(site: Path, browser) -> None:
+    assert faults(browser, screens.pages(site)) == []
+
+
+def faults(browser, pages: Iterable[Path]) -> list[str]:
+    """What axe finds grave on pages, in both themes and both widths."""
     script = pytest.importorskip("axe_playwright_python", reason="axe-core is not installed")
     source = resources.files(script).joinpath("axe.min.js").read_text("utf-8")
-    found = []
+    found, every = [], list(pages)
     for wanted in COMBINATIONS:
         page = browser.new_page(viewport={"width": wanted[1], "height": 900}, color_scheme=wanted[0])
-        for number, path in enumerate(screens.pages(site)):
-            if wanted in combinations(number, path):
-                page.goto(path.as_uri())
-                page.add_style_tag(content=STILL)  # a colour on its way to another is not judged
-                page.evaluate(source)
-                wrong = page.evaluate("options => axe.run(options)", AXE)["violations"]
-                grave = [w for w in wrong if w["impact"] in ("serious", "critical")]
-                found += [f"{path.name} {wanted}: {w['id']}: {w['nodes'][0]['html'][:200]}" for w in grave]
+        for path in every:
+            page.goto(path.as_uri())
+            page.add_style_tag(content=STILL)  # a colour on its way to another is not judged
+            page.evaluate(source)
+            wrong = page.evaluate("options => axe.run(options)", AXE)["violations"]
+            grave = [w for w in wrong if w["impact"] in ("serious", "critical")]
+            found += [f"{path.name} {wanted}: {w['id']}: {w['nodes'][0]['html'][:200]}" for w in grave]
         page.close()
-    assert found == []
+    return found
 
 
 # On paper

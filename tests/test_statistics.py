@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import ttest_rel
+from scipy.stats import friedmanchisquare, rankdata, ttest_rel
 from softlabels.analysis import statistics
 
 SEEDS = np.array([0.91, 0.93, 0.90, 0.95]), np.array([0.88, 0.91, 0.89, 0.90])
@@ -29,6 +29,23 @@ def test_an_interval_excludes_zero_exactly_where_p_is_below_alpha():
     for shift in np.linspace(-0.06, 0.06, 25):
         decided = statistics.paired_interval(a, b + shift).sign != 0
         assert decided == (statistics.paired_p(a, b + shift) < 0.05)
+
+
+def test_p_of_pairs_is_scipys():
+    rng = np.random.default_rng(0)
+    for n in (2, 3, 10):
+        a, b = rng.normal(size=(2, n))
+        assert statistics.paired_p(a, b) == pytest.approx(ttest_rel(a, b).pvalue, rel=1e-12)
+    assert statistics.paired_p([1, 2], [0, 1]) == 0
+    assert all(np.isnan(statistics.paired_p(a, b)) for a, b in (([1, 2], [1, 2]), ([1], [2]), ([], [])))
+
+
+def test_ranks_share_ties_as_scipys_do():
+    scores = np.random.default_rng(0).integers(0, 4, (20, 5)) / 4
+    found = statistics.ranks(scores)
+    np.testing.assert_allclose(found.mean, rankdata(-scores, axis=1).mean(0))
+    theirs = friedmanchisquare(*scores.T)
+    assert (found.statistic, found.p) == (pytest.approx(theirs.statistic), pytest.approx(theirs.pvalue))
 
 
 def test_one_pair_has_no_interval_and_decides_nothing():

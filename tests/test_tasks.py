@@ -4,10 +4,12 @@ import mmap
 
 import numpy as np
 import pytest
+from softlabels import datasets
 from softlabels.datasets import Dataset, Source, cache
 from softlabels.errors import ConfigError
-from softlabels.learning import inputs
+from softlabels.learning import inputs, training
 from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
 
 
 def whole(rows, n):
@@ -80,3 +82,39 @@ def test_rows_of_a_large_map_are_asked_for_before_they_are_read(tmp_path, monkey
     monkeypatch.setattr(cache, "LARGE", 1)
     cache.prefetch(images, [59, 0])
     assert np.array_equal(images, values)
+
+
+def vectors(image_size=None):
+    x = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    counts = np.stack([3 + (x[:, 0] > 0), np.ones(60)], 1).astype(np.float32)
+    source = Source("vectors", "none", "made here", "0")
+    truth = (x[:, 0] < 0).astype(np.int64)
+    return Dataset("vectors", x, counts, ("a", "b"), source, np.arange(60), truth=truth)
+
+
+def test_vectors_are_taken_as_they_are(monkeypatch):
+    monkeypatch.setitem(datasets.LOADERS, "vectors", vectors)
+    task = inputs.prepare(RunConfig(dataset="vectors", network="linear", augmentation="none"))
+    assert np.array_equal(task.images.numpy(), vectors().images)
+    train = vectors().images[task.rows["train"]]
+    assert np.allclose(task.mean, train.mean(0), atol=1e-6) and np.allclose(task.std, train.std(0), atol=1e-6)
+
+
+def test_vectors_are_not_augmented(monkeypatch):
+    monkeypatch.setitem(datasets.LOADERS, "vectors", vectors)
+    with pytest.raises(ConfigError, match="use augmentation='none', not 'flips-turns'"):
+        inputs.prepare(RunConfig(dataset="vectors", network="linear"))
+
+
+@pytest.mark.parametrize("network", ["linear", "mlp-128"])
+@pytest.mark.parametrize("label", ["hard", "soft", "smoothed", "permuted"])
+def test_a_network_for_vectors_learns_every_arm(label, network, monkeypatch, tmp_path):
+    monkeypatch.setitem(datasets.LOADERS, "vectors", vectors)
+    config = RunConfig(
+        dataset="vectors", network=network, label=label, augmentation="none", epochs=5, batch_size=8
+    )
+    task, hw = inputs.prepare(config), hardware("cpu", "fp32")
+    model, done = training.train(config, task, hw, tmp_path / "checkpoint")
+    assert done.history[-1]["train_loss"] < done.history[0]["train_loss"]
+    log_p, features = training.predict(model, task, task.rows["test"], hw)
+    assert log_p.shape == (12, 2) and features.shape == (12, 128 if network == "mlp-128" else 5)

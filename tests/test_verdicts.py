@@ -1,5 +1,6 @@
 """The rule of the verdicts: on intervals made by hand, on invented effects, and who is competent."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -127,10 +128,9 @@ def test_published_effects_are_those_of_the_sources():
 # Competence
 
 
-def record(log_p, q, label="soft", rising=0.0):
-    history = [{"validation_macro_accuracy": 0.5 + rising * (i == 9)} for i in range(10)]
+def record(log_p, q, label="soft"):
     arrays = {"log_probs": np.log(np.maximum(log_p, 1e-7)), "targets": q}
-    return SimpleNamespace(config=RunConfig(label=label), history=history, arrays=lambda: arrays)
+    return SimpleNamespace(config=RunConfig(label=label), arrays=lambda: arrays)
 
 
 def votes(seed=0):
@@ -151,12 +151,26 @@ def votes(seed=0):
             lambda q: record((q == q.max(1, keepdims=True)) + 0.0, q, "hard"),
             "",
         ),  # for hard labels that is the aim
-        (lambda q: record(0.8 * q + 0.04, q, rising=0.03), "not trained out: accuracy still rises by 0.030"),
     ],
 )
-def test_who_is_competent(make, words):
+def test_who_is_competent(make, words, store):
     found = competence.shortcoming([make(votes())])
     assert (words in found) if words else (found == "")
+
+
+def test_far_behind_what_can_be_reached_is_not_competent(monkeypatch):
+    q = votes()
+    half = 0.5 * q + 0.5 * np.random.default_rng(1).dirichlet(np.full(5, 0.5), 400)
+    monkeypatch.setattr(competence, "reached", lambda dataset, folder: 0.95)
+    assert competence.shortcoming([record(0.9 * q + 0.02, q)]) == ""
+    assert "where 0.95 can be reached" in competence.shortcoming([record(half, q)])
+
+
+def test_what_can_be_reached_is_read_from_the_records(tmp_path):
+    for i, (dataset, accuracy) in enumerate([("a", 0.5), ("a", 0.7), ("b", 0.9)]):
+        body = {"config": {"dataset": dataset}, "metrics": {"test": {"macro_accuracy": accuracy}}}
+        (tmp_path / f"{i}.json").write_text(json.dumps(body))
+    assert competence.reached("a", str(tmp_path)) == 0.7 and competence.reached("c", str(tmp_path)) == 0.0
 
 
 def test_no_runs_lack_nothing():

@@ -10,7 +10,7 @@ from typing import Any
 from softlabels import paths, runs
 from softlabels.errors import CheckError, DataUnavailable, SoftlabelsError, unknown
 from softlabels.learning import suites
-from softlabels.runs import grids
+from softlabels.runs import archive, evaluations, grids, planning, records, workload
 
 PROFILE, SEEDS = "laptop", [0, 1, 2]
 
@@ -53,7 +53,6 @@ def _need_chapter(options: argparse.Namespace, *names: str) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from softlabels.learning import starts
-    from softlabels.runs import records
 
     if options.file or options.runs_per_gpu > 1:
         _train_batch(options)
@@ -77,7 +76,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _train_batch(options: argparse.Namespace) -> None:
-    from softlabels.runs import parallel, planning, records
+    from softlabels.runs import parallel
 
     configs = planning.read(options.file) if options.file else [c.config for c in _cells(options)]
     try:
@@ -92,7 +91,6 @@ def _train_batch(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from softlabels.runs import evaluations
 
     jobs = [
         (c, plan.suite)
@@ -115,17 +113,27 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    from softlabels.runs import workload
 
     _need_chapter(options, "dataset", "method", "only")
     chapters = [options.chapter] if options.chapter else grids.CHAPTERS
     seconds = workload.seconds()
+    every: dict[str, Any] = {}  # RunConfig by id
     for options.chapter in chapters:
         cells = _cells(options)
+        every |= {c.config.id: c.config for c in cells}
         done = [seconds[c.config.id] for c in cells if c.config.id in seconds]
         minutes = sum(done) / 60
         print(
             f"{options.chapter:12} {len(done):4} of {len(cells):4} runs, {minutes:6.1f} minutes of training"
+        )
+    if options.cost:
+        past = workload.past()
+        here = sum(seconds[name] for name in every if name in seconds) / 3600
+        missing = [config for name, config in every.items() if name not in seconds]
+        left = sum(past.expected(config, gpu=False) for config in missing) / 60
+        print(
+            f"{len(every)} runs, each counted once: {here:.1f} processor hours have been spent on those that "
+            f"are here, about {left:.1f} are left; in all {(here + left) / 2:.1f} hours of two cores"
         )
 
 
@@ -143,7 +151,6 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from softlabels.runs import archive
 
     _need_chapter(options, "profile", "seeds", "dataset", "method", "only")
     chosen = [c.config.id for c in _cells(options)] if options.chapter else None
@@ -151,15 +158,25 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    from softlabels.runs import archive
 
     added, known = archive.load(options.file)
     print(f"{added} records added, {known} were here already")
 
 
+def _options(options: argparse.Namespace) -> Any:
+    """What a command says of a file of votes."""
+    from softlabels.datasets import formats
+
+    columns: dict[str, tuple[str, ...]] = {}
+    for text in options.columns or ():
+        columns |= formats.parse_columns(text)
+    if options.fractions is not None and options.fractions < 1:
+        raise SoftlabelsError(f"--fractions is a number of annotators, at least 1, not {options.fractions}")
+    return formats.Options(columns, not options.no_header, options.fractions)
+
+
 def _check(options: argparse.Namespace) -> int:
-    from softlabels.owndata import check
-    from softlabels.owndata import page as checkpage
+    from softlabels.owndata import check, page
 
     try:
         root = options.path.expanduser().resolve()
@@ -168,20 +185,63 @@ def _check(options: argparse.Namespace) -> int:
     for file in (options.html, options.csv):
         if file is not None and root in file.resolve().parents:
             raise CheckError(f"{file} lies in the folder that is checked; choose a place outside")
-    report = check.inspect(root)
+    report = check.inspect(root, _options(options))
     encoding = sys.stdout.encoding or "utf-8"
     print(check.text(report).encode(encoding, "backslashreplace").decode(encoding))
-    page = options.html or paths.cache() / "checks" / f"{root.name or 'folder'}.html"
     try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(checkpage.page(report), encoding="utf-8")
         if options.csv:
             with options.csv.open("w", encoding="utf-8", newline="") as file:
                 check.write_problems(report.problems, file)
+        if options.html:
+            options.html.parent.mkdir(parents=True, exist_ok=True)
+            options.html.write_text(page.page(report), encoding="utf-8")
     except OSError as error:
         raise CheckError(f"{error.filename}: cannot be written ({error.strerror})") from error
-    print(f"HTML report: {page}")
+    html = options.html or paths.cache() / "checks" / f"{root.name or 'folder'}.html"
+    try:  # nobody asked for this place: data are no worse for a cache that cannot be written
+        if not options.html:
+            html.parent.mkdir(parents=True, exist_ok=True)
+            html.write_text(page.page(report), encoding="utf-8")
+    except OSError as error:
+        remedy = "name a place with --html FILE, or another cache with SOFTLABELS_CACHE"
+        print(f"No HTML report: {error.filename} cannot be written ({error.strerror}); {remedy}.")
+        return report.status
+    print(f"HTML report: {html}")
     return report.status
+
+
+def _convert(options: argparse.Namespace) -> None:
+    from softlabels.owndata import convert
+
+    for line in convert.convert(options.path.expanduser(), options.output.expanduser(), _options(options)):
+        print(line)
+
+
+def _answer(options: argparse.Namespace) -> None:
+    from softlabels import paths
+    from softlabels.owndata import answers, command, seeds_of
+
+    budget = None if options.budget is None else command.seconds_of(options.budget)
+    root = options.path.expanduser()
+    dataset = f"folder:{root}"
+    own = command.study(dataset, options.profile, seeds_of(options.seeds), options.device, budget)
+    for sentence in answers.answer(own):
+        print(sentence.replace("**", ""))
+    html = options.html or paths.cache() / "answers" / f"{root.resolve().name or 'folder'}.html"
+    try:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(command.page(own, dataset, options.profile), encoding="utf-8")
+    except OSError as error:
+        remedy = "name a place with --html FILE, or another cache with SOFTLABELS_CACHE"
+        raise SoftlabelsError(f"{error.filename}: cannot be written ({error.strerror}); {remedy}") from error
+    print(f"HTML page: {html}")
+
+
+def _labels(options: argparse.Namespace) -> None:
+    from softlabels.owndata import convert, perimage
+
+    found = convert.read(options.path.expanduser(), _options(options))[1]
+    print(perimage.write(found, options.output.expanduser()))
 
 
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
@@ -193,11 +253,48 @@ def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
     parser.add_argument("--only", nargs="+", metavar="ID", help="these runs of the chapter only")
 
 
+def _vote_options(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that reads a file of votes."""
+    columns = "what the columns are: image=file,annotator=worker,label=answer; counts=A|B, annotators=A|B"
+    parser.add_argument("--columns", action="append", metavar="ROLE=NAME,…", help=columns)
+    parser.add_argument(
+        "--no-header", action="store_true", help="the first line is a vote; columns are 1, 2 …"
+    )
+    shares = "cells are shares of so many annotators of an image"
+    parser.add_argument("--fractions", type=int, metavar="N", help=shares)
+
+
 def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, help="a folder: images with a CSV file, or the DCIC layout")
+    _vote_options(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the problems as a table")
     parser.set_defaults(action=_check)
+
+
+def _convert_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="a file of votes, or a folder with one")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="such as votes.csv")
+    _vote_options(parser)
+    parser.set_defaults(action=_convert)
+
+
+def _answer_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="a folder of images with votes")
+    parser.add_argument("--profile", default=PROFILE, help="smoke, laptop (default), paper")
+    parser.add_argument("--seeds", nargs="+", default=SEEDS, help="one random split for each; default: 0 1 2")
+    parser.add_argument("--device", help="as for train")
+    parser.add_argument("--budget", metavar="TIME", help="such as 10min: train no longer than that")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
+    parser.set_defaults(action=_answer)
+
+
+def _labels_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="a folder of images with votes, or a file of votes alone")
+    where = "labels.csv, labels.parquet or labels.jsonl"
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=where)
+    _vote_options(parser)
+    parser.set_defaults(action=_labels)
 
 
 def _record_options(parser: argparse.ArgumentParser) -> None:
@@ -236,6 +333,7 @@ def parser() -> argparse.ArgumentParser:
 
     status = commands.add_parser("status", help="count the runs that are there and that are missing")
     _grid_options(status, None)
+    status.add_argument("--cost", action="store_true", help="sum the processor time, spent and still needed")
     status.set_defaults(action=_status)
 
     audit = commands.add_parser("audit", help="train some committed records again and compare")
@@ -247,6 +345,9 @@ def parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="check committed records, chapters and the numbers of pages")
     verify.set_defaults(action=_verify)
     _check_options(commands.add_parser("check", help="describe annotated images and find every problem"))
+    _convert_options(commands.add_parser("convert", help="write votes of any format as a plain table"))
+    _labels_options(commands.add_parser("labels", help="write the labels of each image, of several kinds"))
+    _answer_options(commands.add_parser("answer", help="say whether keeping the votes pays, as one page"))
     _record_options(commands.add_parser("records", help="move records between machines"))
     return top
 

@@ -74,7 +74,8 @@ def _mean_change(name: str, measure: str) -> float:
 
 def _all() -> list[Claim]:
     fgsm, pgd, second = _human("fgsm"), _human("pgd"), _human("second_best_accuracy")
-    singh = _human("distributions")
+    singh, kohli = _human("distributions"), _human("saturation")
+    text = "small network on published logits, SNLI, five splits"
     lite0 = "EfficientNet-Lite0 from ImageNet weights, stated recipe, synthetic images"
     bone = "MiceBone's photographs"
     scratch = "small network from random weights, ten folds, soft − CIFAR label"
@@ -317,6 +318,71 @@ def _all() -> list[Claim]:
             singh["entropy_correlation_change"],
             "%",
             1,
+        ),
+        Claim(
+            "text-kl",
+            "others",
+            "singh2025",
+            "For text too, soft labels lower the KL to the people",
+            f"{text}, votes − their majority, relative; published over three datasets",
+            LOWER,
+            singh["kl_change"],
+            "%",
+            1,
+        ),
+        Claim(
+            "text-entropy",
+            "others",
+            "singh2025",
+            "For text too, they raise the correlation of entropies",
+            f"{text}, votes − their majority, relative; published over three datasets",
+            HIGHER,
+            singh["entropy_correlation_change"],
+            "%",
+            1,
+        ),
+        Claim(
+            "text-accuracy",
+            "others",
+            "singh2025",
+            "… at the same accuracy",
+            f"{text}, votes − their majority; no difference means two points or less",
+            0,
+            0.0,
+            "points",
+            2,
+            0.02,
+        ),
+        Claim(
+            "text-saturation",
+            "others",
+            "kohli2026",
+            f"KL is saturated with {kohli['kl']} votes on each pair of texts",
+            f"{text}: share of the improvement from one vote to a hundred, less the least share in print",
+            HIGHER,
+            unit="points",
+            digits=0,
+        ),
+        Claim(
+            "text-later",
+            "others",
+            "kohli2026",
+            "The correlation of entropies needs more votes than KL",
+            f"{text}: share of KL's improvement with {kohli['kl']} votes, less that of the correlation's",
+            HIGHER,
+            unit="points",
+            digits=0,
+        ),
+        Claim(
+            "text-smoothing",
+            "others",
+            "kohli2026",
+            "Votes give a higher correlation of entropies than any label smoothing",
+            f"{text}, votes − the best of five strengths",
+            HIGHER,
+            kohli["correlation_with_votes"] - kohli["correlation_with_smoothing"][1],
+            "",
+            3,
         ),
         Claim(
             "blur-doubt",

@@ -8,7 +8,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +43,12 @@ class Settings:
         Iterations with early exaggeration.
     seed : int
     n_jobs : int
-        Threads. Part of the settings, since openTSNE repeats its result bit by bit only at the same number.
+        Threads. Part of the settings: openTSNE's own gradients repeat bit by bit only at the same number.
     neighbors : str
         "exact" is also the faster search up to some ten thousand images; "annoy" is approximate.
+    gradient : str
+        "exact", also the faster one up to some ten thousand images, or an approximation of openTSNE's: "bh"
+        (Barnes-Hut), "fft" (on a grid), or "auto", its choice of the two.
     """
 
     perplexity: float = 30.0
@@ -54,11 +57,15 @@ class Settings:
     seed: int = 0
     n_jobs: int = 2
     neighbors: str = "exact"
+    gradient: str = "exact"
 
     @property
     def id(self) -> str:
         """Eight hex digits of the canonical JSON of the settings."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        named = asdict(self)
+        if self.gradient == "auto":
+            del named["gradient"]  # the only one there was, when the first maps were named
+        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:8]
 
 
 SMOKE = Settings(perplexity=5, n_iter=50, early=25, n_jobs=1)
@@ -93,6 +100,7 @@ def tsne(
     n_jobs: int = 2,
     early: int = 250,
     neighbors: str = "exact",
+    gradient: str = "exact",
 ) -> np.ndarray:
     """Map features ``[N, D]`` to float32 ``[N, 2]`` with t-SNE, started from their principal components.
 
@@ -101,11 +109,15 @@ def tsne(
     n_iter : int
         Iterations in all; `early` of them with early exaggeration.
     n_jobs : int
-        Threads; the result is repeatable bit by bit only at the same number.
+        Threads; with another gradient than "exact" it repeats bit by bit only at the same number.
     neighbors : str
         How near neighbours are found, in openTSNE's words.
+    gradient : str
+        As in `Settings`.
     """
     from openTSNE import TSNE
+
+    from softlabels.analysis.tsne import exact_gradient
 
     early = min(early, n_iter)
     model = TSNE(
@@ -114,6 +126,7 @@ def tsne(
         n_iter=n_iter - early,
         initialization="pca",
         neighbors=neighbors,
+        negative_gradient_method=exact_gradient if gradient == "exact" else gradient,
         random_state=seed,
         n_jobs=n_jobs,
     )
@@ -139,8 +152,14 @@ def get(record: "Record", settings: Settings | None = None, fresh: bool = False)
 def find(
     record: "Record", settings: Settings | None = None, committed_only: bool = False
 ) -> Embedding | None:
-    """Return the stored map of a run, or None."""
-    path = SHELF.find(_name(record, settings or Settings()), committed_only)
+    """Return the stored map of a run, or None; where no other is, one with an approximate gradient does."""
+    settings = settings or Settings()
+    approximate = replace(settings, gradient="auto")
+    return _stored(record, settings, committed_only) or _stored(record, approximate, committed_only)
+
+
+def _stored(record: "Record", settings: Settings, committed_only: bool = False) -> Embedding | None:
+    path = SHELF.find(_name(record, settings), committed_only)
     return read(path, _parsed, "a stored map", "delete it to compute it again") if path else None
 
 
@@ -148,7 +167,8 @@ def publish(record: "Record", settings: Settings | None = None, fresh: bool = Fa
     """Compute the map where needed and keep it with the committed results; returns the file."""
     settings = settings or Settings()
     path = SHELF.committed / _name(record, settings)
-    _write(get(record, settings, fresh), path)
+    found = None if fresh else _stored(record, settings)
+    _write(found or _compute(record, settings), path)
     return path
 
 

@@ -14,6 +14,7 @@ class Panel:
     """One measure of several arms: ``values[arm][pair]``; pairs that an arm lacks are left out with it."""
 
     values: Mapping[str, Mapping[Any, float]]
+    overlap: float = 0.0  # test images per training image where the pairs are random splits that overlap
 
     @property
     def arms(self) -> list[str]:
@@ -34,9 +35,10 @@ class Panel:
     def difference(self, arm: str, base: str) -> Interval | None:
         """Mean of arm - base with its paired 95 % interval; None without a pair."""
         a, b = self.pairs(arm, base)
-        return paired_interval(a, b) if a else None
+        return paired_interval(a, b, overlap=self.overlap) if a else None
 
     def relative(self, arm: str, base: str) -> Interval | None:
         """Mean of (arm - base) / base with its paired 95 % interval."""
         a, b = self.pairs(arm, base)
-        return paired_interval(np.divide(a, b), np.ones(len(a))) if a else None
+        ones = np.ones(len(a))
+        return paired_interval(np.divide(a, b), ones, overlap=self.overlap) if a else None

@@ -70,18 +70,22 @@ def paired_interval(
     return Interval(mean, float(mean - half), float(mean + half), len(d), level)
 
 
+# The functions behind `scipy.stats`: importing that takes longer than drawing a chapter's tables.
 def t_quantile(p: float, degrees: int) -> float:
     """The `p` quantile of Student's distribution."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf(p, degrees))
+    return float(stdtrit(degrees, p))
 
 
 def paired_p(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:
-    """Two-sided p value of the paired t test; nan for fewer than two pairs."""
-    from scipy.stats import ttest_rel
+    """Two-sided p value of the paired t test; nan for fewer than two pairs, or where all are equal."""
+    from scipy.special import stdtr
 
-    return float(ttest_rel(a, b).pvalue) if len(a) > 1 else float("nan")
+    mean, sd = mean_sd(np.asarray(a, np.float64) - np.asarray(b, np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.float64(mean) / (sd / np.sqrt(len(a)))
+    return float(2 * stdtr(len(a) - 1, -abs(t)))
 
 
 def effect_size(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:
@@ -137,12 +141,12 @@ class Ranks:
 
     def against(self, control: int) -> np.ndarray:
         """p values of every method's difference to the control, Holm-adjusted; nan at the control itself."""
-        from scipy.stats import norm
+        from scipy.special import ndtr
 
         others = np.arange(len(self.mean)) != control
         z = np.abs(self.mean - self.mean[control]) / self.error
         p = np.full(len(self.mean), np.nan)
-        p[others] = holm(2 * norm.sf(z[others]))
+        p[others] = holm(2 * ndtr(-z[others]))
         return p
 
     def critical_difference(self, level: float = 0.95) -> float:
@@ -161,27 +165,28 @@ def ranks(scores: np.ndarray) -> Ranks:
     ValueError
         With fewer than two datasets or three methods, where Friedman's test says nothing.
     """
-    from scipy.stats import chi2, rankdata
+    from scipy.special import chdtrc
 
     n, k = scores.shape
     if n < 2 or k < 3:
         raise ValueError(f"at least 2 datasets and 3 methods are needed; found {n} and {k}")
-    r = rankdata(-np.asarray(scores, np.float64), axis=1)
+    one, other = scores[:, :, None], scores[:, None, :]
+    r = (other > one).sum(2) + ((other == one).sum(2) + 1) / 2  # those that are better, and half of the ties
     # χ² = (k - 1) Σ_j (R_j - n (k + 1) / 2)² / (Σ_ij r_ij² - n k (k + 1)² / 4); ties shrink the divisor
     between = ((r.sum(0) - n * (k + 1) / 2) ** 2).sum()
     within = (r**2).sum() - n * k * (k + 1) ** 2 / 4
     statistic = float((k - 1) * between / within) if within > 0 else 0.0
-    return Ranks(r.mean(0), statistic, float(chi2.sf(statistic, k - 1)), n)
+    return Ranks(r.mean(0), statistic, float(chdtrc(k - 1, statistic)), n)
 
 
 def ranks_as_published(mean: Sequence[float] | np.ndarray, n: int) -> Ranks:
     """Take mean ranks from print, where the scores behind them are not; Friedman's test without ties."""
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
     r = np.asarray(mean, np.float64)
     k = len(r)
     statistic = float(12 * n / (k * (k + 1)) * ((r - (k + 1) / 2) ** 2).sum())
-    return Ranks(r, statistic, float(chi2.sf(statistic, k - 1)), n)
+    return Ranks(r, statistic, float(chdtrc(k - 1, statistic)), n)
 
 
 def welch_p(a: tuple[float, float, int], b: tuple[float, float, int]) -> float:

@@ -18,7 +18,8 @@ from softlabels.runs.records import Record
 def by_network(found: Iterable[Record]) -> pd.DataFrame:
     """Runs and minutes of every dataset, network and number of epochs, on every machine.
 
-    Minutes are wall time of training and testing as the records have it; the column "each" is the median.
+    Minutes are those of the processor, in the oldest records of the clock; the column "each"
+    is the median.
     Memory is what such a run asks a scheduler for (`workload.memory`), computed and not measured.
     """
     rows = [
@@ -27,9 +28,9 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
             "network": r.config.network,
             "pixels": NOTHING if r.config.network in VECTOR_NETWORKS else str(r.config.image_size),
             "epochs": str(r.config.epochs),
-            "machine": f"{r.environment['machine']}, {r.environment['device']}",
+            "machine": f"{r.environment['machine']}, {r.environment['device']}, {r.environment['precision']}",
             "threads": str(r.environment["threads"]),
-            "minutes": r.seconds / 60,
+            "minutes": r.cpu_seconds / 60,
             "memory": workload.memory(r.config),
         }
         for r in found
@@ -54,7 +55,7 @@ def by_chapter(profiles: Iterable[str] = ("laptop", "paper")) -> pd.DataFrame:
             ids = {cell.config.id for cell in grids.grid(chapter, profile)}
             found = [records.SHELF.find(f"{run}.json", committed_only=True) for run in sorted(ids)]
             here = [records.read(path) for path in found if path]
-            minutes = sum(r.seconds for r in here) / 60
+            minutes = sum(r.cpu_seconds for r in here) / 60
             row = {"chapter": chapter.replace("_", " "), "profile": profile, "runs": str(len(ids))}
             rows.append(row | {"committed": str(len(here)), "minutes of these": number(minutes, 1)})
     return pd.DataFrame(rows)

@@ -36,7 +36,10 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "fgsm": "FGSM at six radii; foolbox",
         "pgd": "PGD-10 at six radii; foolbox",
     },
-    "tsne": {"tsne": "t-SNE of 10,000 points; scikit-learn"},
+    "tsne": {
+        "tsne-3000": "t-SNE of 3,000 points; scikit-learn",
+        "tsne-10000": "t-SNE of 10,000 points; scikit-learn",
+    },
     "annotators": {
         "annotators-mgc": "annot-mix, size of music genres; scikit-activeml",
         "annotators-mgc-products": "the matrix products of that alone; scikit-activeml",
@@ -113,8 +116,8 @@ def _row(line: dict[str, Any] | None, entry: dict[str, Any]) -> dict[str, str]:
         empty = dict.fromkeys(("ours, s", "peer, s", "ratio", "target", "n"), NOTHING)
         return empty | {"machine": "missing", "date": NOTHING}
     return {
-        "ours, s": number(line["ours"], 2) + _memory(line, "megabytes", ", "),
-        "peer, s": NOTHING if line["peer"] is None else number(line["peer"], 2),
+        "ours, s": number(line["ours"], 2) + _memory(line, "megabytes", ", ") + _reached(line, ""),
+        "peer, s": NOTHING if line["peer"] is None else number(line["peer"], 2) + _reached(line, "peer_"),
         "ratio": NOTHING if line["ratio"] is None else number(line["ratio"], 2),
         "target": _target(line),
         "n": str(line["rounds"]),
@@ -127,6 +130,14 @@ def _target(line: dict[str, Any]) -> str:
     seconds = f"≤ {line['limit_seconds']:g} s" if "limit_seconds" in line else ""
     ratio = f"≥ {line['target']:g}" if line.get("target") else ""
     return ", ".join(filter(None, (seconds, ratio, _memory(line, "promised_megabytes", "≤ ")))) or NOTHING
+
+
+def _reached(line: dict[str, Any], whose: str) -> str:
+    """Seconds of the processor and the loss at the end, where a line has them."""
+    cpu, kl = line.get(f"{whose}cpu"), line.get(f"{whose}kl")
+    return ("" if cpu is None else f" ({number(cpu, 2)} CPU)") + (
+        "" if kl is None else f", KL {number(kl, 3)}"
+    )
 
 
 def _memory(line: dict[str, Any], key: str, before: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from softlabels.analysis.formatting import markdown
 from softlabels.analysis.verdicts import Verdict
 from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.chapters.annot_mix import verdicts as verdicts_annotators
+from softlabels.chapters.beyond_images import tables as beyond_images
 from softlabels.runs import experiments_annotators
 from softlabels.runs import grids as experiments
 from softlabels.runs.profiles import SPLITS
@@ -63,6 +65,11 @@ def _annotators(*how: *How) -> list[Verdict]:
     return verdicts_annotators.annotmix(compared, changed, experiments_annotators.FIRST[profile])
 
 
+def _texts(profile: str, seeds: Sequence[int], *how: Any) -> list[Verdict]:
+    seeds = range(5) if profile == "laptop" else seeds  # five splits, as its chapter
+    return beyond_images.verdicts(beyond_images.collect(profile, seeds, *how)[0])
+
+
 # Chapter -> its rows; a chapter with claims of its own adds a line here.
 CHAPTERS: dict[str, Callable[..., list[Verdict]]] = {
     "Table 1 and Figure 1": _bhl,
@@ -72,6 +79,7 @@ CHAPTERS: dict[str, Callable[..., list[Verdict]]] = {
     "How many annotations?": _budget,
     "When to ask a person": _asked,
     "annot-mix": _annotators,
+    "Beyond images": _texts,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from softlabels import errors
 from softlabels.datasets import (
+    chaosnli,
     cifar10,
     cifar10_1,
     cifar10_crowds,
@@ -20,6 +21,7 @@ from softlabels.datasets import (
     standin,
     synthetic,
     texts,
+    trec,
 )
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 
@@ -45,10 +47,12 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "cifar10n-jpeg": cifar10n.load,
     "cifar10h-crowd-jpeg": cifar10_crowds.load,
     "sentiment": texts.load_sentiment,
+    "trec6": trec.load,
 }
-# A name may go on: "dcic:Turkey", "folder:PATH".
+# A name may go on: "dcic:Turkey", "chaosnli:snli", "folder:PATH".
 PREFIXES: dict[str, Callable[..., Dataset]] = {
     "dcic:": dcic.load,
+    "chaosnli:": chaosnli.load,
     folder.PATH_PREFIX: folder.load,
     folder.PIN_PREFIX: folder.load_pinned,
 }

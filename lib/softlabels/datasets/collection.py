@@ -5,9 +5,11 @@ Readers gather every problem instead of stopping at the first, so that one pass 
 
 import hashlib
 import os
+import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,19 @@ from softlabels.labels.votes import counts as count
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 MIN_IMAGES = 10  # 60/20/20 must leave two images for each part
 MAX_CLASSES = 1000
-SHOWN = 5  # problems that an error lists
+SHOWN = 5  # kinds of problems that an error lists
+EXAMPLES = 3  # of a kind of problems, where there are more
+# Pictures that are not read, with what to do.
+_AS_PNG = "save it as PNG, for instance by ImageMagick: magick NAME NAME.png"
+_MEDICAL = "export it as PNG or TIFF of 8 or 16 bits"
+UNREAD_SUFFIXES = {
+    **dict.fromkeys((".gif", ".jp2", ".j2k", ".avif", ".heic", ".heif", ".psd", ".tga"), _AS_PNG),
+    **dict.fromkeys((".ppm", ".pgm", ".ico", ".svg", ".pdf", ".eps"), _AS_PNG),
+    **dict.fromkeys((".dcm", ".nii", ".mha", ".raw", ".nef", ".cr2", ".dng", ".czi", ".svs"), _MEDICAL),
+}
+
+
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,12 @@ class Collection:
     problems : tuple of Problem
     unreadable : bool
         Nothing could be read: there are no images, or no annotations, to speak of.
+    form : str
+        What the votes were read from, in words.
+    taken : tuple of (str, str)
+        Each column and what it was taken for.
+    notes : tuple of str
+        What was left out or put together while reading.
     """
 
     name: str
@@ -72,9 +92,16 @@ class Collection:
     sources: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     unreadable: bool = False
+    form: str = ""
+    taken: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def with_note(self, note: str) -> "Collection":
+        """The same with one more note."""
+        return replace(self, notes=(*self.notes, note))
 
 
 @dataclass
@@ -127,17 +154,46 @@ def normal(text: str) -> str:
 
 
 def image_files(root: Path) -> list[str]:
-    """Paths of all images below `root`, relative and sorted; hidden folders are left out."""
+    """Paths of all images below `root`, relative and sorted; hidden folders are left out, links followed."""
+    return sorted(name for name in _files(root) if name.lower().endswith(SUFFIXES))
+
+
+def unread_images(root: Path) -> dict[str, tuple[str, str]]:
+    """Pictures of kinds that are not read: their name, and that without its ending, to path and remedy."""
+    found = {}
+    for name in sorted(_files(root)):
+        remedy = UNREAD_SUFFIXES.get(Path(name).suffix.lower())
+        if remedy:
+            last = normal(name.rpartition("/")[2])
+            found[last] = found[last.rpartition(".")[0]] = (name, remedy)
+    return found
+
+
+def _files(root: Path) -> list[str]:
     found = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+    walked = {os.path.realpath(root)}
+    for folder, folders, names in os.walk(root, followlinks=True):
         inside = Path(folder).relative_to(root)
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if not name.startswith((".", "__MACOSX")) and _new(Path(folder, name), walked)
+        ]
         found += [
             (inside / name).as_posix()
             for name in names
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".") and Path(folder, name).is_file()
+            if not name.startswith(".") and Path(folder, name).is_file()
         ]
-    return sorted(found)
+    return found
+
+
+def _new(folder: Path, walked: set[str]) -> bool:
+    """Whether a folder is walked for the first time: links can lead in circles."""
+    place = os.path.realpath(folder)
+    if place in walked:
+        return False
+    walked.add(place)
+    return True
 
 
 def common_problems(
@@ -162,23 +218,56 @@ def common_problems(
         shown = f" ({quoted(classes[0])})" if len(classes) == 1 else ""
         remedy = f"2 to {MAX_CLASSES} are needed; is the right column taken for the label?"
         found.append(Problem("number of classes", source, f"{len(classes)} classes{shown}", remedy))
-    return found + _lookalikes(classes, source)
+    return found + lookalikes(classes, source, "classes")
 
 
-def _lookalikes(classes: Sequence[str], source: str) -> list[Problem]:
+def lookalikes(names: Sequence[str], source: str, what: str) -> list[Problem]:
+    """Classes or annotators that differ only in case or spaces, or are the same number."""
     groups: dict[str, list[str]] = {}
-    for name in classes:
-        groups.setdefault(" ".join(name.split()).casefold(), []).append(name)
+    for name in names:
+        key = " ".join(name.split()).casefold()
+        groups.setdefault(f"{float(key)}" if NUMBER.fullmatch(key) else key, []).append(name)
     return [
         Problem(
-            "classes that look alike",
+            f"{what} that look alike",
             source,
-            f"classes {' and '.join(map(quoted, names))} differ only in case or spaces",
-            "write them alike",
+            f"{what} {' and '.join(map(quoted, alike[:5]))} "
+            + ("are the same number" if NUMBER.fullmatch(key) else "differ only in case or spaces"),
+            "write them alike" + ("" if what == "classes" else ", or as different names if they are two"),
         )
-        for names in groups.values()
-        if len(names) > 1
+        for key, alike in groups.items()
+        if len(alike) > 1
     ]
+
+
+def summary(problems: Iterable[Problem]) -> list[str]:
+    """Problems in a line for each cause: where there are many of a kind, their number and three examples."""
+    kinds: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault((problem.kind, problem.remedy), []).append(problem)
+    same: dict[str, int] = {}
+    for kind, _ in kinds:
+        same[kind] = same.get(kind, 0) + 1
+    merged: dict[tuple[str, str], list[Problem]] = {}
+    for (kind, remedy), found in kinds.items():  # remedies that name each image are one cause
+        merged.setdefault((kind, "" if same[kind] > EXAMPLES else remedy), []).extend(found)
+    lines = []
+    for found in merged.values():
+        if len(found) <= EXAMPLES:
+            lines += [str(problem) for problem in found]
+            continue
+        files = {problem.file for problem in found}
+        place = f"{printable(found[0].file)}: " if len(files) == 1 else ""
+        shown = [
+            problem.found
+            + (f" (line {problem.line})" if problem.line else "")
+            + ("" if len(files) == 1 else f" ({printable(problem.file)})")
+            for problem in found[:EXAMPLES]
+        ]
+        lines.append(
+            f"{place}{found[0].kind}, {len(found):,} times, such as: {'; '.join(shown)}; {found[0].remedy}"
+        )
+    return lines
 
 
 def demand(collection: Collection) -> Collection:
@@ -192,12 +281,13 @@ def demand(collection: Collection) -> Collection:
     problems = collection.problems
     if not problems:
         return collection
-    listed = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
-    more = f"\n  and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    lines = summary(problems)
+    listed = "\n".join(f"  {line}" for line in lines[:SHOWN])
+    more = f"\n  and {len(lines) - SHOWN} more kinds" if len(lines) > SHOWN else ""
     number = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
     raise DataError(
         f"{collection.root}: {number} in {collection.name}:\n{listed}{more}\n"
-        f"All of them: softlabels check {collection.root}"
+        f"All of them: softlabels check {shlex.quote(str(collection.root))}"
     )
 
 

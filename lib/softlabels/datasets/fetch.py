@@ -134,6 +134,43 @@ _SENTIMENT = {
 }
 FILES |= {f"sentiment/{name}": File(digest) for name, digest in _SENTIMENT.items()}
 
+# The authors' archive has no address that lasts; this repository holds its files, and the logits.
+_CHAOSNLI = (
+    f"{_RAW}/jsbaan/calibration-on-disagreement-data/990e81cacadac5d0268160d1c02bad19d4ddb9a3/data",
+    {
+        "chaosNLI_alphanli.jsonl": "f55817ecc11a02ba3030cd7d2c567d23843456809020723abad53f4fde024c9e",
+        "chaosNLI_mnli_m.jsonl": "8eb49b589488e7b1a9ec95fb8a864bd50f0509b4f808eed0aed3f8167617664d",
+        "chaosNLI_snli.jsonl": "99f9015ddda7d85f66a087452bc30d53974314fe27e7d589e2f41ad44bd509c1",
+    },
+    {
+        "MNLI_dev": "f997c4193f3a096c9b13b4f0c9c20783f2a5a74f2f5066b92c28ff2b482c5b39",
+        "MNLI_test": "018c5e6cb26eac1a939a43aa1e37b7f3c1d6ae3c15f3eef105c10df57abd906d",
+        "SNLI_dev": "5cc1fca739a738c360e5398c930ed93180d60888ee707f72859c715bde94c14d",
+        "SNLI_test": "39fcdf6d1411a1e93efc0ab850ee120e4320eca4ed39bbe166e7c92a355102bb",
+    },
+)
+FILES |= {
+    f"chaosnli/{name}": File(digest, f"{_CHAOSNLI[0]}/chaosNLI_v1.0/{name}")
+    for name, digest in _CHAOSNLI[1].items()
+}
+FILES |= {
+    f"chaosnli/roberta-base_0_{part}.jsonl": File(
+        digest, f"{_CHAOSNLI[0]}/predictions/{part}_roberta-base_0.json"
+    )
+    for part, digest in _CHAOSNLI[2].items()
+}
+
+FILES |= {
+    "trec/train_5500.label": File(
+        "f96f211c9d180d3fa25b1841febd9be6f0a6fc65e5b6a99344b5946163b35009",
+        f"{_RAW}/trangnt08/q_class_en/3ffc1b21503e89e5eab6bf12ab9eb46d16a14851/data/train_5500.label",
+    ),
+    "trec/TREC_10.label": File(
+        "033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
+        "https://cogcomp.seas.upenn.edu/Data/QA/QC/TREC_10.label",
+    ),
+}
+
 
 def fetch(key: str) -> Path:
     """Return the path of a registered file whose checksum fits; it is downloaded where it is not at hand.

@@ -1,4 +1,4 @@
-"""Your own data: a folder in the DCIC layout, or of images with a CSV file of annotations.
+"""Your own data: a folder of images with the votes in any format that is read, or in the DCIC layout.
 
 A run is named after its data, not after the place where the data lies. `pin` turns ``folder:PATH`` into
 ``folder@CHECKSUM``, the SHA-256 over names and bytes of images and annotations, and notes the path in the
@@ -9,36 +9,103 @@ import json
 from pathlib import Path
 
 from softlabels import errors, paths
-from softlabels.datasets import dcic, dcic_files, votetable
+from softlabels.datasets import dcic, dcic_files, formats, perreader, votetable
 from softlabels.datasets.base import Dataset, Source
-from softlabels.datasets.collection import Collection, Problem, content_sha256, demand
+from softlabels.datasets.collection import Collection, Problem, content_sha256, demand, quoted
+from softlabels.datasets.formats import Options
 from softlabels.store import write_atomically
 
 DIGITS = 32  # of the checksum, in a name
 PATH_PREFIX, PIN_PREFIX = "folder:", "folder@"
+FIRST = (votetable.PLAIN, "annotations")  # what is read though other tables lie there, best first
+REMEDY = "give the path of a folder of images"
+VOTES = ("annotation", "label", "vote", "answer", "judg", "rating", "classification", "result", "export")
 
 
-def read(path: Path) -> Collection:
-    """Read a folder in either layout, with every problem it has; nothing is decoded and nothing changed."""
+def read(path: Path, options: Options | None = None) -> Collection:
+    """Read a folder with every problem it has; nothing is decoded and nothing changed.
+
+    Parameters
+    ----------
+    path : Path
+        Images with a file of votes, one file for each reader, a folder for each class of each reader, or the
+        DCIC layout.
+    options : Options or None
+        What a user says of the file of votes.
+    """
     name = path.resolve().name or "folder"
     try:
         if not path.is_dir():
             found = "no such folder" if not path.exists() else "not a folder"
-            return _unreadable(path, name, found, "give the path of a folder of images")
-        tables = sorted(p for p in path.iterdir() if p.suffix.lower() == ".csv" and p.is_file())
-        layout = (path / dcic_files.ANNOTATIONS).is_file()
+            return _unreadable(path, name, found, REMEDY)
+        there = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        return _unreadable(path, name, f"cannot be read ({error})", "give the path of a folder of images")
-    tables = [p for p in tables if p.name.lower() == "annotations.csv"] or tables
-    if layout and not tables:
-        return dcic_files.read(path, name)
-    if len(tables) == 1 and not layout:
-        return votetable.read(path, name, tables[0])
+        return _unreadable(path, name, f"cannot be read ({error})", REMEDY)
+    tables = _tables(there)
+    if len(tables) > 1 and (found_readers := perreader.tables(path, name, tables, options)) is not None:
+        return found_readers
+    if len(tables) > 1:
+        names = ", ".join(p.name for p in tables)
+        return _unreadable(
+            path, name, f"several files of annotations: {names}", "keep one, as annotations.csv"
+        )
     if not tables:
-        remedy = "put annotations.json (DCIC layout) or a CSV file with columns image and label there"
-        return _unreadable(path, name, "no annotations", remedy)
-    names = ", ".join([*(p.name for p in tables), *([dcic_files.ANNOTATIONS] if layout else [])])
-    return _unreadable(path, name, f"several files of annotations: {names}", "keep one, as annotations.csv")
+        return perreader.folders(path, name) or _nothing(path, name, there)
+    [table] = tables
+    if table.name == dcic_files.ANNOTATIONS and _is_dcic(table):
+        return dcic_files.read(path, name)
+    return _noted(votetable.read(path, name, table, options), there, table)
+
+
+def _tables(there: list[Path]) -> list[Path]:
+    """Files that may hold votes: the one that is preferred, else all."""
+    found = [p for p in there if formats.suffix(p) in formats.OPENED and not _is_prose(p, there)]
+    for wanted in FIRST:
+        chosen = [p for p in found if wanted in (p.name.lower(), p.name.lower().split(".")[0])]
+        if chosen:
+            return chosen
+    return found
+
+
+def _is_prose(path: Path, there: list[Path]) -> bool:
+    """A text file that is not named after votes, beside other files: a licence, notes, requirements."""
+    named = any(word in path.name.lower() for word in VOTES)
+    return formats.suffix(path) == ".txt" and not named and path.name.lower() != "data.txt"
+
+
+def _is_dcic(path: Path) -> bool:
+    """Whether a JSON file is no export that is known: what is wrong with it is then said for this layout."""
+    return formats.named(path) in ("", "records")
+
+
+def _noted(found: Collection, there: list[Path], table: Path) -> Collection:
+    """Say which other files of votes were not read."""
+    others = [
+        p.name
+        for p in there
+        if p != table and formats.suffix(p) in formats.OPENED and not _is_prose(p, there)
+    ]
+    if not others:
+        return found
+    note = f"{quoted(table.name)} is read; {', '.join(map(quoted, others[:5]))} beside it is not."
+    return found.with_note(note)
+
+
+def _nothing(path: Path, name: str, there: list[Path]) -> Collection:
+    """No file that can be read as votes: name those that look as if they were meant to be."""
+    meant = [p for p in there if formats.suffix(p) in formats.NOT_READ or "annotation" in p.name.lower()]
+    if meant:
+        listed = "; ".join(
+            f"{p.name}: {formats.NOT_READ.get(formats.suffix(p), 'save it as .csv')}" for p in meant[:5]
+        )
+        return _unreadable(
+            path, name, f"no annotations that are read ({', '.join(p.name for p in meant[:5])})", listed
+        )
+    remedy = (
+        "put annotations.json (DCIC layout) or a CSV file with columns image and label there, or what a "
+        "labelling tool exports; book/your_votes.md lists what is read"
+    )
+    return _unreadable(path, name, "no annotations", remedy)
 
 
 def _unreadable(path: Path, name: str, found: str, remedy: str) -> Collection:
@@ -112,6 +179,20 @@ def load_pinned(checksum: str, image_size: int | None = None, slice: int = 1) ->
     words = f"{len(found)} images, {len(found.classes)} classes"
     source = Source(PIN_PREFIX + checksum, "its owner's", words, "")
     return dcic.dataset(found, source, image_size, slice)
+
+
+def people(name: str) -> tuple[str, ...]:
+    """Names of the annotators of a pinned folder; none for other datasets, or where nobody is named."""
+    if not name.startswith(PIN_PREFIX):
+        return ()
+    return read(_place(name.removeprefix(PIN_PREFIX))).annotators
+
+
+def files(name: str) -> tuple[str, ...]:
+    """Paths of the images of a pinned folder in the order of the dataset; none for other datasets."""
+    if not name.startswith(PIN_PREFIX):
+        return ()
+    return read(_place(name.removeprefix(PIN_PREFIX))).files
 
 
 def _checksum(found: Collection) -> str:

@@ -14,7 +14,16 @@ from tqdm.auto import tqdm
 from softlabels import errors
 from softlabels.datasets.cache import cached, read_array, read_checksum, write_checksum
 from softlabels.datasets.collection import Problem
-from softlabels.datasets.pictures import FORMATS, SIXTEEN_BIT, Header, Unreadable, decode, depth_of, examine
+from softlabels.datasets.pictures import (
+    FORMATS,
+    SIXTEEN_BIT,
+    Header,
+    Unreadable,
+    decode,
+    deep_colour,
+    depth_of,
+    examine,
+)
 
 REMEDY = "replace the file"
 LARGEST = 4096  # pixels, of the edge
@@ -134,7 +143,7 @@ def _may_be_deep(path: Path) -> bool:
     """Whether the header speaks of more than 8 bits; a file that cannot be read is dealt with later."""
     try:
         with Image.open(path, formats=FORMATS) as image:
-            return image.mode in SIXTEEN_BIT
+            return image.mode in SIXTEEN_BIT or bool(deep_colour(path))
     except Exception:
         return False
 

@@ -2,7 +2,7 @@
 
 An annotator is a network trained a little, on few examples, of some letters more than of others. What they
 answered lies beside this module, because a training does not repeat bit by bit on another machine;
-``python -m softlabels.chapters.annot_mix.letters`` makes it anew.
+``python -m softlabels.chapters.annot_mix.simulated letter`` makes it anew.
 """
 
 import string
@@ -69,15 +69,22 @@ def read() -> tuple[np.ndarray, np.ndarray]:
 
 def split(truth: np.ndarray) -> dict[str, np.ndarray]:
     """AM's sizes (15,500 / 500 / 4,000), each letter's share the same in every part; always the same rows."""
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(truth))
-    # Each letter's rows spread evenly over [0, 1): any cut takes the same share of every letter.
-    place = np.empty(len(truth))
-    for k in range(len(CLASSES)):
-        mine = order[truth[order] == k]
-        place[mine] = (np.arange(len(mine)) + rng.random()) / len(mine)
+    place = spread(truth, len(CLASSES))
     test, validation, train = np.split(np.argsort(place), [N_TEST, N_TEST + N_VALIDATION])
     return {"train": np.sort(train), "validation": np.sort(validation), "test": np.sort(test)}
+
+
+def spread(truth: np.ndarray, n_classes: int) -> np.ndarray:
+    """Places in [0, 1), float64 [N]: each class's rows spread evenly, so any cut takes the same share of all.
+
+    Always the same.
+    """
+    rng = np.random.default_rng(0)
+    order, place = rng.permutation(len(truth)), np.empty(len(truth))
+    for k in range(n_classes):
+        mine = order[truth[order] == k]
+        place[mine] = (np.arange(len(mine)) + rng.random()) / len(mine)
+    return place
 
 
 def keep(n: int, rng: np.random.Generator) -> np.ndarray:

@@ -19,7 +19,8 @@ MAX_BYTES = 1 << 30
 # Only these, whatever the file is called: some of Pillow's other readers start programs.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 Image.init()  # `formats` knows only what is loaded
-SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+DEEP_COLOUR = ("LA;16", "RGB;16", "RGBA;16")  # Pillow has no such modes, and drops the lower eight bits
+SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I", *DEEP_COLOUR)
 DEPTHS = (8, 10, 12, 14, 16)
 
 
@@ -46,6 +47,8 @@ def examine(path: Path) -> Header:
     """
     with _opened(path) as image:
         largest = 0
+        if mode := deep_colour(path):
+            return Header(image.size, mode, int(_deep_pixels(path).max()))
         if image.mode in SIXTEEN_BIT:
             values = np.asarray(image)
             largest = int(values.max())
@@ -57,6 +60,8 @@ def examine(path: Path) -> Header:
 def decode(path: Path, size: int, depth: int = 16) -> np.ndarray:
     """Return one image as uint8 ``[size, size, 3]``; `depth` is that of the dataset's 16-bit images."""
     with _opened(path) as image:
+        if deep_colour(path):
+            image = _shallow(path, image, depth)
         upright = ImageOps.exif_transpose(image)
         picture = _rgb(upright, depth)
         if picture.size != (size, size):
@@ -80,6 +85,10 @@ class _opened:
                 width, height = self.image.size
                 if width * height > MAX_PIXELS:
                     raise Unreadable(f"{width} x {height} pixels, more than {MAX_PIXELS:,} in all")
+                if self.image.format == "TIFF" and self.image.mode not in SIXTEEN_BIT:
+                    bits = self.image.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
+                    if max(bits if isinstance(bits, tuple) else (bits,)) > 8 and self.image.mode != "F":
+                        raise Unreadable("a TIFF of colours with more than 8 bits; save it as PNG")
                 if self.image.mode == "F":
                     raise Unreadable("floating-point intensities; save it with 8 or 16 bits")
                 self.image.load()
@@ -93,6 +102,47 @@ class _opened:
         self.image.close()
 
 
+def deep_colour(path: Path) -> str:
+    """Mode of a PNG file of colours, or of grey with transparency, that has 16 bits; else empty."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    if not head.startswith(b"\x89PNG\r\n\x1a\n") or len(head) < 26 or head[24] != 16:
+        return ""
+    return {2: "RGB;16", 4: "LA;16", 6: "RGBA;16"}.get(head[25], "")
+
+
+def _deep_pixels(path: Path) -> np.ndarray:
+    """Pixels of such a file as uint16 [H, W, C]: Pillow gives the higher and the lower eight bits apart."""
+    with _opened(path) as image:
+        high = np.asarray(image).astype(np.uint16)
+    content = io.BytesIO(path.read_bytes())
+    image = Image.open(content, formats=("PNG",))
+    mode = image.tile[0][3]
+    # The file has the higher byte first. Read the other way round, the lower one is what is kept; grey with
+    # transparency has four bytes a pixel, which is what RGBA takes as they are.
+    rest = "RGBA" if mode == "LA;16B" else str(mode).replace("16B", "16L")
+    image.tile = [(*image.tile[0][:3], rest)]  # type: ignore[list-item]  # a plain tuple in older versions
+    try:
+        image.load()
+    except Exception as error:
+        raise Unreadable(_reason(error)) from error
+    values = np.asarray(image).astype(np.uint16)
+    if mode == "LA;16B":
+        return values[..., ::2] << 8 | values[..., 1::2]
+    return high << 8 | values
+
+
+def _shallow(path: Path, image: Image.Image, depth: int) -> Image.Image:
+    """The same picture with 8 bits, scaled as grey ones are, and with the orientation of `image`."""
+    picture = Image.fromarray(_scaled(_deep_pixels(path), depth))
+    picture.getexif()[0x0112] = image.getexif().get(0x0112, 1)
+    return picture
+
+
+def _scaled(values: np.ndarray, depth: int) -> np.ndarray:
+    return np.minimum(values.astype(np.float32) * (255 / (2**depth - 1)) + 0.5, 255).astype(np.uint8)
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return "no image that can be read"
@@ -103,9 +153,7 @@ def _reason(error: Exception) -> str:
 
 def _rgb(image: Image.Image, depth: int) -> Image.Image:
     if image.mode in SIXTEEN_BIT:
-        scale = 255 / (2**depth - 1)
-        grey = np.minimum(np.asarray(image).astype(np.float32) * scale + 0.5, 255).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
+        return Image.fromarray(_scaled(np.asarray(image), depth)).convert("RGB")
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

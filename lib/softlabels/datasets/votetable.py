@@ -1,49 +1,45 @@
-"""A folder of images beside one CSV file of annotations, in either of two forms.
+"""A folder of images beside a file of votes: the votes of the file, put to the images of the folder.
 
-Long form, a line for each annotation: ``image,annotator,label``, where ``annotator`` may be left out. Wide
-form, a line for each image: ``image`` and a column of counts for each class.
+Any format of `formats` is read. Names are matched with care: an image is found by its path in the folder, by
+the last parts of the path that the file has for it, or by its name without the ending; never by a guess.
 """
 
-import csv
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
+from softlabels.datasets import formats
 from softlabels.datasets.base import Annotations
 from softlabels.datasets.collection import (
     Collection,
     Problem,
-    Votes,
     common_problems,
     image_files,
+    lookalikes,
     normal,
     quoted,
+    unread_images,
 )
+from softlabels.datasets.formats import Options, Reading
+from softlabels.labels.votes import counts as count
 
-COLUMNS = ("image", "annotator", "label")
-MAX_COUNT = 10**6  # float32 holds every whole number up to sixteen times this
-DELIMITERS = (",", ";", "\t")
+if TYPE_CHECKING:
+    import pandas as pd
 
-Read = tuple[tuple[str, ...], np.ndarray, Annotations | None, tuple[str, ...]]
-
-
-@dataclass
-class _Table:
-    """Header and rows with their lines, as far as the file could be read."""
-
-    file: str
-    header: list[str] = field(default_factory=list)
-    rows: list[tuple[int, list[str]]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-
-    def problem(self, kind: str, found: str, remedy: str, line: int | None = None) -> None:
-        self.problems.append(Problem(kind, self.file, found, remedy, line))
+LONGEST = 200  # characters of a label; more are no name of a class
+UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an uploaded file
+PLAIN = "votes-long.csv"  # what `softlabels convert` is told to write; it is preferred to all others
+NUMERAL = re.compile(r"[+-]?\d+\.0+", re.ASCII)
 
 
-def read(root: Path, name: str, table: Path) -> Collection:
+def read(root: Path, name: str, table: Path, options: Options | None = None) -> Collection:
     """Read images and votes with every problem they have; nothing is decoded and nothing changed.
 
     Parameters
@@ -51,16 +47,49 @@ def read(root: Path, name: str, table: Path) -> Collection:
     root : Path
         Folder of the images, which may lie in folders of their own.
     table : Path
-        The CSV file: UTF-8, with a header, separated by commas, semicolons or tabs.
+        The file of votes, in any format of `formats.FORMATS`.
+    options : Options or None
+        What a user says of the file.
     """
-    found, files = _table(table), image_files(root)
+    return gathered(root, name, [table], formats.read(table, options))
+
+
+def gathered(
+    root: Path, name: str, tables: Sequence[Path], reading: Reading, images: Sequence[str] | None = None
+) -> Collection:
+    """Put the votes of a reading to the images of a folder.
+
+    Parameters
+    ----------
+    tables : sequence of Path
+        The files of votes; none where the votes are the places of the images.
+    images : sequence of str or None
+        Paths of the images below `root`; None: all there are.
+    """
+    files = image_files(root) if images is None else sorted(images)
+    sources = tuple(p.relative_to(root).as_posix() if p.is_relative_to(root) else p.name for p in tables)
+    problems = [_with_path(p, tables[0]) if tables else p for p in reading.problems]
+    label = (
+        sources[0] if len(sources) == 1 else f"{len(sources)} files of votes" if sources else "the folders"
+    )
     if not files:
-        found.problem("no images", f"no image in {root}", "put the images into the folder of the table")
-    if not found.header or not files:
-        problems = tuple(found.problems)
-        return Collection(name, root, tuple(files), tuple(files), problems=problems, unreadable=True)
-    long = "label" in found.header
-    classes, counts, annotations, annotators = _long(found, files) if long else _wide(found, files)
+        remedy = "put the images into the folder of the table"
+        problems.append(Problem("no images", label, f"no image in {root}", remedy))
+    if not files or not len(reading.votes):
+        if files and not problems:
+            problems.append(Problem("no annotations", label, "no votes", "add the annotations"))
+        return Collection(
+            name, root, tuple(files), tuple(files), problems=tuple(problems), unreadable=True,
+            sources=sources, form=reading.format, taken=reading.taken,
+        )  # fmt: skip
+    votes, notes = _tidied(reading)
+    rows, more = _placed(votes, files, root)
+    problems += more
+    kept = votes[rows >= 0].assign(row=rows[rows >= 0])
+    kept, more = _complete(kept, files, reading.named)
+    problems += more
+    classes, counts, annotations, annotators = _arrays(kept, len(files), reading)
+    problems += _people_alike(annotators, label)
     return Collection(
         name=name,
         root=root,
@@ -71,157 +100,266 @@ def read(root: Path, name: str, table: Path) -> Collection:
         annotations=annotations,
         annotators=annotators,
         folds=np.zeros(len(files), np.int64),
-        sources=(table.name,),
-        problems=(*found.problems, *common_problems(files, classes, counts, table.name)),
+        sources=sources,
+        problems=(*problems, *common_problems(files, classes, counts, label)),
+        form=reading.format,
+        taken=reading.taken,
+        notes=(*reading.notes, *notes),
     )
 
 
-def _table(path: Path) -> _Table:
-    table = _Table(path.name)
-    text = _text(path, table)
-    if text is None:
-        return table
-    first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)  # the first of them where none occurs
-    # newline="" keeps line ends as they are; strict finds quotes that nobody closes.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        header = [normal(cell) for cell in next(reader, [])]
-        table.header = [cell.casefold() if cell.casefold() in COLUMNS else cell for cell in header]
-        _check_header(table)
-        for row in reader if table.header else ():
-            _add(table, reader.line_num, row)
-    except csv.Error as error:
-        table.problem("broken CSV", str(error), "check the quotation marks", reader.line_num)
-    if (table.header and not table.rows) or not text.strip():
-        table.problem("no annotations", "no line below the header", "add the annotations")
-    return table
+def without_images(table: Path, reading: Reading) -> Collection:
+    """The votes of a reading as they stand, images by the names that the file has for them."""
+    import pandas as pd
+
+    problems = [_with_path(p, table) for p in reading.problems]
+    votes, notes = _tidied(reading)
+    rows, names = pd.factorize(votes["image"].map(normal), sort=True)
+    files = [str(name) for name in names]
+    kept, more = _complete(votes.assign(row=rows, image=votes["image"].map(normal)), files, reading.named)
+    classes, counts, annotations, annotators = _arrays(kept, len(files), reading)
+    return Collection(
+        table.name, table.parent, tuple(files), tuple(files), classes, counts, annotations, annotators,
+        sources=(table.name,), form=reading.format, taken=reading.taken, notes=(*reading.notes, *notes),
+        problems=(
+            *problems, *more, *_people_alike(annotators, table.name),
+            *lookalikes(classes, table.name, "classes"),
+        ),
+    )  # fmt: skip
 
 
-def _text(path: Path, table: _Table) -> str | None:
-    try:
-        content = path.read_bytes()
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        table.problem("no annotations", f"cannot be read ({error.strerror})", "check the file's permissions")
-        return None
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        table.problem("not UTF-8", f"byte {error.start} is no UTF-8", "save the table as CSV UTF-8", line)
-        return None
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        table.problem("not text", "a zero byte", "save the table as CSV UTF-8", line)
-        return None
-    return text
+def _with_path(problem: Problem, table: Path) -> Problem:
+    """A remedy that names the file of votes where it asks for a conversion, ready to be pasted."""
+    if "{}" not in problem.remedy:
+        return problem
+    return replace(problem, remedy=problem.remedy.replace("{}", conversion(table)))
 
 
-def _check_header(table: _Table) -> None:
-    header = table.header
-    for name in sorted({cell for cell in header if header.count(cell) > 1}):
-        table.problem("column twice", f"column {quoted(name)} occurs twice", "rename or remove one", 1)
-    if "" in header:
-        table.problem("column without a name", "a column without a name", "name or remove it", 1)
-    if "image" not in header:
-        shown = ", ".join(map(quoted, header[:8]))
-        table.problem("no column image", f"columns {shown}", "name the column of image files 'image'", 1)
-    if "image" not in header or len(set(header)) < len(header):
-        table.header = []  # cells cannot be told apart
-    if "label" in header:
-        for name in header:
-            if name and name not in COLUMNS:
-                what = f"column {quoted(name)}, expected image, annotator and label"
-                table.problem("unknown column", what, "rename or remove it", 1)
+def conversion(table: Path) -> str:
+    """Arguments of ``softlabels convert`` that write the plain form beside a file of votes."""
+    return f"{quote(str(table))} -o {quote(str(table.parent / PLAIN))}"
 
 
-def _add(table: _Table, line: int, row: list[str]) -> None:
-    if not any(cell.strip() for cell in row):
-        return
-    if len(row) != len(table.header):
-        expected = f"expected {len(table.header)} as in the header"
-        table.problem("wrong number of cells", f"{len(row)} cells, {expected}", "complete the line", line)
-        return
-    table.rows.append((line, row))
+# Words: 7 and 7.0 are one, as are both Unicode forms of an accent.
 
 
-def _long(table: _Table, files: list[str]) -> Read:
-    votes, named = Votes(), "annotator" in table.header
-    seen: dict[tuple[int, str], int] = {}
-    image, label = table.header.index("image"), table.header.index("label")
-    who = table.header.index("annotator") if named else None
-    for line, row, i in _found(table, files, image):
-        annotator = normal(row[who]) if who is not None else ""
-        if not normal(row[label]):
-            table.problem("empty label", "no label", "write a class or remove the line", line)
-        elif named and not annotator:
-            remedy = "name the annotator, or remove the column if nobody is known"
-            table.problem("empty annotator", "no annotator", remedy, line)
-        elif named and (i, annotator) in seen:
-            what = f"annotator {quoted(annotator)} has judged {quoted(files[i])} in line {seen[i, annotator]}"
-            remedy = "keep one of the two; a repeated judgement needs an annotator name of its own"
-            table.problem("judged twice", what, remedy, line)
+def _tidied(reading: Reading) -> tuple["pd.DataFrame", list[str]]:
+    votes, notes = reading.votes.reset_index(drop=True), []
+    votes = votes.assign(image=votes["image"].astype(str))
+    for column in ("label", "annotator"):
+        values = votes[column].astype(str)
+        tidy = {value: normal(value) for value in values.unique()}
+        whole = {v: v.split(".")[0] for v in tidy.values() if NUMERAL.fullmatch(v)}
+        merged = sorted(v for v, short in whole.items() if short in tidy.values())
+        if merged:
+            shown = ", ".join(f"{quoted(v)} as {quoted(whole[v])}" for v in merged[:4])
+            notes.append(f"Numbers written in two ways count as one {column}: {shown}.")
+        votes[column] = values.map({value: whole.get(v, v) for value, v in tidy.items()})
+    return votes, notes
+
+
+def _people_alike(annotators: Sequence[str], source: str) -> list[Problem]:
+    return lookalikes(annotators, source, "annotators")
+
+
+# Images.
+
+
+def _placed(votes: "pd.DataFrame", files: list[str], root: Path) -> tuple[np.ndarray, list[Problem]]:
+    """Row of the image of each vote, -1 where there is none; and what is wrong with the names."""
+    import pandas as pd
+
+    index, unread = _Index(files), unread_images(root)
+    codes, names = pd.factorize(votes["image"], use_na_sentinel=False)
+    found = [index.find(str(name)) for name in names]
+    first = votes.groupby(codes, sort=True)[["file", "line"]].first()
+    problems, rows = [], np.full(len(names), -1)
+    every = _lines_of(codes, votes)
+    for i, (name, (matches, _)) in enumerate(zip(names, found, strict=True)):
+        where = {"file": str(first["file"].iloc[i])}
+        if len(matches) == 1:
+            rows[i] = matches[0]
+            continue
+        if matches:
+            kind = "ambiguous image"
+            what = f"{quoted(name)} is the name of {len(matches)} images"
+            remedy = f"write the path, such as {quoted(files[matches[0]])}"
+        elif (other := unread.get(_last(str(name)))) is not None:
+            kind, remedy = "image that is not read", other[1]
+            what = f"{quoted(name)} is there as {quoted(other[0])}, but such files are not read"
         else:
-            seen[i, annotator] = line
-            votes.add(i, annotator, normal(row[label]))
-    return votes.arrays(len(files), named)
+            kind, remedy = "missing image", "add the image or remove the line"
+            what = f"there is no image {quoted(name)}"
+        problems += [
+            Problem(kind, **where, found=what, remedy=remedy, line=line or None) for line in every(i)
+        ]
+    clashes = _clashes(votes, codes, [str(n) for n in names], found, rows, files)
+    return rows[codes], problems + clashes
 
 
-def _wide(table: _Table, files: list[str]) -> Read:
-    column = table.header.index("image")
-    names = [cell for i, cell in enumerate(table.header) if i != column]
-    counts, seen = np.zeros((len(files), len(names)), np.float32), dict[int, int]()
-    for line, row, i in _found(table, files, column):
-        cells = dict(zip(names, row[:column] + row[column + 1 :], strict=True))
-        values = {name: _count(cell) for name, cell in cells.items()}
-        wrong = [name for name, value in values.items() if value is None]
-        for name in wrong:
-            what = f"{quoted(cells[name])} for class {quoted(name)}"
-            remedy = f"expected a count, a whole number from 0 to {MAX_COUNT}"
-            table.problem("not a count", what, remedy, line)
-        if i in seen:
-            what = f"image {quoted(files[i])} stands in line {seen[i]} too"
-            table.problem("image twice", what, "add its counts up in one line", line)
-        elif not wrong:
-            counts[i] = [value or 0 for value in values.values()]
-        seen.setdefault(i, line)
-    order = sorted(range(len(names)), key=names.__getitem__)
-    return tuple(names[k] for k in order), counts[:, order], None, ()
+def _lines_of(codes: np.ndarray, votes: "pd.DataFrame"):  # type: ignore[no-untyped-def]
+    """A function from the number of a name to the lines that it stands in."""
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(codes.max(initial=-1) + 2))
+    lines = votes["line"].to_numpy()[order]
+    return lambda i: list(dict.fromkeys(lines[ends[i] : ends[i + 1]].tolist()))
 
 
-def _count(cell: str) -> int | None:
-    text = cell.strip()
-    whole = text.removesuffix(".0")  # spreadsheets like to add it
-    plain = whole.isascii() and whole.isdigit() and len(whole) <= len(str(MAX_COUNT))
-    return int(whole) if plain and int(whole) <= MAX_COUNT else None
+def _clashes(
+    votes: "pd.DataFrame",
+    codes: np.ndarray,
+    names: list[str],
+    found: "list[tuple[list[int], str]]",
+    rows: np.ndarray,
+    files: list[str],
+) -> list[Problem]:
+    """Two names that differ in what was dropped from them, and yet found the same image.
+
+    They may be two images of which one is missing, so they are refused; unless each annotator has a folder of
+    their own, as with files that everybody keeps at home.
+    """
+    by_row: dict[int, set[str]] = defaultdict(set)
+    for matches, dropped in found:
+        if len(matches) == 1 and dropped:
+            by_row[matches[0]].add(dropped)
+    several = {row: heads for row, heads in by_row.items() if len(heads) > 1}
+    if not several:
+        return []
+    dropped_of = np.array([d for _, d in found], object)[codes]
+    people = votes["annotator"].to_numpy()
+    own: dict[str, set[str]] = defaultdict(set)
+    for who, dropped in zip(people, dropped_of, strict=True):
+        own[who].add(dropped)
+    if all(who and len(kept) == 1 for who, kept in own.items()):
+        return []
+    problems = []
+    for row, heads in several.items():
+        used = [names[i] for i in np.flatnonzero(rows == row) if found[i][1] in heads]
+        what = f"{' and '.join(map(quoted, sorted(used)[:3]))} are both taken for {quoted(files[row])}"
+        remedy = "write the path in the folder; if they are two images, add the missing one"
+        where = votes.iloc[int(np.flatnonzero(codes == names.index(used[0]))[0])]
+        problems.append(
+            Problem("two names of one image", str(where["file"]), what, remedy, int(where["line"]) or None)
+        )
+    return problems
 
 
-def _found(table: _Table, files: list[str], column: int) -> Iterator[tuple[int, list[str], int]]:
-    """Yield line, row and image of the rows whose image is known; the others become problems."""
-    index = _Index(files)
-    for line, row in table.rows:
-        rows = index.find(row[column])
-        if len(rows) == 1:
-            yield line, row, rows[0]
-        elif rows:
-            what = f"{quoted(row[column])} is the name of {len(rows)} images"
-            remedy = f"write the path, such as {quoted(files[rows[0]])}"
-            table.problem("ambiguous image", what, remedy, line)
-        else:
-            what = f"there is no image {quoted(row[column])}"
-            table.problem("missing image", what, "add the image or remove the line", line)
+def _last(path: str) -> str:
+    return normal(_plain_path(path).rpartition("/")[2])
+
+
+def _plain_path(cell: str) -> str:
+    """A name as a path with "/": of a URL its path or its parameter ``d``, with %20 and the like undone."""
+    text = normal(cell)
+    if "://" in text or text.startswith("/data/"):
+        try:
+            parts = urlsplit(text)
+        except ValueError:  # such as brackets that are no address
+            return text.replace("\\", "/")
+        local = re.fullmatch(r"(?:.*&)?d=([^&]+)(?:&.*)?", parts.query)  # Label Studio's local files
+        text = normal(unquote(local[1] if local else parts.netloc + parts.path))
+    return text.replace("\\", "/").removeprefix("./")
 
 
 class _Index:
-    """Images by path, by file name, and by file name without its ending."""
+    """Images by path, by the last part of it, and by that without its ending."""
 
     def __init__(self, files: list[str]) -> None:
-        self.tables: list[dict[str, list[int]]] = [{}, {}, {}]
-        for i, file in enumerate(files):
-            path = normal(file)
+        self.paths: dict[str, int] = {}
+        self.names: dict[str, list[int]] = defaultdict(list)
+        self.stems: dict[str, list[int]] = defaultdict(list)
+        self.files = [normal(file) for file in files]
+        for i, path in enumerate(self.files):
+            self.paths[path] = i
             name = path.rpartition("/")[2]
-            for table, key in zip(self.tables, (path, name, name.rpartition(".")[0]), strict=True):
-                table.setdefault(key, []).append(i)
+            self.names[name].append(i)
+            self.stems[name.rpartition(".")[0]].append(i)
 
-    def find(self, cell: str) -> list[int]:
-        path = normal(cell).replace("\\", "/").removeprefix("./")
-        return next((table[path] for table in self.tables if path in table), [])
+    def find(self, cell: str) -> tuple[list[int], str]:
+        """Images that a name can mean, and what of the name had to be dropped to find them."""
+        path = _plain_path(cell)
+        if path in self.paths:
+            return [self.paths[path]], ""
+        if "%" in path and path.rpartition("/")[2] not in self.names:
+            path = normal(unquote(path))
+        head, _, name = path.rpartition("/")
+        for table in (self.names, self.stems):
+            for drop, short in (("", name), *((m[0], name[m.end() :]) for m in [UPLOAD.match(name)] if m)):
+                if short and short in table:
+                    return self._nearest(table[short], head), f"{head}|{drop}" if head or drop else ""
+        return [], ""
+
+    def _nearest(self, rows: list[int], head: str) -> list[int]:
+        """Those among images of one name whose folders agree with most of the name's last folders."""
+        if len(rows) == 1 or not head:
+            return rows
+        wanted = head.split("/")[::-1]
+
+        def common(row: int) -> int:
+            folders = self.files[row].split("/")[-2::-1] if "/" in self.files[row] else []
+            same = [a == b for a, b in zip(folders, wanted, strict=False)]
+            # All folders of the image have to be in the name, or it is another folder.
+            return len(same) if folders and all(same) and len(folders) <= len(wanted) else 0
+
+        best = max(map(common, rows))
+        return [row for row in rows if common(row) == best] if best else rows
+
+
+# Votes.
+
+
+def _complete(kept: "pd.DataFrame", files: list[str], named: bool) -> tuple["pd.DataFrame", list[Problem]]:
+    """Votes that have a label and an annotator, and nobody's second vote on an image."""
+    problems = []
+    blank = kept["label"] == ""
+    nobody = (kept["annotator"] == "") & ~blank if named else np.zeros(len(kept), bool)
+    long = kept["label"].str.len() > LONGEST
+    for mask, kind, what, remedy in (
+        (long, "a text as label", f"a label of more than {LONGEST} characters", "name the column of labels"),
+        (blank, "empty label", "no label", "write a class or remove the line"),
+        (
+            nobody,
+            "empty annotator",
+            "no annotator",
+            "name the annotator, or remove the column if nobody is known",
+        ),
+    ):
+        for file, line in kept.loc[mask, ["file", "line"]].itertuples(index=False, name=None):
+            problems.append(Problem(kind, file, what, remedy, line or None))
+    kept = kept[~(blank | nobody | long)]
+    if not named:
+        return kept, problems
+    again = kept.duplicated(["row", "annotator"])
+    if again.any():
+        first = kept[~again].set_index(["row", "annotator"])[["file", "line"]]
+        for row, who, file, line in kept.loc[again, ["row", "annotator", "file", "line"]].itertuples(
+            index=False, name=None
+        ):
+            at = first.loc[(row, who)]
+            place = f"line {at['line']}" if at["line"] else str(at["file"])
+            what = f"annotator {quoted(who)} has judged {quoted(files[row])} in {place}"
+            remedy = "keep one of the two; a repeated judgement needs an annotator name of its own"
+            problems.append(Problem("judged twice", file, what, remedy, line or None))
+    return kept[~again], problems
+
+
+def _arrays(
+    kept: "pd.DataFrame", n: int, reading: Reading
+) -> tuple[tuple[str, ...], np.ndarray, Annotations | None, tuple[str, ...]]:
+    """Classes (sorted), counts [N, K], annotations where annotators are named, and their names."""
+    declared = {NUMERAL.sub(lambda m: m[0].split(".")[0], normal(name)) for name in reading.classes}
+    voted = kept[kept["count"] > 0]
+    classes = tuple(sorted({*voted["label"].unique(), *declared}))
+    number = {name: k for k, name in enumerate(classes)}
+    label = voted["label"].map(number).to_numpy(np.int64)
+    row = voted["row"].to_numpy(np.int64)
+    if (voted["count"] == 1).all():
+        counts = count(row, label, n, max(1, len(classes)))[:, : len(classes)]
+    else:
+        counts = np.zeros((n, len(classes)), np.float32)
+        np.add.at(counts, (row, label), voted["count"].to_numpy(np.float32))
+    if not reading.named:
+        return classes, counts, None, ()
+    annotators = tuple(sorted(voted["annotator"].unique()))
+    who = voted["annotator"].map({name: k for k, name in enumerate(annotators)}).to_numpy(np.int64)
+    return classes, counts, Annotations(row, who, label), annotators

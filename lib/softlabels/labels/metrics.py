@@ -7,6 +7,7 @@ which a measure says nothing, gives nan.
 
 import numpy as np
 
+SUM_WITHIN = 0.01  # of one: records keep log-probabilities of half precision
 FLOOR = 1e-7  # BHL clip p here before the logarithm, so one image costs at most 16.1 nats
 
 
@@ -14,6 +15,10 @@ def _pair(p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     p, q = np.asarray(p, np.float64), np.asarray(q, np.float64)
     if p.shape != q.shape or p.ndim != 2:
         raise ValueError(f"p and q must both be [N, K]; found {p.shape} and {q.shape}")
+    for name, rows in (("p", p), ("q", q)):
+        sums = rows.sum(1)
+        if (wrong := np.flatnonzero(np.abs(sums - 1) > SUM_WITHIN)).size:  # nan stays nan
+            raise ValueError(f"rows of {name} must sum to 1; row {wrong[0]} sums to {sums[wrong[0]]:.4g}")
     return p, q
 
 
@@ -25,14 +30,34 @@ def _entropies(p: np.ndarray) -> np.ndarray:
     return -np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0).sum(1)  # [N], nats
 
 
-def macro_accuracy(p: np.ndarray, q: np.ndarray) -> float:
+def _largest(x: np.ndarray, ties: str) -> np.ndarray:
+    """Which classes have the largest share, bool [N, K]: all that tie ("each"), or the first of them."""
+    if ties not in ("each", "first"):
+        raise ValueError(f"ties must be 'each' or 'first', not {ties!r}")
+    if ties == "first":
+        return np.arange(x.shape[1]) == x.argmax(1)[:, None]
+    return x == x.max(1, keepdims=True)
+
+
+def macro_accuracy(p: np.ndarray, q: np.ndarray, ties: str = "each") -> float:
     """Mean over the classes present of their recall, in [0, 1], against argmax q (BHL, section 2).
 
-    A tie, in p or in q, goes to the class with the lowest index.
+    Parameters
+    ----------
+    ties : str
+        "each": where classes tie in q, the image counts in equal parts for each of them, and whoever names
+        one of them is right; where they tie in p, the prediction is right by the share of them that are. So
+        the order of the classes does not matter. "first": a tie goes to the class with the lowest index, as
+        in records of before; without ties both are the same.
     """
     p, q = _pair(p, q)
-    truth, right = q.argmax(1), p.argmax(1) == q.argmax(1)
-    return _mean(np.array([right[truth == k].mean() for k in np.unique(truth)]))
+    if not len(q):
+        return float("nan")
+    truth, chosen = _largest(q, ties), _largest(p, ties)
+    right = (truth & chosen).sum(1) / chosen.sum(1)  # [N]
+    weight = truth / truth.sum(1, keepdims=True)  # [N, K]
+    mass = weight.sum(0)
+    return _mean((weight.T @ right)[mass > 0] / mass[mass > 0])
 
 
 def cross_entropy(p: np.ndarray, q: np.ndarray) -> float:
@@ -80,30 +105,42 @@ def entropy_correlation(p: np.ndarray, q: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def second_best_accuracy(p: np.ndarray, q: np.ndarray) -> float:
+def second_best_accuracy(p: np.ndarray, q: np.ndarray, ties: str = "each") -> float:
     """Share of images whose second most probable class is the people's second choice (Peterson et al. 2019).
 
-    Only images with a second choice count: two or more classes with mass in q. Ties go to the lowest index.
+    Only images with a second choice count: two or more classes with mass in q.
+
+    Parameters
+    ----------
+    ties : str
+        "each": where several classes tie for the second place, in q or in p, each is a second choice, and a
+        prediction is right by the share of its own that are. "first": the lowest index, as in records of
+        before; without ties both are the same.
     """
     p, q = _pair(p, q)
     chosen = (q > 0).sum(1) > 1
-    second_p, second_q = (np.argsort(-x[chosen], axis=1, kind="stable")[:, 1] for x in (p, q))
-    return _mean((second_p == second_q).astype(np.float64))
+    if ties == "first":
+        second_p, second_q = (np.argsort(-x[chosen], axis=1, kind="stable")[:, 1] for x in (p, q))
+        return _mean((second_p == second_q).astype(np.float64))
+    # All that are as large as the second largest; with a tie for the first place these are the tied ones.
+    seconds = [x[chosen] == np.sort(x[chosen], axis=1)[:, [-2]] for x in (p, q)] if chosen.any() else []
+    return _mean((seconds[0] & seconds[1]).sum(1) / seconds[0].sum(1)) if seconds else float("nan")
 
 
-def evaluate(log_p: np.ndarray, q: np.ndarray) -> dict[str, float]:
+def evaluate(log_p: np.ndarray, q: np.ndarray, ties: str = "each") -> dict[str, float]:
     """Compute every measure of a record from log-probabilities ``[N, K]`` and soft targets ``[N, K]``.
 
-    A measure that is undefined on these images (nan) is left out, since JSON has no word for it.
+    A measure that is undefined on these images (nan) is left out, since JSON has no word for it. `ties` is
+    that of `macro_accuracy`: committed records of images on which a panel ties were measured with "first".
     """
     p = np.exp(np.asarray(log_p, np.float64))
     values = {
-        "macro_accuracy": macro_accuracy(p, q),
+        "macro_accuracy": macro_accuracy(p, q, ties),
         "kl": kl_divergence(q, p),
         "cross_entropy": cross_entropy(p, q),
         "brier": brier(p, q),
         "ece": ece(p, q),
         "entropy_correlation": entropy_correlation(p, q),
-        "second_best_accuracy": second_best_accuracy(p, q),
+        "second_best_accuracy": second_best_accuracy(p, q, ties),
     }
     return {name: value for name, value in values.items() if not np.isnan(value)}

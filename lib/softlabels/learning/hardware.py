@@ -37,7 +37,12 @@ class Hardware:
         return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def images(self, batch: Tensor) -> Tensor:
-        """Bring uint8 [B, H, W, C] to the device as float [B, C, H, W] in [0, 1], channels-last."""
+        """Bring uint8 [B, H, W, C] to the device as float [B, C, H, W] in [0, 1], channels-last.
+
+        Feature vectors, float32 [B, D], are brought there as they are.
+        """
+        if batch.ndim == 2:
+            return batch.to(self.device, non_blocking=True)
         return batch.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
 
     def describe(self) -> dict[str, str | int]:

@@ -1,10 +1,9 @@
 """From a configuration to what the training loop needs: images, targets and a split."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from softlabels import datasets
 from softlabels.datasets import Dataset
@@ -12,6 +11,9 @@ from softlabels.errors import ConfigError, DataError
 from softlabels.labels import votes
 from softlabels.learning.config import FRACTIONS, RunConfig
 from softlabels.learning.streams import generator
+
+if TYPE_CHECKING:  # what is drawn from records needs rows and labels, and no PyTorch
+    from torch import Tensor
 
 CONTROLS = ("truth", "smoothed", "class-mean", "permuted")  # labels that need the dataset's own
 
@@ -22,27 +24,27 @@ class Task:
 
     Attributes
     ----------
-    images : uint8 tensor [N, H, W, C]
-        A view of the memory map when the dataset is large.
+    images : uint8 tensor [N, H, W, C], or float32 tensor [N, D]
+        A view of the memory map when the dataset is large; feature vectors where the dataset has no images.
     targets : float32 tensor [N, K]
         What this arm learns from.
     soft : float32 [N, K]
         The people's distribution, which every arm is tested against.
     rows : dict of int64 arrays
         Image indices of "train", "validation" and "test".
-    mean, std : float32 tensors [3]
-        Channel statistics of the training images, in [0, 1] intensities.
+    mean, std : float32 tensors [3], or [D]
+        Channel statistics of the training images, in [0, 1] intensities; of vectors, those of each feature.
     n_ties : int
         Training images whose majority was a draw (hard labels only).
     """
 
     dataset: Dataset
-    images: Tensor
-    targets: Tensor
+    images: "Tensor"
+    targets: "Tensor"
     soft: np.ndarray
     rows: dict[str, np.ndarray]
-    mean: Tensor
-    std: Tensor
+    mean: "Tensor"
+    std: "Tensor"
     n_ties: int
 
 
@@ -165,8 +167,10 @@ def load(config: RunConfig) -> Dataset:
     return datasets.load(config.dataset, **options).first(config.limit)
 
 
-def statistics(images: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+def statistics(images: np.ndarray, rows: np.ndarray) -> "tuple[Tensor, Tensor]":
     """Mean and standard deviation of each channel (in [0, 1] intensities), or of each feature of vectors."""
+    import torch
+
     if images.ndim == 2:
         std = images[rows].std(0, dtype=np.float64)
         std[std < 1e-8] = 1  # a feature that never changes stays as it is
@@ -192,14 +196,24 @@ def prepare(config: RunConfig) -> Task:
     Raises
     ------
     ConfigError
-        If the split leaves a part without images.
+        If the split leaves a part without images, or vectors are to be augmented or to start from images.
     DataError
         If the images are not of the size that was asked for.
     """
+    import torch
+
     data = load(config)
-    if data.images.shape[1:3] != (config.image_size, config.image_size):
+    vectors = data.images.ndim == 2
+    if not vectors and data.images.shape[1:3] != (config.image_size, config.image_size):
         height, width = data.images.shape[1:3]
         raise DataError(f"{config.dataset}: images of {height} × {width} pixels, not {config.image_size}")
+    if vectors and config.augmentation != "none":
+        raise ConfigError(
+            f"{config.dataset} holds vectors, which cannot be augmented; use augmentation='none', "
+            f"not '{config.augmentation}'"
+        )
+    if vectors and config.start != "scratch":
+        raise ConfigError(f"{config.dataset} holds vectors; use start='scratch', not '{config.start}'")
     parts = fewer(rows(data, config), config)
     for name, part in parts.items():
         if len(part) < 2:
@@ -208,8 +222,9 @@ def prepare(config: RunConfig) -> Task:
             )
     target, drawn = training_targets(data.counts, config, data.truth, parts)
     mean, std = statistics(data.images, parts["train"])
-    # Networks take three channels; a grey image is seen three times without being stored three times.
-    images = torch.from_numpy(np.asarray(data.images)).expand(-1, -1, -1, 3)
+    images = torch.from_numpy(np.asarray(data.images))
+    if not vectors:  # Networks take three channels; grey is seen three times and stored once.
+        images = images.expand(-1, -1, -1, 3)
     n_ties = int(drawn[parts["train"]].sum()) if config.label == "hard" else 0
     soft = votes.soft_labels(data.counts)
     return Task(data, images, torch.from_numpy(target), soft, parts, mean, std, n_ties)

@@ -91,7 +91,7 @@ class VectorClassifier(nn.Module):
         layers: list[nn.Module] = []
         for d_in, d_out in pairwise((len(mean), *widths)):
             layers += [nn.Linear(d_in, d_out), nn.BatchNorm1d(d_out), nn.ReLU(), dropout_layer(dropout)]
-        self.trunk, self.head = nn.Sequential(*layers), nn.Linear(widths[-1], n_classes)
+        self.trunk, self.head = nn.Sequential(*layers), nn.Linear((len(mean), *widths)[-1], n_classes)
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
 
@@ -201,7 +201,7 @@ _NETWORKS: dict[str, tuple[Callable[[bool], tuple[nn.Module, int]], str, bool]] 
 NETWORKS = tuple(_NETWORKS)
 SCALES = {name: 1 / 9 for name in _NETWORKS if name.startswith("cifarnet")}  # of the logits, as in airbench94
 # For vectors: name -> widths of the hidden layers.
-VECTOR_NETWORKS = {"mlp-256-128": (256, 128), "mlp-128": (128,)}
+VECTOR_NETWORKS: dict[str, tuple[int, ...]] = {"mlp-256-128": (256, 128), "mlp-128": (128,), "linear": ()}
 
 
 def build_for_vectors(

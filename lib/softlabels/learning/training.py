@@ -67,12 +67,7 @@ def build(config: RunConfig, task: Task, hw: Hardware) -> tuple[nn.Module, torch
     """Network, initialised from the seed and placed on the device, and its optimiser."""
     with torch.random.fork_rng():
         torch.manual_seed(int(generator(config.seed, "weights").integers(2**62)))
-        imagenet, k = config.start == "imagenet", task.soft.shape[1]
-        model = models.build(config.network, k, task.mean, task.std, config.dropout, imagenet)
-        if config.start == "scratch":
-            model.whiten(task.images[torch.from_numpy(task.rows["train"][:WHITENED])])
-        elif not imagenet:
-            starts.take_over(model, config.start)
+        model = _network(config, task)
     placed = hw.place(model)
     return placed, torch.optim.SGD(
         [p for p in placed.parameters() if p.requires_grad],
@@ -81,6 +76,19 @@ def build(config: RunConfig, task: Task, hw: Hardware) -> tuple[nn.Module, torch
         weight_decay=config.weight_decay,
         nesterov=config.nesterov,
     )
+
+
+def _network(config: RunConfig, task: Task) -> nn.Module:
+    k = task.soft.shape[1]
+    if task.images.ndim == 2:
+        return models.build_for_vectors(config.network, k, task.mean, task.std, config.dropout)
+    imagenet = config.start == "imagenet"
+    model = models.build(config.network, k, task.mean, task.std, config.dropout, imagenet)
+    if config.start == "scratch":
+        model.whiten(task.images[torch.from_numpy(task.rows["train"][:WHITENED])])
+    elif not imagenet:
+        starts.take_over(model, config.start)
+    return model
 
 
 def _epoch(

@@ -3,23 +3,78 @@
 from softlabels import owndata
 from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison
 from softlabels.analysis.formatting import NAMES, interval, number, signed
+from softlabels.datasets import folder
+from softlabels.datasets.collection import printable
 from softlabels.owndata import OwnData
+from softlabels.owndata.benefit import CLOSE
 
 
 def answer(own: OwnData) -> list[str]:
-    """Answer in plain sentences, each computed from the records."""
-    if not own.settings:
-        share = float((own.data.counts.sum(1) >= 2).mean())
+    """Answer what people ask, in plain sentences, each computed from the votes and the records.
+
+    In this order: whether the networks learned at all; whether keeping the votes pays, and in what; how good
+    any model could be; how many votes are enough; which images to vote on again; who stands out; whether
+    Dawid and Skene help.
+    """
+    if why := owndata.unanswerable(own):
         return [
-            f"**This cannot be answered.** The median image has {own.annotations} annotation; {share:.0%} "
-            "of the images have two or more. The majority of one vote is its distribution: hard and soft "
-            "labels are the same, no disagreement is seen, and how good a perfect model could be is unknown. "
-            "Have a few hundred images judged by several people each; then this page can answer."
+            f"**This cannot be answered.** {why}. The majority of such votes is their distribution: hard and "
+            "soft labels are the same, no disagreement is seen, and how good a perfect model could be is "
+            "unknown. Have a few hundred images judged by several people each; then this page can answer."
         ]
+    if not own.settings:
+        return ["**Not answered yet**: no seed was given; give some, such as seeds [0, 1, 2]."]
+    return [*_networks(own), ceiling_in_words(own), *_more(own), *of_votes(own)]
+
+
+def of_votes(own: OwnData) -> list[str]:
+    """What can be said without a network: what to ask again, who stands out, what Dawid and Skene bring."""
+    return [_again(own), owndata.conspicuous(own), _dawid_skene(own)]
+
+
+def _networks(own: OwnData) -> list[str]:
     whole = own.whole
     if whole is None or not whole.seeds:
         return ["**Not answered yet**: the runs with all annotations are missing."]
-    return [_pays(whole), *(_by_how_much(whole, metric) for metric in owndata.METRICS), *_more(own)]
+    measures = [_by_how_much(whole, metric) for metric in owndata.METRICS]
+    base = owndata.baselines(own)
+    constant = (
+        f"Without looking at an image, the mean label of all has KL {number(base.kl)} nats, and a constant "
+        f"guess accuracy {number(base.accuracy)}."
+    )
+    if owndata.learned(own):
+        return [_pays(whole), *measures, constant]
+    return [
+        "**The networks did not learn**: they are no better than the mean label of all images, or than a "
+        "constant guess. So whether keeping the distribution pays is open; more seeds do not change that. It "
+        "takes more images, longer training (profile paper), or images that show what people judged.",
+        *measures,
+        constant,
+    ]
+
+
+def _again(own: OwnData) -> str:
+    names = folder.files(own.name) or tuple(f"number {i}" for i in own.data.ids.tolist())
+    found = owndata.again(own, names, 5)
+    listed = ", ".join(f"{printable(name, 60)} ({number(gain, 5)})" for name, gain in found)
+    return (
+        f"Ask again first about {listed}: there one more vote takes most from the variance of the soft "
+        "label. `softlabels labels` lists all images with what a vote would gain."
+    )
+
+
+def _dawid_skene(own: OwnData) -> str:
+    found = owndata.dawid_skene_gain(own)
+    if found is None:
+        return (
+            "Whether Dawid and Skene are better than the votes cannot be told: it takes four named "
+            f"annotators or more, and {owndata.FEW} images that several of them judged."
+        )
+    verdict = {1: "are better than", -1: "are worse than", 0: "are not told from"}[found.sign]
+    return (
+        f"Dawid and Skene {verdict} most votes here: from half of the annotators they name what the others "
+        f"say {interval(found)} more often (share of votes, 95 % bootstrap interval over {found.n:,} images)."
+    )
 
 
 def _pays(whole: Comparison) -> str:
@@ -54,7 +109,7 @@ def _by_how_much(whole: Comparison, metric: str) -> str:
 
 def _more(own: OwnData) -> list[str]:
     points = owndata.curve(own, "soft", "kl")
-    found = []
+    found = _enough(own)
     if len(points) >= 2 and points[0][0] == 1:
         first, last = points[0][1], points[-1][1]
         found.append(
@@ -69,6 +124,20 @@ def _more(own: OwnData) -> list[str]:
             f"about {interval(change)} nats, extrapolated as a + b / n from the budgets above.{trust}"
         )
     return found
+
+
+def _enough(own: OwnData) -> list[str]:
+    if not any(len(setting.values("soft", "kl")) for setting in own.settings[1:]):
+        return []
+    found = owndata.enough(own)
+    if found is None:
+        few = max(setting.config.annotations for setting in own.settings[1:])
+        return [f"More than {few} annotations an image are needed to come within {CLOSE} nats of all."]
+    kept, difference = found
+    return [
+        f"{kept} annotation{'s' if kept > 1 else ''} an image {'are' if kept > 1 else 'is'} enough: KL is "
+        f"within {CLOSE} nats of that with all {own.annotations} ({interval(difference)})."
+    ]
 
 
 def ceiling_in_words(own: OwnData) -> str:

@@ -1,8 +1,9 @@
 """Does keeping the distribution pay on this data, how sure is that, and what would more annotators bring?"""
 
+import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +12,12 @@ from softlabels import datasets
 from softlabels.analysis.comparisons import Comparison, gather, missing_command
 from softlabels.analysis.formatting import NAMES, spread
 from softlabels.analysis.statistics import Interval, paired_interval
-from softlabels.datasets import Dataset, folder
-from softlabels.errors import DataError
-from softlabels.labels import agreement
+from softlabels.datasets import Annotations, Dataset, folder
+from softlabels.datasets.collection import printable
+from softlabels.errors import ConfigError, DataError
+from softlabels.labels import agreement, votes
 from softlabels.labels.ceiling import Ceiling, split_half
+from softlabels.owndata import perimage
 from softlabels.owndata.check import label_facts
 from softlabels.runs import experiments_own, grids
 
@@ -25,6 +28,7 @@ METRICS = ("macro_accuracy", "kl")
 PANEL, FEW, BOOTSTRAPS = 4, 50, 50  # of the noise ceiling
 # KL of 2 n annotations is extrapolated, so it is shown for no more than this many times the data.
 TIMES = 2
+CLOSE = 0.01  # nats of KL that fewer votes may cost, for them to be enough
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,14 @@ class OwnData:
     data : Dataset
     settings : list of Comparison
         All annotations first, then fewer; empty where nothing can be compared.
+    people : tuple of str
+        Names of the annotators, where they are known.
     """
 
     name: str
     data: Dataset
     settings: list[Comparison]
+    people: tuple[str, ...] = ()
 
     @property
     def annotations(self) -> int:
@@ -76,17 +83,164 @@ def study(
         The folder has problems; `softlabels check PATH` lists all of them. Or the dataset has no images, or
         exact distributions in place of annotations.
     """
-    name = folder.pin(dataset)
+    name, chosen = folder.pin(dataset), seeds_of(seeds)
     data = _load(name, profile)
-    found = OwnData(name, data, [])
-    cells = grids.your_data(profile, seeds, name, found.annotations)
-    return OwnData(name, data, gather(cells, train, device, fresh))
+    found = OwnData(name, data, [], folder.people(name))
+    cells = runs_of(found, profile, chosen)
+    return replace(found, settings=gather(cells, train, device, fresh))
 
 
 def cells(dataset: str, profile: str, seeds: Sequence[int]) -> list[grids.Cell]:
     """List the runs of a dataset, for the command line."""
     name = folder.pin(dataset)
-    return grids.your_data(profile, seeds, name, OwnData(name, _load(name, profile), []).annotations)
+    return runs_of(OwnData(name, _load(name, profile), []), profile, seeds_of(seeds))
+
+
+def runs_of(own: OwnData, profile: str, seeds: Sequence[int], length: int | None = None) -> list[grids.Cell]:
+    """The runs that answer, none where nothing can be answered.
+
+    Parameters
+    ----------
+    length : int or None
+        Epochs; None: by the number of images.
+    """
+    if unanswerable(own):
+        return []
+    if length is None and own.name.startswith(folder.PIN_PREFIX):
+        length = experiments_own.epochs(profile, len(own.data))
+    return grids.your_data(profile, seeds, own.name, own.annotations, length)
+
+
+def seeds_of(given: int | str | Sequence[int]) -> list[int]:
+    """Read seeds as people write them: a list, one number, or numbers in words ("[0, 1]", "0 1").
+
+    Raises
+    ------
+    ConfigError
+        Anything else.
+    """
+    words = re.findall(r"[^\s,\[\]()]+", given) if isinstance(given, str) else given
+    listed = [words] if isinstance(words, int) else list(words)
+    try:
+        found = [int(str(seed)) for seed in listed]
+    except ValueError as error:
+        raise ConfigError(f"seeds: expected a list of numbers such as [0, 1, 2], not {given!r}") from error
+    return list(dict.fromkeys(found))
+
+
+def unanswerable(own: OwnData) -> str:
+    """Why hard and soft labels are the same on these data, in words; empty where they are not."""
+    counts = own.data.counts
+    several = counts.sum(1) >= 2
+    share = f"{several.mean():.0%} of the images have two or more"
+    if own.annotations < 2:
+        return f"The median image has {own.annotations} annotation; {share}"
+    if not ((counts > 0).sum(1) > 1).any():
+        return f"The votes on each image are unanimous, on all {len(counts):,} of them; {share}"
+    return ""
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """What can be had without looking at an image.
+
+    Attributes
+    ----------
+    kl : float
+        Of naming the mean label of all images for every image, in nats.
+    accuracy : float
+        Macro accuracy of naming one class for every image.
+    """
+
+    kl: float
+    accuracy: float
+
+
+def baselines(own: OwnData) -> Baselines:
+    """Measure the mean label and a constant guess on all images."""
+    q = votes.soft_labels(own.data.counts).astype(np.float64)
+    mean = q.mean(0)
+    kl = float(votes.entropy(mean[None])[0] - votes.entropy(q).mean())
+    present = (q == q.max(1, keepdims=True)).any(0).sum()
+    return Baselines(kl, 1 / int(present))
+
+
+def learned(own: OwnData) -> bool:
+    """Whether one of the arms beats the baselines, by more than chance where there are several runs."""
+    base, whole = baselines(own), own.whole
+    if whole is None:
+        return False
+    for arm in ("hard", "soft"):
+        for metric, constant, better in (("kl", base.kl, -1), ("macro_accuracy", base.accuracy, 1)):
+            values = whole.values(arm, metric)
+            if not len(values):
+                continue
+            found = paired_interval(values, [constant] * len(values))
+            if (found.sign if len(values) > 1 else np.sign(found.mean)) == better:
+                return True
+    return False
+
+
+def enough(own: OwnData) -> tuple[int, Interval] | None:
+    """The fewest annotations an image whose KL is within `CLOSE` of that with all of them, and its interval.
+
+    The difference is that of the soft arm with fewer and with all annotations, seed by seed; None where the
+    budgets are missing.
+    """
+    whole = own.whole
+    for setting in sorted(own.settings[1:], key=lambda s: s.config.annotations):
+        runs, all_runs = setting.runs.get("soft", {}), whole.runs.get("soft", {}) if whole else {}
+        seeds = sorted(set(runs) & set(all_runs))
+        if not seeds:
+            continue
+        few, whole_kl = ([r[s].metrics["test"]["kl"] for s in seeds] for r in (runs, all_runs))
+        found = paired_interval(few, whole_kl)
+        if (found.mean if found.high is None else found.high) < CLOSE:
+            return setting.config.annotations, found
+    return None
+
+
+def again(own: OwnData, names: Sequence[str], n: int = 10) -> list[tuple[str, float]]:
+    """Images whose soft label would gain most from one more vote, with what it would gain."""
+    gain = perimage.posterior_and_gain(own.data.counts)[1]
+    order = np.argsort(-gain, kind="stable")[:n]
+    return [(names[i], float(gain[i])) for i in order.tolist()]
+
+
+def dawid_skene_gain(own: OwnData, repeats: int = 20) -> Interval | None:
+    """How much more often Dawid and Skene name the class that people not asked name, than the votes do.
+
+    The annotators are split into halves; the class of one half, by Dawid and Skene and by most votes, is
+    held against the votes of the other: the share that agrees, over images that both have judged. Mean over
+    `repeats` splits, with the interval of a bootstrap over images. None without named annotators, or with
+    fewer than four.
+    """
+    from softlabels.learning.annotators.aggregation import dawid_skene  # and PyTorch, which `check` needs not
+
+    given, n = own.data.annotations, len(own.data)
+    if given is None or len(np.unique(given.annotator)) < 4:
+        return None
+    rng, k = np.random.default_rng(0), own.data.counts.shape[1]
+    sums, seen = np.zeros(n), np.zeros(n)
+    for _ in range(repeats):
+        half = rng.permutation(own.data.n_annotators) < own.data.n_annotators // 2
+        mine = half[given.annotator]
+        one = Annotations(given.image[mine], given.annotator[mine], given.label[mine])
+        counts, others = (votes.counts(given.image[m], given.label[m], n, k) for m in (mine, ~mine))
+        both = (counts.sum(1) > 0) & (others.sum(1) > 0)
+        share = others / np.maximum(others.sum(1, keepdims=True), 1)
+        posterior = dawid_skene(one, n, k).posterior
+        picked = [x == x.max(1, keepdims=True) for x in (posterior, counts)]
+        agree = [(share * p).sum(1) / p.sum(1) for p in picked]
+        sums[both] += (agree[0] - agree[1])[both]
+        seen += both
+    kept = np.flatnonzero(seen)
+    if len(kept) < FEW:
+        return None
+    each = sums[kept] / seen[kept]
+    drawn = [float(each[rng.integers(0, len(each), len(each))].mean()) for _ in range(1000)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(float(each.mean()), float(low), float(high), len(each))
 
 
 def _load(name: str, profile: str) -> Dataset:
@@ -129,7 +283,8 @@ def conspicuous(own: OwnData) -> str:
     odd = [a for a in people if a.reason]
     if not odd:
         return f"None of the {len(people)} annotators stands out from the others."
-    listed = "; ".join(f"number {a.index + 1} {a.reason}" for a in odd[:10])
+    names = own.people or tuple(f"number {i + 1}" for i in range(own.data.n_annotators))
+    listed = "; ".join(f"{printable(names[a.index], 60)} {a.reason}" for a in odd[:10])
     return f"{len(odd)} of {len(people)} annotators stand out: {listed}."
 
 

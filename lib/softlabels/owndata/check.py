@@ -12,12 +12,21 @@ import numpy as np
 from softlabels.analysis.formatting import number
 from softlabels.datasets import folder, images, pictures
 from softlabels.datasets.base import Annotations
-from softlabels.datasets.collection import Collection, Problem, file_sha256, printable, quoted
+from softlabels.datasets.collection import (
+    Collection,
+    Problem,
+    file_sha256,
+    printable,
+    quoted,
+    summary,
+)
+from softlabels.datasets.formats import Options
 from softlabels.errors import DataError
 from softlabels.labels import agreement, votes
 
 FINE, PROBLEMS, UNREADABLE = 0, 1, 2  # exit statuses
-SHOWN = 30  # problems in the terminal; the files have all
+SHOWN = 30  # causes of problems in the terminal
+ON_PAGE = 5000  # problems on the HTML page
 SMALL_CLASS = 10  # images below which a class can hardly be learnt
 MISSING_WORDS = ("nan", "na", "n/a", "null", "none", "?", "-")
 
@@ -53,25 +62,30 @@ class Report:
     status: int
 
 
-def inspect(path: Path) -> Report:
+def inspect(path: Path, options: Options | None = None) -> Report:
     """Read a folder, decode every image, and describe what is there; nothing is changed.
 
     Parameters
     ----------
     path : Path
-        In the DCIC layout, or images with a CSV file.
+        Images with votes in any format that `folder.read` takes.
+    options : Options or None
+        What the user says of the file of votes.
     """
-    found = folder.read(path)
-    if found.unreadable:
+    found = folder.read(path, options)
+    if not found.files:
         return Report(str(path), [], [], [], [], [], found.problems, UNREADABLE)
     headers, damaged = images.headers(found.root, found.files, "decoding")
     problems = (*found.problems, *damaged)
     whole = [header for header in headers if header is not None]
-    used = _annotated(found)
-    facts = [("images", f"{len(found):,}"), *_image_facts(whole), *label_facts(used.counts, used.classes)]
+    used = found if found.unreadable else _annotated(found)
+    facts = [*_form_facts(found), ("images", f"{len(found):,}"), *_image_facts(whole)]
+    if found.unreadable:
+        return Report(str(path), facts, [], [], [], list(found.notes), problems, UNREADABLE)
+    facts += label_facts(used.counts, used.classes)
     facts += [("annotators", f"{len(found.annotators):,}" if found.annotators else "not named")]
     people = _people(found)
-    notes = _label_notes(used) + _copies(found) + _annotator_notes(people)
+    notes = list(found.notes) + _label_notes(used) + _copies(found) + _annotator_notes(people)
     status = PROBLEMS if problems else FINE
     return Report(
         str(path), facts, class_table(used), per_image(used.counts), people, notes, problems, status
@@ -82,6 +96,20 @@ def _annotated(found: Collection) -> Collection:
     """The images that have annotations: the others are problems already, and have no label to speak of."""
     kept = np.flatnonzero(found.counts.sum(1) > 0)
     return replace(found, counts=found.counts[kept], files=tuple(found.files[i] for i in kept))
+
+
+def _form_facts(found: Collection) -> list[tuple[str, str]]:
+    """What the votes were read from, and what each column was taken for."""
+    if not found.form:
+        return []
+    roles: dict[str, list[str]] = {}
+    for name, role in found.taken:
+        roles.setdefault(role, []).append(name)
+    words = []
+    for role, names in roles.items():
+        shown = ", ".join(map(quoted, names[:6])) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        words.append(f"{role}: {shown}")
+    return [("votes read as", found.form), *([("columns", "; ".join(words))] if words else [])]
 
 
 def _image_facts(headers: Sequence[pictures.Header]) -> list[tuple[str, str]]:
@@ -125,10 +153,10 @@ def label_facts(counts: np.ndarray, classes: Sequence[str]) -> list[tuple[str, s
 
 
 def class_table(found: Collection) -> list[tuple[str, int, float]]:
-    """Class, images whose (first) majority it is, and its share of all annotations."""
+    """Class, images whose majority it is (a tie counts for each tied class), share of all annotations."""
     if not found.counts.size:
         return []
-    winners = np.bincount(found.counts.argmax(1), minlength=len(found.classes))
+    winners = (found.counts == found.counts.max(1, keepdims=True)).sum(0)
     mass = found.counts.sum(0, dtype=np.float64) / found.counts.sum(dtype=np.float64)
     return [(c, int(n), float(m)) for c, n, m in zip(found.classes, winners, mass, strict=True)]
 
@@ -200,9 +228,13 @@ def text(report: Report) -> str:
         lines += [f"  and {len(report.classes) - 40} more classes"] if len(report.classes) > 40 else []
     lines += ["", *(f"  Note: {note}" for note in report.notes)] if report.notes else []
     lines += ["", verdict(report)]
-    lines += [f"  {problem}" for problem in report.problems[:SHOWN]]
-    if len(report.problems) > SHOWN:
-        lines.append(f"  and {len(report.problems) - SHOWN:,} more, all of them in the HTML report")
+    causes = summary(report.problems)
+    lines += [f"  {line}" for line in causes[:SHOWN]]
+    if len(causes) > SHOWN or len(causes) < len(report.problems):
+        where = "in the HTML report, and as a table with --csv FILE"
+        if len(report.problems) > ON_PAGE:
+            where = f"as a table with --csv FILE (the HTML report lists {ON_PAGE:,})"
+        lines.append(f"  All {len(report.problems):,} of them: {where}.")
     return "\n".join(lines)
 
 

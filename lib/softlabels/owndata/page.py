@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from softlabels.analysis.formatting import number
 from softlabels.datasets.collection import printable
-from softlabels.owndata.check import FINE, Report, verdict
+from softlabels.owndata.check import FINE, ON_PAGE, Report, verdict
 
-MOST = 5000  # problems on the page
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;
   max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
@@ -74,7 +73,7 @@ def _classes(report: Report) -> str:
     if not report.classes:
         return ""
     rows = [(_text(c), f"{n:,}", f"{m:.1%}", _bar(m)) for c, n, m in report.classes]
-    head = ("class", "images whose majority it is", "share of annotations", "")
+    head = ("class", "images whose majority it is (ties count for each)", "share of annotations", "")
     return "<h2>Classes</h2>" + _table(head, rows, (1, 2))
 
 
@@ -112,7 +111,8 @@ def _problems(report: Report) -> str:
         return ""
     rows = [
         (_text(p.kind), _text(p.file), str(p.line or ""), _text(p.found), _text(p.remedy))
-        for p in report.problems[:MOST]
+        for p in report.problems[:ON_PAGE]
     ]
-    more = f"<p>{len(report.problems) - MOST:,} more.</p>" if len(report.problems) > MOST else ""
+    left = len(report.problems) - ON_PAGE
+    more = f"<p>{left:,} more: softlabels check PATH --csv FILE lists all.</p>" if left > 0 else ""
     return "<h2>Problems</h2>" + _table(("kind", "file", "line", "found", "remedy"), rows, (2,)) + more

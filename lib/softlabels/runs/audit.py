@@ -3,8 +3,10 @@
 import json
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from softlabels import paths, runs
@@ -59,7 +61,22 @@ class Comparison:
     @property
     def differences(self) -> dict[str, float]:
         """As `difference` gives them."""
-        return difference(self.committed, self.ours)
+        found = difference(self.committed, self.ours)
+        return {name: value for name, value in found.items() if name not in self.counted_anew}
+
+    @cached_property
+    def counted_anew(self) -> frozenset[str]:
+        """Measures that count ties for each tied class, where records of before chose the first class.
+
+        They cannot be compared on panels that tie; elsewhere both rules give the same.
+        """
+        q = np.sort(self.committed.arrays()["targets"].astype(np.float32), axis=1)[:, ::-1]
+        first, second = q[:, 0] == q[:, 1], q[:, 1:2] == q[:, 2:3]
+        tied = {
+            "macro_accuracy": first.any(),
+            "second_best_accuracy": first.any() or (second & (q[:, 1:2] > 0)).any(),
+        }
+        return frozenset(name for name, found in tied.items() if found)
 
     @property
     def same_setting(self) -> bool:
@@ -74,6 +91,7 @@ class Comparison:
             self.ours.metrics[part].get(name) == value
             for part, values in self.committed.metrics.items()
             for name, value in values.items()
+            if name not in self.counted_anew
         )
 
     @property

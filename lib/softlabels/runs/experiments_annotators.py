@@ -30,6 +30,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "synthetic-crowd": {**_MLP, "dataset": "synthetic-crowd", "split": "random"},
     "letter": {**_MLP, "dataset": "letter"},
     "sentiment": {**_MLP, "dataset": "sentiment", "dropout": 0.5},
+    # AM put the same layer on BERT's features; ours are a smaller sentence model's.
+    "trec6": {**COMMON, "dataset": "trec6", "network": "mlp-128", "dropout": 0.5, "weight_decay": 1e-4},
 }
 _IMAGES = {**COMMON, "lr": 0.001, "weight_decay": 1e-4, "augmentation": "crop-flip", "batch_size": 128}
 _CIFAR10N = {**_IMAGES, "dataset": "cifar10n-jpeg", "image_size": 32}

@@ -11,7 +11,7 @@ from typing import Any
 
 from softlabels.errors import unknown
 from softlabels.learning.config import RunConfig
-from softlabels.runs import experiments_annotators, experiments_human, experiments_own
+from softlabels.runs import experiments_annotators, experiments_human, experiments_own, experiments_text
 from softlabels.runs.experiments_search import SPACES, Space
 from softlabels.runs.profiles import (
     ANNOTATIONS,
@@ -151,9 +151,12 @@ def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
     return [Cell(c.dataset, c.network, "quickstart", c.label, c.seed, c) for c in configs]
 
 
-def _human(name: str) -> "Grid":
+_ARMS = experiments_human.GRIDS | experiments_text.GRIDS
+
+
+def _arms(name: str) -> "Grid":
     def cells(profile: str, seeds: Sequence[int]) -> list[Cell]:
-        runs = experiments_human.GRIDS[name](profile, seeds)
+        runs = _ARMS[name](profile, seeds)
         return [Cell(r.config.dataset, r.config.network, name, r.arm, r.config.seed, r.config) for r in runs]
 
     return cells
@@ -168,9 +171,10 @@ def your_data(
     seeds: Sequence[int],
     dataset: str = experiments_own.STANDIN,
     annotations: int = experiments_own.STANDIN_ANNOTATIONS,
+    length: int | None = None,
 ) -> list[Cell]:
     """List the runs of the chapter on your own data, by default those of the stand-in."""
-    runs = experiments_own.runs(profile, seeds, dataset, annotations)
+    runs = experiments_own.runs(profile, seeds, dataset, annotations, length)
     return [Cell(dataset, c.network, recipe, c.label, c.seed, c) for recipe, c in runs]
 
 
@@ -187,7 +191,7 @@ CHAPTERS: dict[str, Grid] = {
     "annot_mix": lambda profile, seeds: _annotators(experiments_annotators.compared(profile, seeds)),
     "annot_mix_ablations": lambda profile, seeds: _annotators(experiments_annotators.ablated(profile, seeds)),
     "your_data": your_data,
-    **{name: _human(name) for name in experiments_human.GRIDS},
+    **{name: _arms(name) for name in _ARMS},
 }
 
 
@@ -210,6 +214,8 @@ def profile_of(config: RunConfig, asked: str = "") -> str:
     Small runs belong to several profiles: the one that is `asked` for comes first, then their order.
     """
     names = sorted(PROFILES, key=lambda name: name != asked)
+    if config.dataset.startswith("folder@"):
+        return next((name for name in names if experiments_own.is_of(name, config)), "custom")
     return next((name for name in names if config in _configs(name, config.seed)), "custom")
 
 

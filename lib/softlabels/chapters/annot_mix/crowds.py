@@ -20,7 +20,16 @@ from softlabels.learning.annotators.inputs import chosen, shuffled
 from softlabels.learning.annotators.people import facts, heterogeneity
 from softlabels.store import Shelf, read, write_atomically
 
-NAMES = ("mgc", "labelme", "letter", "synthetic-crowd", "cifar10h-crowd-jpeg", "cifar10n", "sentiment")
+NAMES = (
+    "mgc",
+    "labelme",
+    "letter",
+    "synthetic-crowd",
+    "cifar10h-crowd-jpeg",
+    "cifar10n",
+    "sentiment",
+    "trec6",
+)
 COMBINED = (
     "mgc",
     "labelme",

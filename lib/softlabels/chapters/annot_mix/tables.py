@@ -25,7 +25,7 @@ from softlabels.runs.experiments_annotators import as_in_public, printed_rows
 # Rows of ours that a published row may stand beside, and why levels may differ.
 BESIDE = {"mgc": "mgc", "mgc, random splits": "mgc", "labelme": "labelme", "letter": "letter"}
 BESIDE |= {"labelme-64px": "labelme", "cifar10n": "cifar10n", "cifar10n, shuffled workers": "cifar10n"}
-BESIDE |= {"cifar10h": "cifar10h"}
+BESIDE |= {"cifar10h": "cifar10h", "trec6": "trec6"}
 COMPARABLE = ("mgc",)  # same data, features, network and protocol
 
 
@@ -88,6 +88,44 @@ def distributions(results: Results, row: str) -> pd.DataFrame:
         }
         rows.append(line)
     return pd.DataFrame(rows)
+
+
+def performance(results: Results) -> pd.DataFrame:
+    """AUROC in % of P(label is right) where the paper prints it: last epoch, published beside ours."""
+    entry = published.get("annotmix", "auroc_last")
+    rows = [row for row in entry if results.runs.get(row)]
+    methods = [m for m in METHODS if any(m in entry[row] for row in rows)]
+    return pd.DataFrame([{"method": method, **_performance(results, rows, method)} for method in methods])
+
+
+def _performance(results: Results, rows: Sequence[str], method: str) -> dict[str, str]:
+    line: dict[str, str] = {}
+    for row in rows:
+        mean, sd, n = results.summary(row, method, "auroc", "annotators")
+        nothing = (float("nan"), float("nan"))
+        their_mean, their_sd = published.get("annotmix", "auroc_last")[row].get(method, nothing)
+        line[f"{row}, published"] = spread(their_mean, their_sd, 1)
+        line[f"{row}, ours"] = spread(100 * mean, 100 * sd, 1)
+        line[f"{row}, n"] = str(n)
+    return line
+
+
+def performance_sentence(results: Results) -> str:
+    """How the methods' order by AUROC agrees with the published one, and who is first, in one sentence."""
+    words = []
+    for row, theirs in published.get("annotmix", "auroc_last").items():
+        ours = {m: results.summary(row, m, "auroc", "annotators")[0] for m in theirs}
+        if not np.isfinite(list(ours.values())).all():
+            continue
+        both = np.array([[found[m] for m in theirs] for found in (ours, _means(theirs))])
+        rho = float(np.asarray(np.corrcoef(both.argsort(1).argsort(1)))[0, 1])
+        firsts = " and ".join(max(found, key=found.__getitem__) for found in (_means(theirs), ours))
+        words.append(f"{row}: rank correlation {number(rho, 2)}; first are {firsts} (published, ours)")
+    return f"{'; '.join(words)}." if words else "No row with published values is complete."
+
+
+def _means(theirs: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {method: mean for method, (mean, _) in theirs.items()}
 
 
 def ranks(results: Results) -> pd.DataFrame:

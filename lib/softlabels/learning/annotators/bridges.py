@@ -1,7 +1,7 @@
 """Other libraries' ways to combine judgements, beside our Dawid-Skene: GLAD, MACE, CROWDLAB.
 
 Each call hands the same judgements to crowd-kit or cleanlab (extra "crowds") and brings what comes back into
-the shape that `aggregation.dawid_skene` has: P(true class | judgements), float64 [N, C].
+the shape that `dawid_skene` has: P(true class | judgements), float64 [N, C].
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 from softlabels.datasets import Annotations
 from softlabels.errors import ConfigError, DataUnavailable
 from softlabels.labels import votes as labels
-from softlabels.learning.annotators.aggregation import dawid_skene
+from softlabels.learning.annotators.dawid_skene import dawid_skene
 
 
 def glad(found: Annotations, n_images: int, n_classes: int, **options: Any) -> np.ndarray:

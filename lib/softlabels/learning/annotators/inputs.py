@@ -1,13 +1,15 @@
 """Labelled pairs (image, annotator, label): the unit that every method here learns from."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from softlabels.datasets import Annotations
 from softlabels.errors import ConfigError
+
+if TYPE_CHECKING:  # who only describes annotators needs no PyTorch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,16 @@ class Pairs:
     n_annotators, n_classes : int
     """
 
-    annotator: Tensor
-    label: Tensor
-    start: Tensor
+    annotator: "Tensor"
+    label: "Tensor"
+    start: "Tensor"
     n_annotators: int
     n_classes: int
 
-    def of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def of(self, rows: "Tensor") -> "tuple[Tensor, Tensor]":
         """Judgements of images `rows` [B]: place of the image in `rows` [L], index of the judgement [L]."""
+        import torch
+
         first, n = self.start[rows], self.start[rows + 1] - self.start[rows]
         sample = torch.repeat_interleave(n)
         offset = first - (n.cumsum(0) - n)
@@ -49,6 +53,8 @@ def pairs(found: Annotations, n_images: int, n_classes: int, n_annotators: int) 
     ConfigError
         If there is nothing to learn: no judgement, or a single class.
     """
+    import torch
+
     if not len(found.image):
         raise ConfigError("no image has a judgement; a method for annotators needs some")
     if n_classes < 2:

@@ -10,7 +10,7 @@ import torch
 
 from softlabels.errors import ConfigError, unknown
 from softlabels.learning.annotators import aggregation
-from softlabels.learning.annotators.aggregation import Aggregated, DawidSkene, dawid_skene
+from softlabels.learning.annotators.aggregation import Aggregated
 from softlabels.learning.annotators.base import Batch, Method, Mixing
 from softlabels.learning.annotators.confusion import (
     CrowdLayer,
@@ -20,6 +20,7 @@ from softlabels.learning.annotators.confusion import (
     volume_of_matrices,
     volume_of_outputs,
 )
+from softlabels.learning.annotators.dawid_skene import DawidSkene, dawid_skene
 from softlabels.learning.annotators.embedded import AnnotMix, Madl
 from softlabels.learning.annotators.inputs import Pairs, pairs
 from softlabels.learning.annotators.reliability import Conal, CrowdAR

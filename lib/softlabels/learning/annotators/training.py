@@ -77,12 +77,6 @@ def optimiser_of(config: RunConfig, both: nn.ModuleDict) -> RAdam:
     return RAdam([(both["network"].parameters(), config.weight_decay), (trained, 0.0)])
 
 
-def inputs(task: CrowdTask, rows: Tensor, hw: Hardware) -> Tensor:
-    """Inputs of the class network, on the device: vectors as they are, images in [0, 1]."""
-    x = task.images[rows]
-    return x.to(hw.device) if x.ndim == 2 else hw.images(x)
-
-
 def epoch(
     config: RunConfig,
     task: CrowdTask,
@@ -115,7 +109,7 @@ def epoch(
 
 
 def _batch(config: RunConfig, task: CrowdTask, hw: Hardware, rows: Tensor, draws: torch.Generator) -> Batch:
-    x = inputs(task, rows, hw)
+    x = hw.images(task.images[rows])
     if x.ndim > 2:
         x = augment(config.augmentation, x, draws)
     if len(task.targets):
@@ -132,7 +126,7 @@ def predict(both: nn.ModuleDict, task: CrowdTask, rows: np.ndarray, hw: Hardware
     network = both["network"].eval()
     log_p, features = [], []
     for part in torch.from_numpy(rows).split(4096 if task.images.ndim == 2 else 256):
-        logits, h = network.features(inputs(task, part, hw))  # type: ignore[operator]
+        logits, h = network.features(hw.images(task.images[part]))  # type: ignore[operator]
         log_p.append(logits.float().log_softmax(1).cpu())
         features.append(h.float().cpu())
     return torch.cat(log_p), torch.cat(features)

@@ -1,0 +1,1 @@
+"""Chapter 18: pairs of texts with a hundred votes each."""

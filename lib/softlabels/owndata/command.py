@@ -1,0 +1,156 @@
+"""`softlabels answer`: check, train as far as the time goes, and write the answer as one page."""
+
+import base64
+import html
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from softlabels import owndata
+from softlabels.analysis.comparisons import all_records, arrange, record_of
+from softlabels.analysis.formatting import markup
+from softlabels.datasets import folder
+from softlabels.errors import ConfigError
+from softlabels.owndata import OwnData, answers, benefit
+from softlabels.owndata.page import STYLE
+from softlabels.runs import experiments_own
+
+SHARE = 0.8  # of a budget that steps may take; the rest is for data, validation and the page
+UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def seconds_of(text: str) -> float:
+    """Read a time such as ``10min``, ``90s`` or ``1.5h``, in seconds.
+
+    Raises
+    ------
+    ConfigError
+        Anything else, or nothing at all of it.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text.strip().lower(), re.ASCII)
+    if not match or match[2] not in UNITS or float(match[1]) <= 0:
+        raise ConfigError(f"--budget: expected a time such as 10min, 90s or 2h, not {text!r}")
+    return float(match[1]) * UNITS[match[2]]
+
+
+def study(
+    dataset: str, profile: str, seeds: Sequence[int], device: str | None = None, budget: float | None = None
+) -> OwnData:
+    """Train what a dataset lacks, pairs with all annotations first, until the time is over.
+
+    Parameters
+    ----------
+    budget : float or None
+        Seconds. The runs are made short enough for one pair to fit, and no run is begun that is not
+        expected to; the first pair is trained in any case.
+    """
+    start, longest, found = time.perf_counter(), 0.0, []
+    own = owndata.study(dataset, profile, [])
+    length = None
+    if budget is not None:
+        steps = SHARE * budget / 2 / seconds_per_step(profile, len(own.data.classes), device)
+        length = experiments_own.epochs(profile, len(own.data), steps)
+    cells = benefit.runs_of(own, profile, seeds, length)
+    for i, cell in enumerate(tqdm(cells, "training", unit="run", disable=not cells)):
+        begin = time.perf_counter()
+        fits = budget is None or i < 2 or begin - start + longest <= budget
+        record = record_of(cell, fits, device, False)
+        longest = max(longest, time.perf_counter() - begin)
+        found.append((cell, record))
+    return replace(own, settings=arrange(found))
+
+
+def seconds_per_step(profile: str, n_classes: int, device: str | None = None) -> float:
+    """Time a few steps of a profile's network on noise: the median, in seconds."""
+    import torch
+
+    from softlabels.learning import models
+    from softlabels.learning.hardware import hardware
+
+    own, hw = experiments_own.numbers(profile), hardware(device)
+    model = hw.place(models.build(own.network, n_classes)).train()
+    optimiser = torch.optim.SGD(model.parameters(), lr=1e-6)
+    batch = torch.randint(0, 256, (own.batch_size, own.image_size, own.image_size, 3), dtype=torch.uint8)
+    target = torch.full((own.batch_size, n_classes), 1 / n_classes, device=hw.device)
+    took = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        with hw.autocast():
+            logits = model(hw.images(batch))
+        torch.nn.functional.cross_entropy(logits.float(), target).backward()
+        optimiser.step()
+        float(logits.detach().sum())  # a GPU is waited for
+        took.append(time.perf_counter() - begin)
+    return sorted(took[1:])[2]  # the first one compiles and allocates
+
+
+def page(own: OwnData, dataset: str, profile: str) -> str:
+    """Write the answer as one HTML page with its figure inside; every word of the data is escaped."""
+    title = html.escape(Path(dataset.removeprefix(folder.PATH_PREFIX)).name or dataset)
+    sentences = answers.answer(own)
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>Votes of {title}</title>",
+        f"<style>{STYLE}img{{max-width:100%;height:auto}}</style></head><body>",
+        f"<h1>Votes of {title}</h1>",
+        *(f"<p>{_inline(sentence)}</p>" for sentence in sentences),
+        *_figure(own, profile),
+        "<h2>The votes</h2>",
+        markup(owndata.facts(own)),
+        *_ask_again(own),
+        f"<p><small>{html.escape(_source(own, profile))}</small></p>",
+        "</body></html>",
+    ]
+    return "\n".join(parts)
+
+
+def _inline(sentence: str) -> str:
+    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(sentence))
+    return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
+
+
+def _figure(own: OwnData, profile: str) -> list[str]:
+    if not all_records(own.settings):
+        return []
+    from softlabels import figures
+
+    image = base64.b64encode(figures.png(figures.budget(owndata.curves(own)), profile)).decode()
+    alt = html.escape(answers.curve_in_words(own))
+    return [
+        "<h2>With fewer and fewer votes</h2>",
+        f'<img alt="{alt}" src="data:image/png;base64,{image}">',
+        markup(owndata.budget_table(own)),
+    ]
+
+
+def _ask_again(own: OwnData) -> list[str]:
+    names = folder.files(own.name)
+    if not names:
+        return []
+    rows = "".join(
+        f'<tr><td>{html.escape(name)}</td><td class="n">{gain:.5f}</td></tr>'
+        for name, gain in owndata.again(own, names, 50)
+    )
+    head = '<tr><th>image</th><th class="n">gain of a vote</th></tr>'
+    return ["<h2>Vote on these again</h2>", f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"]
+
+
+def _source(own: OwnData, profile: str) -> str:
+    records = all_records(own.settings)
+    left = sum(len(setting.missing) for setting in own.settings)
+    minutes = sum(record.seconds for record in records) / 60
+    missing = f", {left} left out for want of time" if left else ""
+    seeds = sorted({cell.config.seed for cell in records})
+    return (
+        f"Profile {profile}, {len(records)} runs ({minutes:.1f} minutes of training{missing}), seeds "
+        f"{', '.join(map(str, seeds)) or 'none'}, data {own.name}; an interval is over {len(seeds)} splits, "
+        f"and votes are enough where KL comes within {benefit.CLOSE} nats."
+    )

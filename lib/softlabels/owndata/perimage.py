@@ -1,0 +1,182 @@
+"""What is known of each image: counts, soft labels of several kinds, agreement, and whether to ask again.
+
+The table is what people take away: one row for each image, in the order of the names. `COLUMNS` documents it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from softlabels.datasets import Annotations
+from softlabels.datasets.collection import Collection, demand
+from softlabels.errors import DataError
+from softlabels.labels import votes as labels
+from softlabels.labels.ceiling import WEIGHTS
+from softlabels.owndata.convert import OF_IMAGES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EPSILON = 0.1  # of label smoothing
+# Columns for each class are called KIND:CLASS, as in "soft:cat".
+COLUMNS = {
+    "image": "path of the image in the folder, or its name in the table",
+    "votes": "number of votes",
+    "count:CLASS": "votes for the class",
+    "soft:CLASS": "share of the votes (sums to 1)",
+    "smoothed:CLASS": f"majority, smoothed: (1 - ε) of a vote for it and ε / K for all, ε = {EPSILON:g}",
+    "posterior:CLASS": "mean of a Dirichlet posterior: the shares drawn towards those of the whole dataset",
+    "dawid_skene:CLASS": "probability of the true class by Dawid and Skene, where annotators are named",
+    "majority": "class with most votes; of tied ones the first by name",
+    "tied": "all classes that tie for most votes, separated by |; empty without a tie",
+    "entropy": "of the soft label, in nats",
+    "agreement": "share of pairs of votes that agree; empty for one vote",
+    "gain": "variance of the posterior that one more vote takes away, on average",
+    "ask_again": "true where two classes tie, or one more vote could make them tie",
+}
+
+
+def table(found: Collection) -> "pd.DataFrame":
+    """Describe each image that has votes in a row; `COLUMNS` says what the columns are.
+
+    Raises
+    ------
+    DataError
+        The collection has problems that touch its votes.
+    """
+    if not len(found) or not found.counts.size:
+        raise DataError(f"{found.root}: expected votes, found none; `softlabels check` says what is there")
+    kept = np.flatnonzero(found.counts.sum(1) > 0)  # the others have no label to speak of
+    given = found.annotations
+    if given is not None:
+        given = Annotations(np.searchsorted(kept, given.image), given.annotator, given.label)
+    return frame([found.files[i] for i in kept], found.counts[kept], found.classes, given)
+
+
+def frame(
+    names: Sequence[str], counts: np.ndarray, classes: Sequence[str], annotations: Annotations | None = None
+) -> "pd.DataFrame":
+    """The same from arrays: names of N images, counts [N, K], names of K classes, and single votes."""
+    import pandas as pd
+
+    soft, k = labels.soft_labels(counts), len(classes)
+    top = counts == counts.max(1, keepdims=True)
+    majority = counts.argmax(1)
+    posterior, gain = posterior_and_gain(counts)
+    blocks = {
+        "count": counts.astype(np.int64),
+        "soft": soft,
+        "smoothed": labels.smoothed(labels.one_hot(majority, k), EPSILON),
+        "posterior": posterior,
+    }
+    if annotations is not None and len(annotations.image):
+        from softlabels.learning.annotators.aggregation import dawid_skene  # and PyTorch with it
+
+        blocks["dawid_skene"] = dawid_skene(annotations, *counts.shape).posterior
+    columns: dict[str, Any] = {"image": list(names), "votes": counts.sum(1).astype(np.int64)}
+    for kind, values in blocks.items():
+        columns |= {f"{kind}:{name}": values[:, j] for j, name in enumerate(classes)}
+    listed = [
+        "|".join(classes[j] for j in np.flatnonzero(row).tolist()) if row.sum() > 1 else "" for row in top
+    ]
+    columns |= {
+        "majority": [classes[j] for j in majority.tolist()],
+        "tied": listed,
+        "entropy": labels.entropy(soft),
+        "agreement": _agreement(counts),
+        "gain": gain,
+        "ask_again": _close(counts),
+    }
+    return pd.DataFrame(columns)
+
+
+def posterior_and_gain(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of each image's Dirichlet posterior [N, K], and what one more vote would gain [N].
+
+    The prior has the class shares of the dataset and the weight, among `ceiling.WEIGHTS`, by which each vote
+    is best predicted from the others of its image. With α_0 = n + weight, the variance of the posterior is
+    (1 - Σ_k p_k²) / (α_0 + 1), and one more vote takes 1 / (α_0 + 1) of it away on average.
+    """
+    n = counts.sum(1, keepdims=True, dtype=np.float64)
+    shares = counts.sum(0, dtype=np.float64) / counts.sum(dtype=np.float64)
+    weight = min(WEIGHTS, key=lambda w: _surprise(counts, n, shares, w))
+    mean = (counts + weight * shares) / (n + weight)
+    after = (n[:, 0] + weight + 1) ** 2
+    return mean, (1 - (mean**2).sum(1)) / after
+
+
+def _surprise(counts: np.ndarray, n: np.ndarray, shares: np.ndarray, weight: float) -> float:
+    """Mean −log probability of a vote given the others of its image, in nats."""
+    others = np.where(counts > 0, (counts - 1 + weight * shares) / (n - 1 + weight), 1.0)
+    return float(-(counts * np.log(others)).sum() / counts.sum())
+
+
+def _agreement(counts: np.ndarray) -> np.ndarray:
+    n = counts.sum(1, dtype=np.float64)
+    pairs = (counts.astype(np.float64) * (counts - 1)).sum(1)
+    return np.where(n > 1, pairs / np.maximum(n * (n - 1), 1), np.nan)
+
+
+def _close(counts: np.ndarray) -> np.ndarray:
+    """Whether the two largest counts differ by one vote or none."""
+    if counts.shape[1] < 2:
+        return np.ones(len(counts), bool)
+    largest = np.sort(counts, axis=1)
+    return largest[:, -1] - largest[:, -2] <= 1
+
+
+def write(found: Collection, output: Path) -> str:
+    """Write the table of a collection as CSV, parquet or JSON lines by the ending; returns what was done.
+
+    JSON lines have one list for each kind of label, in the order of ``classes``.
+
+    Raises
+    ------
+    DataError
+        Problems of the votes, an unknown ending, a library that is missing, or a place that cannot be
+        written.
+    """
+    of_votes = tuple(p for p in found.problems if p.kind not in OF_IMAGES)
+    rows = table(demand(replace(found, problems=of_votes)))
+    kind = output.suffix.lower()
+    try:
+        if kind == ".csv":
+            rows.to_csv(output, index=False, lineterminator="\n")
+        elif kind == ".parquet":
+            rows.to_parquet(output, index=False)
+        elif kind in (".jsonl", ".ndjson"):
+            lines = (_line(row, found.classes) + "\n" for row in rows.to_dict("records"))
+            output.write_text("".join(lines), "utf-8")
+        else:
+            raise DataError(f"{output}: expected .csv, .parquet or .jsonl; name such a file with -o")
+    except ImportError as error:
+        remedy = 'pip install "softlabels[formats]", or write .csv'
+        raise DataError(f"{output}: a library that writes parquet is not installed; {remedy}") from error
+    except OSError as error:
+        raise DataError(f"{output}: cannot be written ({error.strerror}); name another with -o") from error
+    again = int(rows["ask_again"].sum())
+    return (
+        f"{output}: {len(rows):,} images, {int(rows['votes'].sum()):,} votes, {len(found.classes)} classes, "
+        f"{len(rows.columns)} columns; {again:,} images to ask about again"
+    )
+
+
+def _line(row: dict, classes: Sequence[str]) -> str:
+    """One image as JSON, with a list for each kind of label."""
+    found: dict[str, object] = {"image": row["image"], "votes": int(row["votes"]), "classes": list(classes)}
+    for kind in ("count", "soft", "smoothed", "posterior", "dawid_skene"):
+        if f"{kind}:{classes[0]}" in row:
+            values = [row[f"{kind}:{name}"] for name in classes]
+            found[kind] = [int(v) if kind == "count" else float(v) for v in values]
+    found |= {name: row[name] for name in ("majority", "tied")}
+    found |= {name: _plain(row[name]) for name in ("entropy", "agreement", "gain")}
+    found["ask_again"] = bool(row["ask_again"])
+    return json.dumps(found, ensure_ascii=False)
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
