@@ -81,7 +81,7 @@ def test_a_wrong_name_is_answered_with_the_nearest():
         load("chaosnli:alpha/logits")
 
 
-@pytest.mark.parametrize("line", ["{", '{"uid": "a", "label_counter": {"x": 100}, "old_label": "e"}'])
+@pytest.mark.parametrize("line", ["{", "[1]", '{"uid": "a", "label_counter": {"x": 100}, "old_label": "e"}'])
 def test_a_damaged_line_is_named(line, tmp_path, monkeypatch):
     path = tmp_path / "snli.jsonl"
     path.write_text("\n".join([line] * 1514))

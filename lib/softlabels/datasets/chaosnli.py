@@ -164,7 +164,7 @@ def examples(name: str) -> Examples:
                 counts[row, part.keys.index(key)] = n
             for word in line.get("old_labels", []):
                 old[row, old_keys[word]] += 1
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path}, line {row + 1}: expected texts, votes and a label ({error})") from error
     wrong = np.flatnonzero(counts.sum(1) != VOTES)
     if len(wrong):

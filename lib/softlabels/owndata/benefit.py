@@ -28,6 +28,7 @@ METRICS = ("macro_accuracy", "kl")
 PANEL, FEW, BOOTSTRAPS = 4, 50, 50  # of the noise ceiling
 # KL of 2 n annotations is extrapolated, so it is shown for no more than this many times the data.
 TIMES = 2
+LEARNED = 0.2  # of the way from a constant guess to no error, below which accuracy shows no learning
 CLOSE = 0.01  # nats of KL that fewer votes may cost, for them to be enough
 
 
@@ -166,12 +167,17 @@ def baselines(own: OwnData) -> Baselines:
 
 
 def learned(own: OwnData) -> bool:
-    """Whether one of the arms beats the baselines, by more than chance where there are several runs."""
+    """Whether one of the arms beats the baselines, by more than chance where there are several runs.
+
+    In KL it has to be better than the mean label; in accuracy it has to close more than `LEARNED` of the gap
+    between a constant guess and 1, since a network that confuses nearly everything still beats a guess.
+    """
     base, whole = baselines(own), own.whole
     if whole is None:
         return False
+    least = base.accuracy + LEARNED * (1 - base.accuracy)
     for arm in ("hard", "soft"):
-        for metric, constant, better in (("kl", base.kl, -1), ("macro_accuracy", base.accuracy, 1)):
+        for metric, constant, better in (("kl", base.kl, -1), ("macro_accuracy", least, 1)):
             values = whole.values(arm, metric)
             if not len(values):
                 continue

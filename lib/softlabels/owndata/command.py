@@ -148,9 +148,10 @@ def _source(own: OwnData, profile: str) -> str:
     left = sum(len(setting.missing) for setting in own.settings)
     minutes = sum(record.seconds for record in records) / 60
     missing = f", {left} left out for want of time" if left else ""
-    seeds = sorted({cell.config.seed for cell in records})
+    seeds = sorted({record.config.seed for record in records})
+    length = " and ".join(map(str, sorted({record.config.epochs for record in records}))) or "no"
     return (
-        f"Profile {profile}, {len(records)} runs ({minutes:.1f} minutes of training{missing}), seeds "
+        f"Profile {profile}, {len(records)} runs of {length} epochs ({minutes:.1f} minutes{missing}), seeds "
         f"{', '.join(map(str, seeds)) or 'none'}, data {own.name}; an interval is over {len(seeds)} splits, "
         f"and votes are enough where KL comes within {benefit.CLOSE} nats."
     )
