@@ -38,6 +38,7 @@ from softlabels.errors import SoftlabelsError
 from softlabels.labels import votes as labels
 from softlabels.learning.config import RunConfig
 from softlabels.runs import archive, records
+from softlabels.store import pack, read_arrays
 
 PATIENCE = 20  # seconds for one input, on a busy machine
 
@@ -99,7 +100,7 @@ def dumped(value):
 
 def valid_record():
     q = np.random.default_rng(0).dirichlet([1, 1, 1], 6).astype(np.float16)
-    arrays = records.pack(ids=np.arange(6), log_probs=np.log(q), targets=q)
+    arrays = pack(ids=np.arange(6), log_probs=np.log(q), targets=q)
     config = RunConfig(epochs=2)
     row = {"train_loss": 1.0, "validation_loss": 0.5, "seconds": 0.1}
     body = {
@@ -164,7 +165,7 @@ def arrays(folder, rng):
     content = rng.choice([ARRAYS, odd_arrays(rng)])
     content = damaged(content, rng, 2) if rng.random() < 0.7 else content
     (folder / "x.npz").write_bytes(content)
-    found = records.read_arrays(folder / "x.npz", sha256(content).hexdigest())
+    found = read_arrays(folder / "x.npz", sha256(content).hexdigest())
     assert all(isinstance(a, np.ndarray) and a.dtype != object for a in found.values())
 
 
@@ -190,9 +191,9 @@ def archive_of_records(folder, rng):
     try:
         archive.load(path)
     except SoftlabelsError:
-        assert not records.published_folder().exists() or not any(records.published_folder().iterdir())
+        assert not records.SHELF.committed.exists() or not any(records.SHELF.committed.iterdir())
         raise
-    for file in records.published_folder().glob("*.json"):
+    for file in records.SHELF.committed.glob("*.json"):
         read = records.read(file)
         good(read)
         read.arrays()

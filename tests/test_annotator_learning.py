@@ -155,7 +155,7 @@ def test_a_record_is_small_complete_and_read_back(store, data):
     assert (record.folder / f"{record.id}.npz").stat().st_size < 8_000
     assert again.labels["scored"] == "train" and again.labels["annotators"] == len(QUALITY)
     records.publish(record)
-    assert runs.get(config("annot-mix", epochs=2)).folder == records.published_folder()
+    assert runs.get(config("annot-mix", epochs=2)).folder == records.SHELF.committed
 
 
 def test_the_command_line_trains_the_grid(store, capsys):

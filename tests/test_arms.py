@@ -135,5 +135,5 @@ def test_restored_weights_predict_what_the_record_says():
     record, task, hw = run.get(config), inputs.prepare(config), hardware("cpu")
     log_p, _ = run.training.predict(run.restored(config, task, hw), task, task.rows["test"], hw)
     np.testing.assert_allclose(log_p, record.arrays()["log_probs"], atol=2e-2)
-    (run.records.cache_folder() / f"{config.id}.safetensors").unlink()
+    (run.records.SHELF.cached / f"{config.id}.safetensors").unlink()
     assert run.restored(config, task, hw) is not None, "trained again where the weights are gone"

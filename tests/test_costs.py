@@ -5,7 +5,7 @@ from dataclasses import replace
 from softlabels.book import costs
 from softlabels.runs import grids, records
 
-DRAWN = records.published_folder()
+DRAWN = records.SHELF.committed
 
 
 def committed():

@@ -122,7 +122,7 @@ def test_the_rate_for_texts_has_the_least_validation_loss_of_the_committed_recor
     losses = {}
     for cell in grids.grid("text-rates", "laptop", [0]):
         if experiments_text.features(cell.dataset) == kind:
-            path = records.published_folder() / f"{cell.config.id}.json"
+            path = records.SHELF.committed / f"{cell.config.id}.json"
             assert path.exists(), f"no committed record of {cell.config.lr} for {cell.dataset}"
             rate = cell.config.lr, cell.config.weight_decay
             losses[rate] = losses.get(rate, 0) + records.read(path).metrics["validation"]["loss"]
@@ -196,7 +196,7 @@ def test_the_tuned_rate_has_the_least_validation_loss_of_the_committed_records(k
     losses = {}
     for cell in grids.grid("tuning", "laptop"):
         if (cell.dataset, cell.network, cell.arm) == key:
-            path = records.published_folder() / f"{cell.config.id}.json"
+            path = records.SHELF.committed / f"{cell.config.id}.json"
             assert path.exists(), f"no committed record of rate {cell.config.lr} for {key}"
             losses[cell.config.lr] = records.read(path).metrics["validation"]["loss"]
     assert set(losses) == set(grids.TUNING_RATES)

@@ -32,6 +32,7 @@ from softlabels.learning.annotators import training
 from softlabels.learning.config import RunConfig
 from softlabels.runs import damage, records
 from softlabels.runs import run as runs
+from softlabels.store import pack
 from test_science import CROWD, planted
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -106,7 +107,7 @@ def test_a_training_that_is_killed_again_and_again_ends_with_the_same_bits(whole
 
 
 def publish(run):
-    records.publish(records.read(records.cache_folder() / f"{run}.json"), features=True)
+    records.publish(records.read(records.SHELF.cached / f"{run}.json"), features=True)
 
 
 def test_a_record_that_is_killed_while_it_is_written_is_whole_or_not_there(whole, tmp_path, monkeypatch):
@@ -323,7 +324,7 @@ def cut(path):
 
 
 def exchange(path):
-    path.write_bytes(records.pack(ids=[1]))
+    path.write_bytes(pack(ids=[1]))
 
 
 @pytest.mark.parametrize(

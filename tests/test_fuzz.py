@@ -10,6 +10,7 @@ from softlabels.errors import ConfigError, DataError, RecordError
 from softlabels.labels import votes
 from softlabels.learning.config import RunConfig
 from softlabels.runs import archive, evaluations, records, schema
+from softlabels.store import pack, read_arrays
 
 INPUTS = int(os.environ.get("INPUTS", 200))
 
@@ -73,15 +74,15 @@ def test_arrays_that_numpy_would_unpickle_are_refused(tmp_path):
     np.savez(tmp_path / "x.npz", ids=np.array([{}], object))
     digest = fuzz.sha256((tmp_path / "x.npz").read_bytes()).hexdigest()
     with pytest.raises(RecordError, match="not the arrays of a record"):
-        records.read_arrays(tmp_path / "x.npz", digest)
+        read_arrays(tmp_path / "x.npz", digest)
 
 
 def test_arrays_that_unpack_to_more_than_memory_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "LARGEST", 1 << 20)
-    (tmp_path / "x.npz").write_bytes(records.pack(ids=np.zeros(1 << 20)))
+    monkeypatch.setattr("softlabels.store.LARGEST", 1 << 20)
+    (tmp_path / "x.npz").write_bytes(pack(ids=np.zeros(1 << 20)))
     digest = fuzz.sha256((tmp_path / "x.npz").read_bytes()).hexdigest()
     with pytest.raises(RecordError, match="it unpacks to 8"):
-        records.read_arrays(tmp_path / "x.npz", digest)
+        read_arrays(tmp_path / "x.npz", digest)
 
 
 def test_an_archive_that_unpacks_to_much_more_than_it_is(store, tmp_path):

@@ -16,6 +16,7 @@ from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.labels import metrics
 from softlabels.runs import experiments_human, records
 from softlabels.runs.experiments_human import WORDS, Run
+from softlabels.store import pack
 
 PANEL = Panel({"truth": {1: 1.0, 2: 2.0, 3: 3.5}, "soft": {3: 2.4, 2: 1.0, 1: 0.1, 4: 9.0}, "mixup": {}})
 
@@ -65,7 +66,7 @@ def made(run, shift):
     q = rng.dirichlet(np.full(10, 0.2), 200)
     p = (1 - shift) * rng.dirichlet(np.full(10, 0.5), 200) + shift * q
     truth = q.argmax(1)
-    arrays = records.pack(
+    arrays = pack(
         ids=np.arange(200), log_probs=np.log(p).astype(np.float16), targets=q.astype(np.float16), truth=truth
     )
     one_hot = np.eye(10)[truth]
@@ -90,7 +91,7 @@ def made(run, shift):
         },
         1.0,
         {"arrays": hashlib.sha256(arrays).hexdigest(), "features": "0" * 64},
-        records.cache_folder(),
+        records.SHELF.cached,
     )
     records.write(record, arrays)
     return record

@@ -20,7 +20,7 @@ from softlabels.errors import ConfigError, DataUnavailable, RecordError, Trainin
 from softlabels.labels import metrics
 from softlabels.learning.config import RunConfig
 from softlabels.runs import archive, audit, grids, records, run
-from softlabels.store import write_atomically
+from softlabels.store import pack, write_atomically
 
 FROZEN = json.loads((Path(__file__).parent / "frozen_ids.json").read_text())
 TINY = {"network": "resnet9-tiny", "limit": 100, "image_size": 16, "batch_size": 16, "epochs": 2}
@@ -257,7 +257,7 @@ def test_publishing_leaves_features_out_unless_asked(record, store, monkeypatch)
 def test_features_of_another_training_are_not_taken(committed, store):
     cached = store / "cache" / "runs" / f"{committed.id}.features.npz"
     cached.parent.mkdir(exist_ok=True)
-    cached.write_bytes(records.pack(features=np.zeros((20, 32), np.float16)))
+    cached.write_bytes(pack(features=np.zeros((20, 32), np.float16)))
     assert set(committed.arrays()) == {"ids", "log_probs", "targets"}
 
 
@@ -335,7 +335,7 @@ def test_arrays_hold_what_the_metrics_were_taken_from(record):
 
 def test_equal_arrays_are_packed_to_equal_bytes():
     a = np.arange(1000.0)
-    assert records.pack(x=a, y=a + 1) == records.pack(x=a, y=a + 1)
+    assert pack(x=a, y=a + 1) == pack(x=a, y=a + 1)
 
 
 def text(content):
@@ -405,7 +405,7 @@ def test_a_record_never_stands_without_its_arrays(store, record, monkeypatch):
         raise OSError("no space left on device")
 
     target = replace(record, folder=store / "elsewhere")
-    monkeypatch.setattr(records, "write_atomically", fail)
+    monkeypatch.setattr("softlabels.store.write_atomically", fail)
     with pytest.raises(OSError, match="no space"):
         records.write(target, b"arrays")
 
@@ -414,7 +414,7 @@ def test_a_record_never_stands_without_its_arrays(store, record, monkeypatch):
             raise OSError("no space left on device")
         write_atomically(path, content)
 
-    monkeypatch.setattr(records, "write_atomically", only_arrays)
+    monkeypatch.setattr("softlabels.store.write_atomically", only_arrays)
     with pytest.raises(OSError, match="no space"):
         records.write(target, b"arrays")
     assert not list(target.folder.glob("*.json"))
@@ -432,14 +432,14 @@ def packed(record, store):
 
 
 def published():
-    return {path.name for path in records.published_folder().glob("*")}
+    return {path.name for path in records.SHELF.committed.glob("*")}
 
 
 def test_archives_carry_records_over(packed, record, store, monkeypatch):
     monkeypatch.setenv("SOFTLABELS_CACHE", str(store / "another"))
     assert archive.load(packed) == (2, 0)
     assert archive.load(packed) == (0, 2)
-    found = records.read(records.published_folder() / f"{record.id}.json")
+    found = records.read(records.SHELF.committed / f"{record.id}.json")
     assert found == record
     np.testing.assert_array_equal(found.arrays()["log_probs"], record.arrays()["log_probs"])
     assert published() == {path.name for path in map(Path, zipfile.ZipFile(packed).namelist())}

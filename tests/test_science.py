@@ -140,6 +140,6 @@ def test_a_network_learns_the_label_of_the_image_it_sees(monkeypatch):
     data = datasets.Dataset("plain", images, counts, ("r", "g", "b"), source, np.arange(90))
     monkeypatch.setattr(datasets, "load", lambda name, **options: data)
     config = CONFIG.replace(limit=0, epochs=4, lr=0.02, augmentation="none")
-    record = runs.train_in(records.cache_folder(), config, "cpu")
+    record = runs.train_in(records.SHELF.cached, config, "cpu")
     assert record.metrics["test"]["macro_accuracy"] == 1
     assert record.metrics["test"]["kl"] < 0.5

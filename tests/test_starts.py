@@ -71,7 +71,7 @@ def test_a_run_takes_over_a_network_but_its_last_layer(store):
     digest = record.data["start_sha256"]
     # Committed, the network is the same bytes, and found without the cache.
     path = starts.publish(first.id)
-    (records.cache_folder() / f"{first.id}.safetensors").unlink()
+    (records.SHELF.cached / f"{first.id}.safetensors").unlink()
     assert starts.source(first.id, "cifarnet-8") == {"start_sha256": digest}
     assert path.stat().st_size < 2_000_000
     path.write_bytes(path.read_bytes()[:-1] + b"x")

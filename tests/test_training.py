@@ -544,9 +544,9 @@ def test_a_checkpoint_that_cannot_be_used_is_set_aside(spoil, cpu, tmp_path):
     if spoil:
         spoil(path)
     content = path.read_bytes()
-    with pytest.warns(UserWarning, match=r"x\.checkpoint cannot be resumed.*x\.damaged"):
+    with pytest.warns(UserWarning, match=r"x\.checkpoint cannot be resumed.*x\.checkpoint\.damaged"):
         _, done = training.train(config, task, cpu, path)
-    assert (tmp_path / "x.damaged").read_bytes() == content
+    assert (tmp_path / "x.checkpoint.damaged").read_bytes() == content
     _, whole = training.train(config, task, cpu, tmp_path / "whole.checkpoint")
     assert losses(done.history) == losses(whole.history)
 

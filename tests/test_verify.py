@@ -11,8 +11,9 @@ from softlabels.book import execute, stamps, verify
 from softlabels.errors import RecordError
 from softlabels.learning.config import RunConfig
 from softlabels.runs import records
+from softlabels.store import pack
 
-COMMITTED = sorted(records.published_folder().glob("*.json"))
+COMMITTED = sorted(records.SHELF.committed.glob("*.json"))
 
 
 def kinds(part):
@@ -56,7 +57,7 @@ def record_of(folder, **changes):
     q = rng.dirichlet([1, 1, 1], 4).astype(np.float32)
     p = rng.dirichlet([1, 1, 1], 4).astype(np.float32)
     arrays = {"ids": np.arange(4), "log_probs": np.log(p).astype(np.float16), "targets": q.astype(np.float16)}
-    packed = records.pack(**(arrays | changes.pop("arrays", {})))
+    packed = pack(**(arrays | changes.pop("arrays", {})))
     digest = verify.stamps.sha256(packed).hexdigest()
     last = {"epoch": 1, "validation_loss": 0.5}
     found = {"test": verify.metrics.evaluate(np.log(p), q), "validation": {"loss": 0.5}}
@@ -215,7 +216,7 @@ def test_a_changed_or_missing_result_is_noticed(chapter):
 
 def test_a_changed_module_is_noticed_where_it_is_reached(chapter, monkeypatch):
     named = {path.stem for path in stamps.reached("from softlabels.labels import agreement")}
-    assert {"agreement", "base", "errors", "__init__"} <= named and not {"cli", "verify", "book"} & named
+    assert {"agreement", "votes", "errors", "__init__"} <= named and not {"cli", "verify", "book"} & named
     monkeypatch.setattr(stamps, "reached", lambda code: {stamps.PACKAGE / "cli.py"})
     assert [kind for kind, _ in stamps.faults(chapter.done, chapter.source)] == ["library"]
 

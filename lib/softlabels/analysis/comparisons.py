@@ -121,7 +121,11 @@ class Comparison:
 
 
 def gather(
-    cells: "Iterable[Cell]", train: bool = False, device: str | None = None, fresh: bool = False
+    cells: "Iterable[Cell]",
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+    committed_only: bool = False,
 ) -> list[Comparison]:
     """Look up the record of every cell and put the arms side by side; the order is the grid's.
 
@@ -134,27 +138,38 @@ def gather(
         Where to train.
     fresh : bool
         Train everything again.
+    committed_only : bool
+        Leave the cache out, so that the answer is the same in every clone.
     """
     cells = list(cells)
     if train and not fresh:
         from softlabels.runs import parallel
 
         parallel.on_all_cores([cell.config for cell in cells], device)
-    return arrange((cell, record_of(cell, train, device, fresh)) for cell in cells)
+    return arrange((cell, record_of(cell, train, device, fresh, committed_only)) for cell in cells)
 
 
 def table1(
-    profile: str, seeds: Sequence[int], train: bool = False, device: str | None = None, fresh: bool = False
+    profile: str,
+    seeds: Sequence[int],
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+    committed_only: bool = False,
 ) -> list[Comparison]:
     """Gather the settings of Table 1; beside profile "laptop" stand those of "paper" that have records."""
-    found = gather(grid("table1", profile, seeds), train, device, fresh)
-    return found + (with_runs(gather(grid("table1", "paper", seeds))) if profile == "laptop" else [])
+    found = gather(grid("table1", profile, seeds), train, device, fresh, committed_only)
+    if profile != "laptop":
+        return found
+    return found + with_runs(gather(grid("table1", "paper", seeds), committed_only=committed_only))
 
 
-def record_of(cell: "Cell", train: bool, device: str | None, fresh: bool) -> "Record | None":
+def record_of(
+    cell: "Cell", train: bool, device: str | None, fresh: bool, committed_only: bool = False
+) -> "Record | None":
     """Record of one cell, trained where asked for; None where it has none or its data cannot be had here."""
     if not (train or fresh):
-        return records.find(cell.config)
+        return records.find(cell.config, committed_only)
     from softlabels.runs import run as runs
 
     try:

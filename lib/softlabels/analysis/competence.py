@@ -47,7 +47,7 @@ def shortcoming(runs: "Sequence[Record]") -> str:
     if share > 1 - LOSS:
         return f"cross-entropy {100 * share:.0f} % of that of the mean label"
     config = runs[0].config
-    best = 0.0 if config.method else reached(config.dataset, str(records.published_folder()))
+    best = 0.0 if config.method else reached(config.dataset, str(records.SHELF.committed))
     if accuracy <= best - BEHIND:
         return f"accuracy {accuracy:.2f}, where {best:.2f} can be reached"
     return ""

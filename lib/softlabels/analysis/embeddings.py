@@ -11,21 +11,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import numpy as np
 
-from softlabels import paths
 from softlabels.analysis import structure
 from softlabels.command import told
 from softlabels.datasets import synthetic
 from softlabels.datasets.base import checksum
-from softlabels.errors import DataUnavailable, RecordError
+from softlabels.errors import DataUnavailable
 from softlabels.runs import grids, records
+from softlabels.store import Shelf, pack, read, unpack, write_atomically
 
 if TYPE_CHECKING:
     from softlabels.analysis.comparisons import Comparison
     from softlabels.runs import Record
+
+SHELF = Shelf("embeddings")
+KNOWN = ("hue", "shape_weight", "q")  # coordinates of the images, or their soft labels
 
 
 @dataclass(frozen=True)
@@ -140,35 +142,41 @@ def get(record: "Record", settings: Settings | None = None, fresh: bool = False)
         If no map is stored and the record holds no features.
     """
     settings = settings or Settings()
-    found = None if fresh else find(record, settings)
-    return found or _store(_compute(record, settings), _path(paths.cache(), record, settings))
+    if not fresh and (found := find(record, settings)):
+        return found
+    found = _compute(record, settings)
+    _write(found, SHELF.cached / _name(record, settings))
+    return found
 
 
-def find(record: "Record", settings: Settings | None = None) -> Embedding | None:
+def find(
+    record: "Record", settings: Settings | None = None, committed_only: bool = False
+) -> Embedding | None:
     """Return the stored map of a run, or None; where no other is, one with an approximate gradient does."""
     settings = settings or Settings()
-    return _stored(record, settings) or _stored(record, replace(settings, gradient="auto"))
+    approximate = replace(settings, gradient="auto")
+    return _stored(record, settings, committed_only) or _stored(record, approximate, committed_only)
 
 
-def _stored(record: "Record", settings: Settings) -> Embedding | None:
-    for root in (paths.results(), paths.cache()):
-        path = _path(root, record, settings)
-        if path.is_file():
-            return _read(path)
-    return None
+def _stored(record: "Record", settings: Settings, committed_only: bool = False) -> Embedding | None:
+    path = SHELF.find(_name(record, settings), committed_only)
+    return read(path, _parsed, "a stored map", "delete it to compute it again") if path else None
 
 
 def publish(record: "Record", settings: Settings | None = None, fresh: bool = False) -> Path:
     """Compute the map where needed and keep it with the committed results; returns the file."""
     settings = settings or Settings()
-    path = _path(paths.results(), record, settings)
+    path = SHELF.committed / _name(record, settings)
     found = None if fresh else _stored(record, settings)
-    _store(found or _compute(record, settings), path)
+    _write(found or _compute(record, settings), path)
     return path
 
 
 def collect(
-    comparison: "Comparison", settings: Settings | None = None, compute: bool = True
+    comparison: "Comparison",
+    settings: Settings | None = None,
+    compute: bool = True,
+    committed_only: bool = False,
 ) -> dict[str, dict[int, Embedding]]:
     """Return the maps of all runs of a setting by arm and seed; those that cannot be had are left out.
 
@@ -181,7 +189,7 @@ def collect(
     for arm, runs in comparison.runs.items():
         for seed, record in runs.items():
             try:
-                found = get(record, settings) if compute else find(record, settings)
+                found = get(record, settings) if compute else find(record, settings, committed_only)
             except DataUnavailable:
                 continue
             if found:
@@ -234,31 +242,23 @@ def _compute(record: "Record", settings: Settings) -> Embedding:
     return Embedding(arrays["ids"], points, {"q": q}, measures)
 
 
-def _path(root: Path, record: "Record", settings: Settings) -> Path:
+def _name(record: "Record", settings: Settings) -> str:
     # The predictions' digest is part of the name: a run trained again has other features, so another map.
     trained = checksum(record.arrays()["log_probs"])[:8]
-    return root / "embeddings" / f"{record.id}-{trained}-{settings.id}.npz"
+    return f"{record.id}-{trained}-{settings.id}.npz"
 
 
-def _store(embedding: Embedding, path: Path) -> Embedding:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    names, values = zip(*embedding.measures.items(), strict=True)
+def _write(embedding: Embedding, path: Path) -> None:
+    names, values = (np.array(part) for part in zip(*embedding.measures.items(), strict=True))
     arrays = {"ids": embedding.ids, "points": embedding.points, **embedding.known}
-    part = path.with_suffix(".part.npz")
-    arrays |= {"names": np.array(names), "values": np.array(values)}
-    np.savez(part, **arrays)  # type: ignore[arg-type]
-    part.replace(path)
-    return embedding
+    write_atomically(path, pack(**arrays, names=names, values=values))
 
 
-def _read(path: Path) -> Embedding:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            measures = dict(zip(file["names"].tolist(), file["values"].tolist(), strict=True))
-            known = {name: file[name] for name in ("hue", "shape_weight", "q") if name in file}
-            return Embedding(file["ids"], file["points"], known, measures)
-    except (ValueError, KeyError, OSError, BadZipFile) as error:
-        raise RecordError(f"{path}: not a stored map ({error}); delete it to compute it again") from error
+def _parsed(content: bytes) -> Embedding:
+    arrays = unpack(content)
+    measures = dict(zip(arrays["names"].tolist(), arrays["values"].tolist(), strict=True))
+    known = {name: values for name, values in arrays.items() if name in KNOWN}
+    return Embedding(arrays["ids"], arrays["points"], known, measures)
 
 
 @told(2)

@@ -77,14 +77,19 @@ class Collection:
         )
 
     def evaluated(
-        self, kind: str, train: bool = False, device: str | None = None, fresh: bool = False
+        self,
+        kind: str,
+        train: bool = False,
+        device: str | None = None,
+        fresh: bool = False,
+        committed_only: bool = False,
     ) -> "Evaluated":
         """What the suite of this profile found with these runs; it is run now only if `train`."""
         plan = suites.plan(self.profile, kind)
         found: dict[str, dict[Pair, Evaluation]] = {}
         for arm in plan.arms:
             configs = {pair: record.config for pair, record in self.records.get(arm, {}).items()}
-            found[arm] = evaluations.get_all(configs, plan.suite, train, device, fresh)
+            found[arm] = evaluations.get_all(configs, plan.suite, train, device, fresh, committed_only)
         return Evaluated(kind, self, found)
 
 
@@ -161,10 +166,11 @@ def collect(
     train: bool = False,
     device: str | None = None,
     fresh: bool = False,
+    committed_only: bool = False,
 ) -> Collection:
     """Look up the runs of one of `experiments_human.GRIDS`; what is missing is trained only if `train`."""
     wanted = experiments_human.GRIDS[grid](profile, list(seeds))
-    found = _records([run.config for run in wanted], train, device, fresh)
+    found = _records([run.config for run in wanted], train, device, fresh, committed_only)
     arms: dict[str, dict[Pair, Record]] = {run.arm: {} for run in wanted}
     missing = []
     for run in wanted:
@@ -175,9 +181,11 @@ def collect(
     return Collection(grid, profile, arms, tuple(missing))
 
 
-def _records(configs: list, train: bool, device: str | None, fresh: bool) -> dict[str, Record]:
+def _records(
+    configs: list, train: bool, device: str | None, fresh: bool, committed_only: bool
+) -> dict[str, Record]:
     if not (train or fresh):
-        return {found.id: found for config in configs if (found := records.find(config))}
+        return {found.id: found for config in configs if (found := records.find(config, committed_only))}
     from softlabels.runs import parallel
     from softlabels.runs import run as runs
 

@@ -112,13 +112,17 @@ def _right(record: "Record") -> tuple[np.ndarray, np.ndarray]:
 
 
 def collect(
-    cells: "Iterable[Cell]", train: bool = False, device: str | None = None, fresh: bool = False
+    cells: "Iterable[Cell]",
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+    committed_only: bool = False,
 ) -> Results:
     """Look up the record of every cell; train what has none only if `train`."""
     runs: dict[str, dict[str, dict[int, Record]]] = {}
     missing = []
     for cell in cells:
-        record = comparisons.record_of(cell, train, device, fresh)
+        record = comparisons.record_of(cell, train, device, fresh, committed_only)
         if record is None:
             missing.append(cell)
         else:

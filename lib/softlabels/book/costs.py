@@ -53,8 +53,8 @@ def by_chapter(profiles: Iterable[str] = ("laptop", "paper")) -> pd.DataFrame:
     for profile in profiles:
         for chapter in grids.CHAPTERS:
             ids = {cell.config.id for cell in grids.grid(chapter, profile)}
-            paths = [records.published_folder() / f"{run}.json" for run in sorted(ids)]
-            here = [records.read(path) for path in paths if path.exists()]
+            found = [records.SHELF.find(f"{run}.json", committed_only=True) for run in sorted(ids)]
+            here = [records.read(path) for path in found if path]
             minutes = sum(r.cpu_seconds for r in here) / 60
             row = {"chapter": chapter.replace("_", " "), "profile": profile, "runs": str(len(ids))}
             rows.append(row | {"committed": str(len(here)), "minutes of these": number(minutes, 1)})
@@ -63,7 +63,7 @@ def by_chapter(profiles: Iterable[str] = ("laptop", "paper")) -> pd.DataFrame:
 
 def page() -> str:
     """Both tables as Markdown, from the committed records alone."""
-    committed = [records.read(path) for path in sorted(records.published_folder().glob("*.json"))]
+    committed = [records.read(path) for path in records.SHELF.files(committed_only=True)]
     return f"{markdown(by_chapter())}\n\n{markdown(by_network(committed))}"
 
 

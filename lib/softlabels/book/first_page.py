@@ -15,11 +15,9 @@ from PIL import Image
 from softlabels import datasets, paths
 from softlabels.analysis import comparisons
 from softlabels.command import told
-from softlabels.errors import RecordError
 from softlabels.runs import grids, records
 from softlabels.runs.profiles import SPLITS
-from softlabels.runs.records import pack
-from softlabels.store import write_atomically
+from softlabels.store import Shelf, pack, read, unpack, write, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from softlabels.runs.grids import Cell
     from softlabels.runs.records import Record
 
+SHELF, FILE = Shelf("datasets"), "most_divided.json"
 DATASET = "cifar10h-9500"
 PROFILES = ("laptop", "paper")
 
@@ -59,25 +58,17 @@ def choose(data: "Dataset") -> Path:
         "licence": data.source.licence,
         "url": data.source.url,
     }
-    path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path.with_suffix(".npz"), pack(image=data.pictures(np.array([row]))[0]))
-    write_atomically(path, (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
+    path = SHELF.committed / FILE
+    picture = pack(image=data.pictures(np.array([row]))[0])
+    text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+    write(path.parent, {path.with_suffix(".npz").name: picture, path.name: text.encode()})
     return path
 
 
-def _path() -> Path:
-    return paths.results() / "datasets" / "most_divided.json"
-
-
 def _chosen() -> tuple[dict[str, Any], np.ndarray]:
-    path = _path()
-    try:
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
-            return json.loads(path.read_text("utf-8")), arrays["image"]
-    except (OSError, ValueError, KeyError) as error:
-        remedy = "`python -m softlabels.book.first_page` renews it"
-        raise RecordError(f"{path}: not a chosen image ({error}); {remedy}") from error
+    path, remedy = SHELF.committed / FILE, "`python -m softlabels.book.first_page` renews it"
+    facts = read(path, json.loads, "a chosen image", remedy)
+    return facts, read(path.with_suffix(".npz"), unpack, "a chosen image", remedy)["image"]
 
 
 def example() -> str:
@@ -164,8 +155,7 @@ def settings() -> "list[Comparison]":
 
 
 def _committed(cell: "Cell") -> "Record | None":
-    path = records.published_folder() / f"{cell.config.id}.json"
-    return records.read(path) if path.exists() else None
+    return records.find(cell.config, committed_only=True)
 
 
 @told(2)

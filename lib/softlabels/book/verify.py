@@ -66,9 +66,9 @@ def _named(path: Path) -> str:
 
 def of_records() -> tuple[str, list[Fault]]:
     """Check every committed record; returns a sentence about what was checked, and the faults."""
-    folder, faults, again, n = records.published_folder(), [], 0, 0
+    folder, faults, again, n = records.SHELF.committed, [], 0, 0
     remedy = "take it from git again, or train the run again and publish it"
-    for path in sorted(folder.glob("*.json")):
+    for path in records.SHELF.files(committed_only=True):
         n += 1
         try:
             record = records.read(path)
@@ -88,7 +88,7 @@ def of_records() -> tuple[str, list[Fault]]:
 
 def _weights(runs: Path) -> Iterator[tuple[Path, str]]:
     """Committed networks that are damaged, or that no committed record of a run belongs to."""
-    for path in sorted(starts.published_folder().glob("*.safetensors")):
+    for path in starts.SHELF.files("*.safetensors", committed_only=True):
         try:
             starts.packed(path.stem)
         except (RecordError, OSError) as error:
@@ -148,7 +148,7 @@ def _strays(folder: Path) -> list[Fault]:
 def of_evaluations() -> tuple[str, list[Fault]]:
     """Check every committed evaluation: form, name, checksum of its arrays, a clean commit."""
     faults, n = [], 0
-    for path in sorted(evaluations.published_folder().glob("*.json")):
+    for path in evaluations.SHELF.files(committed_only=True):
         n += 1
         try:
             found = evaluations.read(path)

@@ -1,9 +1,7 @@
 """Verdicts of all chapters in one place, for the last chapter and for the README."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -20,13 +18,17 @@ from softlabels.runs import grids as experiments
 from softlabels.runs.profiles import SPLITS
 
 Found = Mapping[str, list[Verdict]]  # chapter -> rows
-How = tuple[str, Sequence[int], bool, str | None, bool]  # profile, seeds, train, device, fresh
+# Profile, seeds, train, device, fresh, committed only.
+How = tuple[str, Sequence[int], bool, str | None, bool, bool]
 
 
-def _bhl(profile: str, seeds: Sequence[int], train: bool, device: str | None, fresh: bool) -> list[Verdict]:
-    settings = comparisons.table1(profile, seeds, train, device, fresh)
-    [regular] = comparisons.gather(experiments.grid("figure1", profile, seeds))
-    maps = embeddings.collect(regular, embeddings.settings_of(profile), compute=False)
+def _bhl(*how: *How) -> list[Verdict]:
+    profile, seeds, *_, committed_only = how
+    settings = comparisons.table1(*how)
+    cells = experiments.grid("figure1", profile, seeds)
+    [regular] = comparisons.gather(cells, committed_only=committed_only)
+    style = embeddings.settings_of(profile)
+    maps = embeddings.collect(regular, style, compute=False, committed_only=committed_only)
     return verdicts.bhl(settings, embeddings.measures(maps))
 
 
@@ -59,7 +61,7 @@ def _annotators(*how: *How) -> list[Verdict]:
     # Nothing is trained here: its chapter does that, and most of its runs are those of "paper", ten seeds.
     profile, seeds = ("paper", range(10)) if how[0] == "laptop" else how[:2]
     grids = (experiments.grid(name, profile, seeds) for name in ("annot_mix", "annot_mix_ablations"))
-    compared, changed = (results.collect(cells) for cells in grids)
+    compared, changed = (results.collect(cells, committed_only=how[-1]) for cells in grids)
     return verdicts_annotators.annotmix(compared, changed, experiments_annotators.FIRST[profile])
 
 
@@ -87,9 +89,11 @@ def collect(
     train: bool = False,
     device: str | None = None,
     fresh: bool = False,
+    committed_only: bool = False,
 ) -> dict[str, list[Verdict]]:
     """Rows of every chapter, from the records at hand; runs are trained only if `train`."""
-    return {name: rows(profile, seeds, train, device, fresh) for name, rows in CHAPTERS.items()}
+    how = (profile, seeds, train, device, fresh, committed_only)
+    return {name: rows(*how) for name, rows in CHAPTERS.items()}
 
 
 def counts(found: Found) -> dict[str, dict[str, int]]:
@@ -119,14 +123,6 @@ def table(found: Found, group: str = "papers") -> pd.DataFrame:
 
 def summary(profile: str = "laptop", seeds: Sequence[int] = SPLITS) -> str:
     """Markdown for the README: verdicts by chapter, from committed records alone."""
-    before = os.environ.get("SOFTLABELS_CACHE")
-    with TemporaryDirectory() as empty:  # the page must be the same in every clone
-        os.environ["SOFTLABELS_CACHE"] = empty
-        try:
-            found = collect(profile, seeds)
-        finally:
-            os.environ.pop("SOFTLABELS_CACHE")
-            if before is not None:
-                os.environ["SOFTLABELS_CACHE"] = before
+    found = collect(profile, seeds, committed_only=True)  # the page must be the same in every clone
     rows = pd.DataFrame([{"claims of": name, **row} for name, row in counts(found).items()]).astype(str)
     return f"{sentence(found)}\n\n{markdown(rows)}"

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from softlabels import datasets, paths
+from softlabels import datasets
 from softlabels.analysis.formatting import NOTHING, number
 from softlabels.command import told
 from softlabels.datasets.base import Dataset
-from softlabels.errors import DataUnavailable, RecordError, unknown
+from softlabels.errors import DataUnavailable, unknown
 from softlabels.labels import votes
-from softlabels.runs.records import pack
-from softlabels.store import write_atomically
+from softlabels.store import Shelf, pack, read, unpack, write
 
+SHELF = Shelf("datasets")
 # The cards that the chapters draw from. 224 px is the size of the published statistics.
 COMMITTED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("synthetic", {"image_size": 64}),
@@ -124,16 +124,13 @@ def get(name: str, **options: Any) -> Card:
 
 def find(name: str, **options: Any) -> Card | None:
     """Return the committed card, or None."""
-    path = _path(name, options)
-    if not path.exists():
+    path = SHELF.find(_name(name, options), committed_only=True)
+    if path is None:
         return None
-    try:
-        facts = json.loads(path.read_text("utf-8"))
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
-            return Card(facts, arrays["examples"], arrays["distributions"], arrays["entropies"])
-    except (OSError, ValueError, KeyError) as error:
-        remedy = "`python -m softlabels.chapters.label_distributions` renews it"
-        raise RecordError(f"{path}: not a dataset card ({error}); {remedy}") from error
+    remedy = "`python -m softlabels.chapters.label_distributions` renews it"
+    facts = read(path, json.loads, "a dataset card", remedy)
+    arrays = read(path.with_suffix(".npz"), unpack, "the arrays of a dataset card", remedy)
+    return Card(facts, arrays["examples"], arrays["distributions"], arrays["entropies"])
 
 
 def of_profile(profile: str, fresh: bool = False) -> list[Card]:
@@ -159,18 +156,17 @@ def published_size(cards: Sequence[Card]) -> Card:
     return max(synthetic, key=lambda card: card.facts["image_shape"][0])
 
 
-def _path(name: str, options: dict[str, Any]) -> Path:
+def _name(name: str, options: dict[str, Any]) -> str:
     suffix = "".join(f"-{key}{value}" for key, value in sorted(options.items()))
-    return paths.results() / "datasets" / f"{name}{suffix}.json"
+    return f"{name}{suffix}.json"
 
 
 def publish(name: str, **options: Any) -> Path:
     """Describe a dataset and write its card into the committed results; returns the JSON file."""
-    card, path = describe(name, **options), _path(name, options)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    card, path = describe(name, **options), SHELF.committed / _name(name, options)
     arrays = {key: getattr(card, key) for key in ("examples", "distributions", "entropies")}
-    write_atomically(path.with_suffix(".npz"), pack(**arrays))
-    write_atomically(path, (json.dumps(card.facts, indent=1, ensure_ascii=False) + "\n").encode())
+    facts = json.dumps(card.facts, indent=1, ensure_ascii=False) + "\n"
+    write(path.parent, {path.with_suffix(".npz").name: pack(**arrays), path.name: facts.encode()})
     return path
 
 

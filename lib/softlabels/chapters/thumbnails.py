@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from softlabels import paths
 from softlabels.datasets.base import checksum
 from softlabels.errors import DataError, DataUnavailable
 from softlabels.learning import inputs
-from softlabels.store import write_atomically
+from softlabels.store import Shelf, write_atomically
 
 if TYPE_CHECKING:
     from softlabels.runs.records import Record
 
+SHELF = Shelf("atlas")
 TILE = 32  # pixels
 QUALITY = 70  # of WebP: 0.4 to 0.5 MB for two to three thousand tiles
 
@@ -56,31 +56,30 @@ def of_run(record: "Record") -> np.ndarray:
 
 def find(record: "Record", draw: bool = False) -> bytes:
     """Return the stored sheet of a run's test images; if asked to, draw it; empty where there is none."""
-    places = [_path(root, record) for root in (paths.results(), paths.cache())]
-    for path in places:
-        if path.is_file():
-            return path.read_bytes()
-    if draw:
-        try:
-            return _store(places[-1], record)
-        except (DataUnavailable, DataError):
-            return b""
-    return b""
+    name = _name(record)
+    if path := SHELF.find(name):
+        return path.read_bytes()
+    if not draw:
+        return b""
+    try:
+        return _drawn(record, SHELF.cached / name)
+    except (DataUnavailable, DataError):
+        return b""
 
 
 def publish(record: "Record") -> Path:
     """Draw the sheet of a run's test images among the committed results; returns the file."""
-    path = _path(paths.results(), record)
-    _store(path, record)
+    path = SHELF.committed / _name(record)
+    _drawn(record, path)
     return path
 
 
-def _store(path: Path, record: "Record") -> bytes:
+def _drawn(record: "Record", path: Path) -> bytes:
     content = sheet(of_run(record))
     write_atomically(path, content)
     return content
 
 
-def _path(root: Path, record: "Record") -> Path:
+def _name(record: "Record") -> str:
     content, chosen = record.data["sha256"][:8], checksum(record.arrays()["ids"])[:8]
-    return root / "atlas" / f"{record.config.dataset}-{content}-{chosen}-{TILE}px.webp"
+    return f"{record.config.dataset}-{content}-{chosen}-{TILE}px.webp"

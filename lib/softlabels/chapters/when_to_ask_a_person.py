@@ -14,7 +14,7 @@ from softlabels.analysis.panels import Panel
 from softlabels.analysis.statistics import mean_sd
 from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.labels import selective
-from softlabels.learning.config import generator
+from softlabels.learning.streams import generator
 from softlabels.runs import grids
 from softlabels.runs.records import Record
 
@@ -43,16 +43,21 @@ class Source:
 
 
 def sources(
-    profile: str, seeds: Sequence[int], train: bool = False, device: str | None = None, fresh: bool = False
+    profile: str,
+    seeds: Sequence[int],
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+    committed_only: bool = False,
 ) -> list[Source]:
     """The settings with people's votes: those of Table 1, and the folds of chapter 6."""
     found = []
     cells = [c for c in grids.grid("table1", profile, seeds) if c.dataset == DATASET]
-    for c in comparisons.gather(cells, train, device, fresh):
+    for c in comparisons.gather(cells, train, device, fresh, committed_only):
         command = comparisons.missing_command([c], "table1", profile)
         note = f"Missing runs are trained by `{command}`." if command else ""
         found.append(Source(f"60/20/20 · {c.network} · {c.recipe}", "hard", c.runs, note))
-    folds = panels.collect("human", profile, seeds, train, device, fresh)
+    folds = panels.collect("human", profile, seeds, train, device, fresh, committed_only)
     runs = {arm: folds.records.get(arm, {}) for arm in ("truth", "soft")}
     network = next((r.config.network for r in folds.all), "")
     return [*found, Source(f"folds · {network}".strip(" ·"), "truth", runs, folds.note())]
@@ -135,7 +140,7 @@ def routed(record: Record, budget: float, score: str) -> selective.Review:
     """Send the least certain share `budget` of a run's test images to a person."""
     p, truth, person = answers(record)
     # The seed cuts both arms of a pair into the same halves.
-    return selective.route(p, truth, budget, score, person, generator(record.config.seed, 30))
+    return selective.route(p, truth, budget, score, person, generator(record.config.seed, "person"))
 
 
 def _row(found: Sequence[selective.Review]) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """State of a training between two epochs, in one file that is either whole or not there."""
 
 import json
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from softlabels.store import write_atomically
+from softlabels.store import set_aside, write_atomically
 
 Weights = dict[str, Tensor]
 
@@ -64,9 +63,7 @@ def restore(path: Path, run: str, model: nn.Module, optimiser: torch.optim.Optim
         state, parts = _read(path, run)
         model.load_state_dict(parts["model"])
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        aside = path.with_suffix(".damaged")
-        path.replace(aside)
-        warnings.warn(f"{path.name} cannot be resumed ({error}); set aside as {aside}", stacklevel=2)
+        set_aside([path], f"{path.name} cannot be resumed ({error})")
         return Progress()
     for name, parameter in model.named_parameters():
         if name in parts["momentum"]:

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-import numpy as np
-
 from softlabels.errors import ConfigError, unknown
 
 LABELS = ("hard", "soft", "sampled", "truth", "class-mean", "permuted", "smoothed", "distilled")
@@ -193,8 +191,3 @@ def _typed(name: str, kind: Any, value: Any) -> Any:
     if kind is str and len(value) > LONGEST:
         raise ConfigError(f"{name} must have at most {LONGEST} characters, not {len(value)}")
     return value
-
-
-def generator(seed: int, *purpose: int) -> np.random.Generator:
-    """A random stream of its own for each seed and purpose."""
-    return np.random.default_rng([seed, *purpose])

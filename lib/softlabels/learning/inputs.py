@@ -9,7 +9,8 @@ from softlabels import datasets
 from softlabels.datasets import Dataset
 from softlabels.errors import ConfigError, DataError
 from softlabels.labels import votes
-from softlabels.learning.config import FRACTIONS, RunConfig, generator
+from softlabels.learning.config import FRACTIONS, RunConfig
+from softlabels.learning.streams import generator
 
 if TYPE_CHECKING:  # what is drawn from records needs rows and labels, and no PyTorch
     from torch import Tensor
@@ -49,7 +50,7 @@ class Task:
 
 def split(n: int, seed: int) -> dict[str, np.ndarray]:
     """Random 60/20/20 split of `n` images (BHL, section 2); index arrays, sorted."""
-    order = generator(seed, 1).permutation(n)
+    order = generator(seed, "split").permutation(n)
     ends = np.round(np.cumsum(list(FRACTIONS.values())) * n).astype(int)
     parts = np.split(order, ends[:-1])
     return {name: np.sort(part) for name, part in zip(FRACTIONS, parts, strict=True)}
@@ -61,9 +62,9 @@ def fold_split(n: int, n_folds: int, fold: int, seed: int) -> dict[str, np.ndarr
     The parts are the same for every seed, so that all folds together test each image once. A part as
     large as a fold is drawn from the rest by the seed, for validation: no choice looks at the test fold.
     """
-    parts = np.array_split(generator(n_folds, 6).permutation(n), n_folds)
+    parts = np.array_split(generator(n_folds, "folds").permutation(n), n_folds)
     test = parts.pop(fold)
-    rest = generator(seed, 7, fold).permutation(np.concatenate(parts))
+    rest = generator(seed, "validation", fold).permutation(np.concatenate(parts))
     cut = min(len(test), len(rest) // 2)
     found = {"train": rest[cut:], "validation": rest[:cut], "test": test}
     return {name: np.sort(part) for name, part in found.items()}
@@ -91,7 +92,7 @@ def fewer(parts: dict[str, np.ndarray], config: RunConfig) -> dict[str, np.ndarr
     """Keep `config.train_images` random images of the training part; 0: all."""
     if not config.train_images:
         return parts
-    kept = generator(config.seed, 8).permutation(parts["train"])[: config.train_images]
+    kept = generator(config.seed, "train images").permutation(parts["train"])[: config.train_images]
     return parts | {"train": np.sort(kept)}
 
 
@@ -126,9 +127,9 @@ def training_targets(
         If the dataset has no labels of its own and `config.label` needs them.
     """
     if config.annotations:
-        counts = votes.subsample(counts, config.annotations, generator(config.seed, 2))
+        counts = votes.subsample(counts, config.annotations, generator(config.seed, "annotations"))
     drawn = (counts == counts.max(1, keepdims=True)).sum(1) > 1
-    rng, k = generator(config.seed, 3), counts.shape[1]
+    rng, k = generator(config.seed, "labels"), counts.shape[1]
     if config.label == "hard":
         target = votes.one_hot(votes.hard_labels(counts, rng)[0], k)
     elif config.label == "sampled":

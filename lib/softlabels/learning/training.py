@@ -18,7 +18,8 @@ from softlabels.learning.augmentation import augment, mixup
 from softlabels.learning.checkpoint import Progress
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import Hardware
-from softlabels.learning.inputs import Task, generator
+from softlabels.learning.inputs import Task
+from softlabels.learning.streams import generator
 
 WHITENED = 2000  # training images whose patches whiten the first layer of networks that have one
 
@@ -47,12 +48,12 @@ def learning_rate_factor(schedule: str, t: float) -> float:
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
     """Random stream of one epoch: a resumed training needs no stored generator."""
-    return torch.Generator().manual_seed(int(generator(seed, 4, epoch).integers(2**62)))
+    return torch.Generator().manual_seed(int(generator(seed, "epoch", epoch).integers(2**62)))
 
 
 def alternating(seed: int, epoch: int, n: int) -> Tensor:
     """Which of `n` images an epoch mirrors: each image at random in the first, then in turn (Jordan 2024)."""
-    first = torch.from_numpy(generator(seed, 10).random(n) < 0.5)
+    first = torch.from_numpy(generator(seed, "mirrored").random(n) < 0.5)
     return first if epoch % 2 == 0 else ~first
 
 
@@ -65,7 +66,7 @@ def class_weights(targets: Tensor) -> Tensor:
 def build(config: RunConfig, task: Task, hw: Hardware) -> tuple[nn.Module, torch.optim.Optimizer]:
     """Network, initialised from the seed and placed on the device, and its optimiser."""
     with torch.random.fork_rng():
-        torch.manual_seed(int(generator(config.seed, 5).integers(2**62)))
+        torch.manual_seed(int(generator(config.seed, "weights").integers(2**62)))
         model = _network(config, task)
     placed = hw.place(model)
     return placed, torch.optim.SGD(
@@ -99,7 +100,7 @@ def _epoch(
     epoch: int,
 ) -> float:
     """Train for one epoch (counted from 0); returns the mean training loss in nats."""
-    rng, pairs = epoch_generator(config.seed, epoch), generator(config.seed, 9, epoch)
+    rng, pairs = epoch_generator(config.seed, epoch), generator(config.seed, "mixup", epoch)
     train = torch.from_numpy(task.rows["train"])
     order = train[torch.randperm(len(train), generator=rng)]
     steps = max(1, len(order) // config.batch_size)

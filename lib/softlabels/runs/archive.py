@@ -90,7 +90,7 @@ def _unpack(path: Path, folder: Path) -> None:
 
 
 def _known(record: records.Record) -> bool:
-    here = records.published_folder() / f"{record.id}.json"
+    here = records.SHELF.committed / f"{record.id}.json"
     if not here.exists():
         return False
     if records.read(here).metrics != record.metrics:
@@ -103,4 +103,4 @@ def _known(record: records.Record) -> bool:
 
 def _brings_features(record: records.Record) -> bool:
     name = f"{record.id}.features.npz"
-    return (record.folder / name).exists() and not (records.published_folder() / name).exists()
+    return (record.folder / name).exists() and not (records.SHELF.committed / name).exists()

@@ -11,7 +11,7 @@ import torch
 
 from softlabels import paths, runs
 from softlabels.errors import RecordError
-from softlabels.learning.inputs import generator
+from softlabels.learning.streams import generator
 from softlabels.runs import records
 from softlabels.runs.records import Record
 
@@ -111,10 +111,10 @@ def audit(n: int = 3, seed: int = 0, device: str | None = None) -> list[Comparis
     RecordError
         If no record is committed.
     """
-    paths = sorted(records.published_folder().glob("*.json"))
+    paths = list(records.SHELF.files(committed_only=True))
     if not paths:
-        raise RecordError(f"no records in {records.published_folder()}")
-    drawn = generator(seed, 6).permutation(len(paths))[:n]
+        raise RecordError(f"no records in {records.SHELF.committed}")
+    drawn = generator(seed, "audit").permutation(len(paths))[:n]
     return [_again(records.read(paths[i]), device) for i in drawn]
 
 

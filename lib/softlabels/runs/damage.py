@@ -1,6 +1,5 @@
 """Files of the cache that are damaged: set aside under another name, with a warning, and made again."""
 
-import warnings
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -11,6 +10,7 @@ from softlabels.errors import RecordError
 from softlabels.learning.config import RunConfig
 from softlabels.runs import records
 from softlabels.runs.records import Record
+from softlabels.store import set_aside
 
 _SUFFIXES = (".json", ".npz", ".features.npz")
 
@@ -30,15 +30,15 @@ def sound(config: RunConfig, aside: bool = False) -> Record | None:
     """
     try:
         record = records.find(config)
-        if record and record.folder == records.cache_folder():
+        if record and record.folder == records.SHELF.cached:
             record.check_files()
         return record
     except RecordError as error:
-        if (records.published_folder() / f"{config.id}.json").exists():
+        if records.SHELF.find(f"{config.id}.json", committed_only=True):
             raise
         if aside:
-            files = [records.cache_folder() / f"{config.id}{suffix}" for suffix in _SUFFIXES]
-            _set_aside([path for path in files if path.exists()], str(error))
+            files = [records.SHELF.cached / f"{config.id}{suffix}" for suffix in _SUFFIXES]
+            set_aside([path for path in files if path.exists()], str(error))
         return None
 
 
@@ -50,10 +50,5 @@ def filled(model: nn.Module, path: Path) -> bool:
         model.load_state_dict(load_file(path))
         return True
     except (SafetensorError, RuntimeError, OSError) as error:
-        _set_aside([path], f"{path}: not the weights of this run ({error})")
+        set_aside([path], f"{path}: not the weights of this run ({error})")
         return False
-
-
-def _set_aside(files: list[Path], why: str) -> None:
-    kept = [path.replace(path.with_name(f"{path.name}.damaged")) for path in files]
-    warnings.warn(f"{why}. Set aside as {', '.join(map(str, kept))}, to be made again", stacklevel=4)

@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from softlabels import paths, runs
+from softlabels import runs
 from softlabels.errors import DataUnavailable, RecordError, SoftlabelsError
 from softlabels.learning import suites
 from softlabels.learning.config import RunConfig
 from softlabels.learning.suites import AttackSuite, Row, Suite
 from softlabels.runs import records, schema
-from softlabels.store import write_atomically
+from softlabels.store import Shelf, pack, read_arrays, write
 
 SCHEMA = 1
+SHELF = Shelf("evaluations")
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Evaluation:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Pictures and what else goes with the numbers; a damaged file raises `RecordError`."""
-        return records.read_arrays(self.folder / f"{self.name}.npz", self.checksums["arrays"])
+        return read_arrays(self.folder / f"{self.name}.npz", self.checksums["arrays"])
 
     def to_json(self) -> str:
         """Canonical text: one row a line."""
@@ -83,16 +84,6 @@ class Evaluation:
         text = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
         rows = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in self.rows)
         return f'{text},\n "rows": [\n  {rows}\n ]\n}}\n'
-
-
-def published_folder() -> Path:
-    """Folder of the committed evaluations."""
-    return paths.results() / "evaluations"
-
-
-def cache_folder() -> Path:
-    """Folder of the evaluations made here."""
-    return paths.cache() / "evaluations"
 
 
 def read(path: Path) -> Evaluation:
@@ -114,13 +105,10 @@ def read(path: Path) -> Evaluation:
     return found
 
 
-def find(config: RunConfig, suite: Suite) -> Evaluation | None:
+def find(config: RunConfig, suite: Suite, committed_only: bool = False) -> Evaluation | None:
     """The evaluation of a run from the committed ones, else from the cache, else None."""
-    for folder in (published_folder(), cache_folder()):
-        path = folder / f"{config.id}.{suite.id}.json"
-        if path.exists():
-            return read(path)
-    return None
+    path = SHELF.find(f"{config.id}.{suite.id}.json", committed_only)
+    return read(path) if path else None
 
 
 def get(config: RunConfig, suite: Suite, device: str | None = None, fresh: bool = False) -> Evaluation:
@@ -131,8 +119,8 @@ def get(config: RunConfig, suite: Suite, device: str | None = None, fresh: bool 
     found = None if fresh else find(config, suite)
     if found:
         return found
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    with FileLock(cache_folder() / f"{config.id}.{suite.id}.lock"):
+    SHELF.cached.mkdir(parents=True, exist_ok=True)
+    with FileLock(SHELF.cached / f"{config.id}.{suite.id}.lock"):
         return (None if fresh else find(config, suite)) or _make(config, suite, device)
 
 
@@ -147,8 +135,8 @@ def _make(config: RunConfig, suite: Suite, device: str | None) -> Evaluation:
     other = runs.restored(robustness.other_arm(config), task, hw) if attacked else None
     start = time.perf_counter()
     rows, arrays = robustness.measure(robustness.Subject(config, task, model, hw, other), suite)
-    packed = records.pack(**arrays)
-    weights = (records.cache_folder() / f"{config.id}.safetensors").read_bytes()
+    packed = pack(**arrays)
+    weights = (records.SHELF.cached / f"{config.id}.safetensors").read_bytes()
     found = Evaluation(
         config,
         suite.id,
@@ -157,22 +145,21 @@ def _make(config: RunConfig, suite: Suite, device: str | None) -> Evaluation:
         runs.environment(hw),
         round(time.perf_counter() - start, 3),
         {"weights": sha256(weights).hexdigest(), "arrays": sha256(packed).hexdigest()},
-        cache_folder(),
+        SHELF.cached,
     )
     _write(found, packed)
     return found
 
 
 def _write(found: Evaluation, arrays: bytes) -> None:
-    write_atomically(found.folder / f"{found.name}.npz", arrays)
-    write_atomically(found.folder / f"{found.name}.json", found.to_json().encode())
+    write(found.folder, {f"{found.name}.npz": arrays, f"{found.name}.json": found.to_json().encode()})
 
 
 def publish(found: Evaluation) -> Evaluation:
     """Copy an evaluation into the committed ones; what is there already is never overwritten."""
-    if (published_folder() / f"{found.name}.json").exists():
-        return read(published_folder() / f"{found.name}.json")
-    moved = Evaluation(**{**found.__dict__, "folder": published_folder()})
+    if there := SHELF.find(f"{found.name}.json", committed_only=True):
+        return read(there)
+    moved = Evaluation(**{**found.__dict__, "folder": SHELF.committed})
     _write(moved, (found.folder / f"{found.name}.npz").read_bytes())
     return moved
 
@@ -183,12 +170,14 @@ def get_all(
     train: bool = False,
     device: str | None = None,
     fresh: bool = False,
+    committed_only: bool = False,
 ) -> dict[Any, Evaluation]:
     """Evaluations of several runs by their keys; made only if `train`, left out where that cannot be."""
     found = {}
     for key, config in configs.items() if isinstance(configs, Mapping) else configs:
         try:
-            one = get(config, suite, device, fresh) if train or fresh else find(config, suite)
+            make = train or fresh
+            one = get(config, suite, device, fresh) if make else find(config, suite, committed_only)
         except DataUnavailable:
             continue
         if one:

@@ -1,6 +1,5 @@
 """Run records: one small JSON and its arrays per run, written once, checked when read."""
 
-import io
 import json
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -9,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from softlabels import paths
+from softlabels import store
 from softlabels.errors import RecordError, SoftlabelsError
 from softlabels.learning.config import RunConfig
 from softlabels.runs import schema
-from softlabels.store import write_atomically
+from softlabels.store import Shelf, checked_bytes, read_arrays
 
 SCHEMA = 1
-LARGEST = 1 << 30  # bytes that the arrays of one record unpack to
+SHELF = Shelf("runs")
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class Record:
 
     def features_file(self) -> Path | None:
         """File of the features: beside the record, else in the cache if this very training left it."""
-        beside, cached = (f / f"{self.id}.features.npz" for f in (self.folder, cache_folder()))
+        beside, cached = (f / f"{self.id}.features.npz" for f in (self.folder, SHELF.cached))
         if beside.exists():
             return beside
         same = cached.exists() and sha256(cached.read_bytes()).hexdigest() == self.checksums["features"]
@@ -123,44 +122,6 @@ def cpu_seconds(history: list[dict[str, float]], otherwise: float) -> float:
     if all("cpu_seconds" in row for row in history):
         return round(sum(row["cpu_seconds"] for row in history), 3)
     return otherwise
-
-
-def checked_bytes(path: Path, stated: str) -> bytes:
-    """Content of a file whose SHA-256 is `stated`; anything else raises `RecordError`."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"{path}: arrays of the record cannot be read ({error.strerror})") from error
-    found = sha256(content).hexdigest()
-    if found != stated:
-        raise RecordError(
-            f"{path}: SHA-256 is {found}, its record says {stated}; take both from git again, or delete both "
-            "to train again"
-        )
-    return content
-
-
-def read_arrays(path: Path, stated: str) -> dict[str, np.ndarray]:
-    """Arrays of an npz file whose SHA-256 is `stated`; anything else raises `RecordError`."""
-    content = checked_bytes(path, stated)
-    try:
-        return _unpacked(content)
-    except Exception as error:  # numpy and zlib raise whatever damaged bytes make them
-        raise RecordError(f"{path}: not the arrays of a record ({type(error).__name__}: {error})") from error
-
-
-def _unpacked(content: bytes) -> dict[str, np.ndarray]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        if (size := sum(member.file_size for member in archive.zip.infolist())) > LARGEST:
-            raise ValueError(f"it unpacks to {size} bytes, more than {LARGEST}")
-        return dict(archive)
-
-
-def pack(**arrays: np.ndarray) -> bytes:
-    """Arrays as the bytes of an npz file; equal arrays give equal bytes."""
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-    return stream.getvalue()
 
 
 def read(path: Path) -> Record:
@@ -194,34 +155,20 @@ def read(path: Path) -> Record:
 
 def write(record: Record, arrays: bytes, features: bytes | None = None) -> None:
     """Write arrays first and the JSON last, so that a JSON never stands without its arrays."""
-    if features is not None:
-        write_atomically(record.folder / f"{record.id}.features.npz", features)
-    write_atomically(record.folder / f"{record.id}.npz", arrays)
-    write_atomically(record.folder / f"{record.id}.json", record.to_json().encode())
+    kept = {} if features is None else {f"{record.id}.features.npz": features}
+    files = {f"{record.id}.npz": arrays, f"{record.id}.json": record.to_json().encode()}
+    store.write(record.folder, kept | files)
 
 
-def published_folder() -> Path:
-    """Folder of the committed records."""
-    return paths.results() / "runs"
-
-
-def cache_folder() -> Path:
-    """Folder of records, weights and features made here."""
-    return paths.cache() / "runs"
-
-
-def find(config: RunConfig) -> Record | None:
+def find(config: RunConfig, committed_only: bool = False) -> Record | None:
     """Return the record of a run from the committed ones, else from the cache, else None."""
-    for folder in (published_folder(), cache_folder()):
-        path = folder / f"{config.id}.json"
-        if path.exists():
-            return read(path)
-    return None
+    path = SHELF.find(f"{config.id}.json", committed_only)
+    return read(path) if path else None
 
 
 def publish(record: Record, features: bool = False) -> Record:
     """Copy a record into the committed ones; its features only if asked for (they are large)."""
-    target = published_folder()
+    target = SHELF.committed
     if record.folder != target:
         source = record.features_file() if features else None
         kept = source.read_bytes() if source else None
@@ -235,9 +182,4 @@ def publish(record: Record, features: bool = False) -> Record:
 
 def everything() -> list[Record]:
     """All records at hand, committed ones first, ordered by id within each folder."""
-    seen: dict[str, Record] = {}
-    for folder in (published_folder(), cache_folder()):
-        for path in sorted(folder.glob("*.json")):
-            if path.stem not in seen:
-                seen[path.stem] = read(path)
-    return list(seen.values())
+    return [read(path) for path in SHELF.files()]

@@ -26,7 +26,7 @@ from softlabels.learning.hardware import Hardware, hardware
 from softlabels.learning.inputs import Task, prepare
 from softlabels.runs import damage, experiments_human, records
 from softlabels.runs.records import Record, find
-from softlabels.store import write_atomically
+from softlabels.store import pack, write_atomically
 
 __all__ = ["Record", "RunConfig", "find", "get", "get_all", "restored"]
 
@@ -53,7 +53,7 @@ def get(config: RunConfig, device: str | None = None, fresh: bool = False) -> Re
     with _lock(config):
         if not fresh and (record := damage.sound(config, aside=True)):
             return record
-        return train_in(records.cache_folder(), config, device, fresh)
+        return train_in(records.SHELF.cached, config, device, fresh)
 
 
 def get_all(
@@ -75,7 +75,7 @@ def get_all(
 
 
 def _lock(config: RunConfig) -> FileLock:
-    folder = records.cache_folder()
+    folder = records.SHELF.cached
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{config.id}.lock")
     try:
@@ -109,7 +109,7 @@ def train_in(
     start = time.perf_counter()
     log_p, features = training.predict(model, task, task.rows["test"], hw)  # the test part's only use
     arrays = _arrays(task, log_p)
-    kept = records.pack(features=features.astype(np.float16))
+    kept = pack(features=features.astype(np.float16))
     seconds = sum(row["seconds"] for row in done.history) + time.perf_counter() - start
     found = _metrics(task, log_p)
     record = _record(config, task, hw, done, found, seconds, {"arrays": arrays, "features": kept}, folder)
@@ -128,7 +128,7 @@ def _have_base(config: RunConfig, device: str | None) -> None:
         return
     with _lock(base):
         if not starts.here(base.id):
-            train_in(records.cache_folder(), base, device, fresh=False)
+            train_in(records.SHELF.cached, base, device, fresh=False)
 
 
 def _precision_of_pair(config: RunConfig, device: str | None) -> str | None:
@@ -152,13 +152,13 @@ def restored(config: RunConfig, task: Task, hw: Hardware) -> nn.Module:
     The weights are those of the local cache; where they are not there, the run is trained (again). A file
     that holds no weights of this run is set aside with a warning.
     """
-    path = records.cache_folder() / f"{config.id}.safetensors"
+    path = records.SHELF.cached / f"{config.id}.safetensors"
     _have_base(config, str(hw.device))
     model, _ = training.build(config, task, hw)
     if not damage.filled(model, path):
         with _lock(config):
             if not damage.filled(model, path):
-                train_in(records.cache_folder(), config, str(hw.device), fresh=False)
+                train_in(records.SHELF.cached, config, str(hw.device), fresh=False)
         model.load_state_dict(load_file(path))
     return model.eval()
 
@@ -182,13 +182,13 @@ def _train_method(folder: Path, config: RunConfig, device: str | None) -> Record
     """Train one of `config.METHODS`; such runs take seconds to minutes and keep no checkpoint."""
     result = learning.train(config, device)
     rows = result.kept
-    arrays = records.pack(
+    arrays = pack(
         ids=result.task.dataset.ids[rows].astype(np.int64),
         log_probs=result.log_p.astype(np.float16),
         targets=result.task.soft[rows].astype(np.float16),
         **result.arrays,
     )
-    kept = records.pack(features=result.features.astype(np.float16))
+    kept = pack(features=result.features.astype(np.float16))
     files = {"arrays": arrays, "features": kept}
     seconds = sum(row["seconds"] for row in result.progress.history)
     record = _record(config, result.task, result.hw, result.progress, result.metrics, seconds, files, folder)
@@ -201,7 +201,7 @@ def _train_method(folder: Path, config: RunConfig, device: str | None) -> Record
 def _arrays(task: Task, log_p: np.ndarray) -> bytes:
     rows = task.rows["test"]
     truth = {} if task.dataset.truth is None else {"truth": task.dataset.truth[rows].astype(np.int64)}
-    return records.pack(
+    return pack(
         **truth,
         ids=task.dataset.ids[rows].astype(np.int64),
         log_probs=log_p.astype(np.float16),

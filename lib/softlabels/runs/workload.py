@@ -7,10 +7,9 @@ what the records of this kind of device achieved; what no record says about a GP
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from softlabels.learning.config import RunConfig
@@ -145,30 +144,28 @@ def needs(config: RunConfig, past: Past, device: str | None = None) -> Needs:
     return Needs(minutes, memory(config), False)
 
 
-def _bodies(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    for folder in folders:
-        for path in sorted(folder.glob("*.json")):
-            try:
-                body = json.loads(path.read_text(encoding="utf-8"))
-                _ = body["id"], body["config"], body["environment"]["device"]
-                body["seconds"] = records.cpu_seconds(body["history"], body["seconds"])
-            except (ValueError, KeyError, TypeError):
-                records.read(path)  # which says what is wrong with it
-                raise
-            yield body
+def _bodies(committed_only: bool = False) -> Iterator[dict[str, Any]]:
+    for path in records.SHELF.files(committed_only=committed_only):
+        try:
+            body = json.loads(path.read_text(encoding="utf-8"))
+            _ = body["id"], body["config"], body["environment"]["device"]
+            body["seconds"] = records.cpu_seconds(body["history"], body["seconds"])
+        except (ValueError, KeyError, TypeError):
+            records.read(path)  # which says what is wrong with it
+            raise
+        yield body
 
 
 def seconds() -> dict[str, float]:
     """Processor seconds of every run that has a record, committed or cached, by its id."""
-    folders = (records.published_folder(), records.cache_folder())
-    return {body["id"]: body["seconds"] for body in _bodies(folders)}
+    return {body["id"]: body["seconds"] for body in _bodies()}
 
 
 @cache
 def past(committed_only: bool = False) -> Past:
     """Times of the records at hand, cached ones too if asked; arrays are neither read nor checked."""
-    found, folders = Past(), [records.published_folder(), records.cache_folder()]
-    for body in _bodies(folders[:1] if committed_only else folders):
+    found = Past()
+    for body in _bodies(committed_only):
         gpu = body["environment"]["device"] != "cpu"
         found.add(RunConfig.from_dict(body["config"]), body["seconds"], gpu)
     return found

@@ -5,21 +5,20 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from softlabels import datasets, paths
+from softlabels import datasets
 from softlabels.datasets import cifar10n
 from softlabels.datasets.cifar10 import CLASSES, TRAIN_LABELS
 from softlabels.datasets.fetch import fetch
-from softlabels.errors import DataUnavailable, RecordError
+from softlabels.errors import DataUnavailable
 from softlabels.labels.votes import Annotations
 from softlabels.learning.annotators import bridges
 from softlabels.learning.annotators.inputs import chosen, shuffled
 from softlabels.learning.annotators.people import facts, heterogeneity
-from softlabels.store import write_atomically
+from softlabels.store import Shelf, read, write_atomically
 
 NAMES = (
     "mgc",
@@ -37,6 +36,7 @@ COMBINED = (
     "sentiment",
 )  # people's own judgements of vectors, few enough for slow libraries
 SMOKE = ("synthetic-crowd",)
+SHELF, FILE = Shelf("datasets"), "annotators.json"
 
 Card = dict[str, Any]
 
@@ -107,18 +107,9 @@ def of_profile(profile: str) -> list[Card]:
     """Return the committed cards; for profile smoke, one that is made now."""
     if profile == "smoke":
         return [describe(name, n_images=240) for name in SMOKE]
-    path = _path()
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return []
-    except ValueError as error:
-        remedy = "`python -m softlabels.chapters.annot_mix.crowds` renews it"
-        raise RecordError(f"{path}: not cards of annotators ({error}); {remedy}") from error
-
-
-def _path() -> Path:
-    return paths.results() / "datasets" / "annotators.json"
+    path = SHELF.find(FILE, committed_only=True)
+    remedy = "`python -m softlabels.chapters.annot_mix.crowds` renews it"
+    return read(path, json.loads, "cards of annotators", remedy) if path else []
 
 
 def main() -> int:
@@ -129,8 +120,9 @@ def main() -> int:
             found.append(describe(name) | ({"tests": worker_tests()} if name == "cifar10n" else {}))
         except DataUnavailable as error:
             print(f"{name}: left out: {error}")
-    write_atomically(_path(), (json.dumps(found, indent=1) + "\n").encode())
-    print(_path())
+    path = SHELF.committed / FILE
+    write_atomically(path, (json.dumps(found, indent=1) + "\n").encode())
+    print(path)
     return 0
 
 

@@ -13,8 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from softlabels.datasets import letter, sentences, trec
 from softlabels.learning.models import build_for_vectors
-from softlabels.runs.records import pack
-from softlabels.store import write_atomically
+from softlabels.store import pack, write_atomically
 
 MAX_EPOCHS, BATCH = 20, 64
 # Where the public code draws a learning rate it then drops, and every annotator learns at this one.

@@ -27,7 +27,12 @@ OVERLAP = FRACTIONS["test"] / FRACTIONS["train"]  # splits are random: they shar
 
 
 def collect(
-    profile: str, seeds: Sequence[int], train: bool = False, device: str | None = None, fresh: bool = False
+    profile: str,
+    seeds: Sequence[int],
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+    committed_only: bool = False,
 ) -> tuple[pd.DataFrame, list[Record], str]:
     """Look up the chapter's runs; what has no record is trained only if `train`.
 
@@ -46,7 +51,7 @@ def collect(
     for grid in GRIDS:
         lacks = set()
         for cell in grids.grid(grid, profile, seeds):
-            record = comparisons.record_of(cell, train, device, fresh)
+            record = comparisons.record_of(cell, train, device, fresh, committed_only)
             if record is None:
                 lacks.add(cell.seed)
                 continue

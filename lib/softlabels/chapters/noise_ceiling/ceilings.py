@@ -8,16 +8,16 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from softlabels import datasets, paths
+from softlabels import datasets
 from softlabels.command import told
-from softlabels.errors import DataUnavailable, RecordError, unknown
+from softlabels.errors import DataUnavailable, unknown
 from softlabels.labels.ceiling import BOOTSTRAPS, Ceiling, split_half
-from softlabels.store import write_atomically
+from softlabels.store import Shelf, read, write_atomically
 
+SHELF = Shelf("ceilings")
 DATASETS = ("cifar10h-9500", "ferplus", "micebone-standin")
 
 
@@ -29,15 +29,16 @@ def get(name: str, n_boot: int = BOOTSTRAPS) -> Ceiling:
     DataUnavailable
         The dataset can be had neither here nor from the network.
     """
-    path = _path(name)
-    if not path.exists():
+    path = SHELF.find(f"{name}.json", committed_only=True)
+    if path is None:
         return split_half(datasets.load(name).counts, np.random.default_rng(0), n_boot)
-    try:
-        body = json.loads(path.read_text("utf-8"))
-        return Ceiling(**{**body, "panel": tuple(body["panel"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        remedy = "`python -m softlabels.chapters.noise_ceiling.ceilings` renews it"
-        raise RecordError(f"{path}: not a noise ceiling ({error}); {remedy}") from error
+    remedy = "`python -m softlabels.chapters.noise_ceiling.ceilings` renews it"
+    return read(path, _parsed, "a noise ceiling", remedy)
+
+
+def _parsed(content: bytes) -> Ceiling:
+    body = json.loads(content)
+    return Ceiling(**{**body, "panel": tuple(body["panel"])})
 
 
 def of_profile(profile: str) -> dict[str, Ceiling]:
@@ -52,17 +53,11 @@ def of_profile(profile: str) -> dict[str, Ceiling]:
     return found
 
 
-def _path(name: str) -> Path:
-    return paths.results() / "ceilings" / f"{name}.json"
-
-
 def publish(name: str) -> Path:
     """Estimate the ceiling of a dataset and write it into the committed results; returns the file."""
     found = split_half(datasets.load(name).counts, np.random.default_rng(0), BOOTSTRAPS)
-    body: dict[str, Any] = asdict(found)
-    path = _path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (json.dumps(body, indent=1) + "\n").encode())
+    path = SHELF.committed / f"{name}.json"
+    write_atomically(path, (json.dumps(asdict(found), indent=1) + "\n").encode())
     return path
 
 

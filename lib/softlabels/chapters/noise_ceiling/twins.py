@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from softlabels import paths
 from softlabels.analysis.formatting import number
 from softlabels.command import told
 from softlabels.datasets import ferplus
-from softlabels.errors import RecordError
 from softlabels.labels import ceiling, votes
-from softlabels.store import write_atomically
+from softlabels.store import Shelf, read, write_atomically
+
+SHELF, FILE = Shelf("ceilings"), "ferplus-twins.json"
 
 
 @dataclass(frozen=True)
@@ -91,27 +91,22 @@ def pairs(least: int = 4) -> tuple[np.ndarray, np.ndarray]:
     return a[kept], b[kept]
 
 
-def _path() -> Path:
-    return paths.results() / "ceilings" / "ferplus-twins.json"
-
-
 def find() -> Twins | None:
     """Return the committed comparison, or None."""
-    if not _path().exists():
-        return None
-    try:
-        return Twins(**json.loads(_path().read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        remedy = "`python -m softlabels.chapters.noise_ceiling.twins` renews it"
-        raise RecordError(f"{_path()}: not a comparison of panels ({error}); {remedy}") from error
+    path = SHELF.find(FILE, committed_only=True)
+    remedy = "`python -m softlabels.chapters.noise_ceiling.twins` renews it"
+    return read(path, _parsed, "a comparison of panels", remedy) if path else None
+
+
+def _parsed(content: bytes) -> Twins:
+    return Twins(**json.loads(content))
 
 
 def publish() -> Path:
     """Compare the panels of FER+ and write the comparison into the committed results; returns the file."""
-    found = compare(*pairs(), np.random.default_rng(0))
-    _path().parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(_path(), (json.dumps(asdict(found), indent=1) + "\n").encode())
-    return _path()
+    found, path = compare(*pairs(), np.random.default_rng(0)), SHELF.committed / FILE
+    write_atomically(path, (json.dumps(asdict(found), indent=1) + "\n").encode())
+    return path
 
 
 def sentence(found: Twins | None) -> str:

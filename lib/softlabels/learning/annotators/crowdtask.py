@@ -13,7 +13,8 @@ from softlabels.learning.annotators.inputs import Pairs, at_most, chosen, shuffl
 from softlabels.learning.annotators.inputs import pairs as judgements
 from softlabels.learning.annotators.methods import build
 from softlabels.learning.config import RunConfig
-from softlabels.learning.inputs import Task, generator
+from softlabels.learning.inputs import Task
+from softlabels.learning.streams import generator
 
 ANNOTATED = 6 / 7  # share of the annotated images that a random split trains on
 VALIDATION = 1 / 4  # of what a random split does not train on, where only a part was annotated
@@ -46,7 +47,7 @@ def split(data: datasets.Dataset, config: RunConfig) -> dict[str, np.ndarray]:
     annotated = np.unique(data.annotations.image)
     if config.split != "random" or len(annotated) == len(data):
         return inputs.fewer(inputs.rows(data, config), config)
-    rng = generator(config.seed, 8)
+    rng = generator(config.seed, "crowd split")
     train = rng.permutation(annotated)[: round(ANNOTATED * len(annotated))]
     rest = rng.permutation(np.setdiff1d(np.arange(len(data)), train))
     cut = round(VALIDATION * len(rest))
@@ -70,13 +71,13 @@ def prepare(config: RunConfig) -> CrowdTask:
     rows, n_classes = split(data, config), len(data.classes)
     found = chosen(data.annotations, rows["train"])
     if config.annotations:
-        found = at_most(found, config.annotations, generator(config.seed, 2))
+        found = at_most(found, config.annotations, generator(config.seed, "annotations"))
     if config.workers == "shuffled":
-        found = shuffled(found, generator(config.seed, 9))
+        found = shuffled(found, generator(config.seed, "shuffled workers"))
     pairs = judgements(found, len(data), n_classes, data.n_annotators)
     exact = not np.array_equal(data.counts, data.counts.round())
     soft = labels.soft_labels(data.counts) if exact else labels.one_hot(data.truth, n_classes)
-    method, rng = build(config.method, 1, n_classes, 1), generator(config.seed, 3)
+    method, rng = build(config.method, 1, n_classes, 1), generator(config.seed, "labels")
     counts = labels.counts(found.image, found.label, len(data), n_classes)
     targets = method.aggregate(counts, found, data.truth, rng) if method.aggregate else soft[:0]
     if config.method != "true-base":

@@ -24,7 +24,7 @@ from softlabels.learning.augmentation import augment
 from softlabels.learning.checkpoint import Progress, snapshot
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import Hardware, hardware
-from softlabels.learning.inputs import generator
+from softlabels.learning.streams import generator
 from softlabels.learning.training import checked_mean, checked_row, learning_rate_factor
 
 SHOWN = 64  # test images over which image-dependent confusion matrices are averaged
@@ -50,7 +50,7 @@ def build_all(config: RunConfig, task: CrowdTask, hw: Hardware) -> nn.ModuleDict
     """Class network and method, with initial weights that follow from the seed."""
     n_classes = task.soft.shape[1]
     with torch.random.fork_rng():
-        torch.manual_seed(int(generator(config.seed, 5).integers(2**62)))
+        torch.manual_seed(int(generator(config.seed, "weights").integers(2**62)))
         if task.images.ndim == 2:
             network: nn.Module = models.build_for_vectors(
                 config.network, n_classes, task.mean, task.std, config.dropout
@@ -88,7 +88,7 @@ def epoch(
     """Train for one epoch (counted from 0); returns the mean loss in nats."""
     network, method = both["network"], both["method"]
     assert isinstance(method, Method)
-    rng = generator(config.seed, 4, number)
+    rng = generator(config.seed, "epoch", number)
     draws = torch.Generator().manual_seed(int(rng.integers(2**62)))
     order = torch.from_numpy(rng.permutation(task.rows["train"]))
     # AM step the schedule once an epoch.
@@ -149,7 +149,8 @@ def train(config: RunConfig, device: str | None = None) -> Result:
     with torch.random.fork_rng():
         for number in range(config.epochs):
             start = time.perf_counter()
-            torch.manual_seed(int(generator(config.seed, 10, number).integers(2**62)))  # for dropout
+            rng = generator(config.seed, "crowd dropout", number)
+            torch.manual_seed(int(rng.integers(2**62)))
             row = {"epoch": number + 1, "train_loss": epoch(config, task, hw, both, optimiser, number)}
             row |= _validate(both, task, hw)
             checked_row(config, row)
