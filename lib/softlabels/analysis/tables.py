@@ -163,6 +163,13 @@ def winners_sentence(comparisons: Sequence[Comparison], metric: str = "macro_acc
     )
 
 
+def not_learnt(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Settings whose networks are not competent, and what each arm lacks."""
+    found = [(c, c.shortcoming) for c in comparisons]
+    rows = [(f"{c.setting}, {c.config.epochs} epochs", str(len(c.seeds)), why) for c, why in found if why]
+    return pd.DataFrame(rows, columns=["setting", "pairs", "what is lacking"])
+
+
 def softenings(scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
     """Scores of targets that soften a hard label, from `why_distributions_help.score`."""
     return pd.DataFrame(

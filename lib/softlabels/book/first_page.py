@@ -143,7 +143,7 @@ def _light(image: bytes) -> bytes:
 
 
 def settings() -> "list[Comparison]":
-    """Settings of Table 1 that have a pair of committed runs.
+    """Settings of Table 1 that have a pair of committed runs of competent networks.
 
     The local cache is left out: the page must be the same in every clone.
     """
@@ -151,7 +151,7 @@ def settings() -> "list[Comparison]":
     for profile in PROFILES:
         cells = grids.grid("table1", profile, SPLITS)
         found += comparisons.arrange((cell, _committed(cell)) for cell in cells)
-    return [comparison for comparison in found if comparison.seeds]
+    return [comparison for comparison in found if comparison.seeds and not comparison.shortcoming]
 
 
 def _committed(cell: "Cell") -> "Record | None":
