@@ -53,8 +53,10 @@ reproduce: .venv/.stamp  ## train what is missing, then the book: PROFILE=laptop
 	  && $(FORKS) $(FLOW) $(HERE) --config $(ASKED) \
 	  && echo "The book: $(abspath $(SITE))/index.html" && report
 
+# A file of tests for each core, each on one thread.
+test: export OMP_NUM_THREADS ?= 1
 test: .venv/.stamp  ## lint, types and all tests
-	$(TIMED) ruff check . && ruff format --check . && mypy && python -m pytest && report
+	$(TIMED) ruff check . && ruff format --check . && mypy && python -m pytest -n auto --dist loadfile && report
 
 test-cluster: .venv/.stamp  ## the same runs here and on a SLURM that it starts; needs root and Debian or Ubuntu
 	@python workflow/cluster.py

@@ -133,6 +133,10 @@ def record(log_p, q, label="soft"):
     return SimpleNamespace(config=RunConfig(label=label), arrays=lambda: arrays)
 
 
+def normalised(p):
+    return p / p.sum(1, keepdims=True)
+
+
 def votes(seed=0):
     return np.random.default_rng(seed).dirichlet(np.full(5, 0.3), 400)
 
