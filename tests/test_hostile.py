@@ -55,7 +55,10 @@ def offences(tree):
             called = node.func
             owner, _, name = ast.unparse(called).rpartition(".")
             options = {k.arg: getattr(k.value, "value", None) for k in node.keywords}
-            unsafe = name == "load" and options.get("allow_pickle") is not False
+            plain = options.get("allow_pickle") is False or (
+                owner == "torch" and options.get("weights_only") is True
+            )
+            unsafe = name == "load" and not plain
             if (not owner and name in CALLS) or name in METHODS or options.get("shell"):
                 yield node.lineno, name
             if (owner in ("torch", "np", "numpy", "yaml") and unsafe) or options.get("allow_pickle"):
@@ -70,12 +73,14 @@ def test_no_module_can_turn_data_into_code():
 
 @pytest.mark.parametrize(
     "code",
-    ["import pickle", "yaml.load(x)", "torch.load(x)", "np.load(x)", "np.load(x, allow_pickle=True)",
+    ["import pickle", "yaml.load(x)", "torch.load(x)", "torch.load(x, weights_only=False)",
+     "np.load(x)", "np.load(x, allow_pickle=True)",
      "eval(x)", "subprocess.run(x, shell=True)", "archive.extractall(x)", "pd.read_pickle(x)"],
 )  # fmt: skip
 def test_what_could_is_found(code):
     assert list(offences(ast.parse(code)))
     assert not list(offences(ast.parse("model.eval(); re.compile(x); np.load(x, allow_pickle=False)")))
+    assert not list(offences(ast.parse("torch.load(x, weights_only=True)")))
 
 
 def test_no_committed_file_is_a_pickle():
