@@ -200,6 +200,16 @@ def test_package_import_is_light() -> None:
     assert done.stdout.strip() == "set()"
 
 
+def test_what_people_type_most_can_be_had_from_the_package() -> None:
+    import softlabels
+    from softlabels.labels import metrics, selective
+    from softlabels.learning import attacks
+
+    assert (softlabels.metrics, softlabels.selective, softlabels.attacks) == (metrics, selective, attacks)
+    with pytest.raises(AttributeError, match="no attribute 'metric'"):
+        _ = softlabels.metric
+
+
 def test_drawing_from_records_loads_no_library_of_training() -> None:
     """Every chapter starts a process: what it loads in vain is paid fifteen times by `make book`."""
     names = "analysis.embeddings, analysis.tables, analysis.verdicts, chapters.when_to_ask_a_person, figures"
