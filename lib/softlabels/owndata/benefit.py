@@ -17,6 +17,7 @@ from softlabels.datasets.collection import printable
 from softlabels.errors import ConfigError, DataError
 from softlabels.labels import agreement, votes
 from softlabels.labels.ceiling import Ceiling, split_half
+from softlabels.learning.annotators.dawid_skene import dawid_skene
 from softlabels.owndata import perimage
 from softlabels.owndata.check import label_facts
 from softlabels.runs import experiments_own, grids
@@ -221,7 +222,6 @@ def dawid_skene_gain(own: OwnData, repeats: int = 20) -> Interval | None:
     `repeats` splits, with the interval of a bootstrap over images. None without named annotators, or with
     fewer than four.
     """
-    from softlabels.learning.annotators.aggregation import dawid_skene  # and PyTorch, which `check` needs not
 
     given, n = own.data.annotations, len(own.data)
     if given is None or len(np.unique(given.annotator)) < 4:

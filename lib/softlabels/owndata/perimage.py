@@ -16,6 +16,7 @@ from softlabels.datasets.collection import Collection, demand
 from softlabels.errors import DataError
 from softlabels.labels import votes as labels
 from softlabels.labels.ceiling import WEIGHTS
+from softlabels.learning.annotators.dawid_skene import dawid_skene
 from softlabels.owndata.convert import OF_IMAGES
 
 if TYPE_CHECKING:
@@ -74,8 +75,6 @@ def frame(
         "posterior": posterior,
     }
     if annotations is not None and len(annotations.image):
-        from softlabels.learning.annotators.aggregation import dawid_skene  # and PyTorch with it
-
         blocks["dawid_skene"] = dawid_skene(annotations, *counts.shape).posterior
     columns: dict[str, Any] = {"image": list(names), "votes": counts.sum(1).astype(np.int64)}
     for kind, values in blocks.items():

@@ -18,7 +18,7 @@ from softlabels.datasets import chaosnli
 from softlabels.errors import RecordError
 from softlabels.labels import ceiling, metrics, votes
 from softlabels.learning import inputs
-from softlabels.learning.checkpoint import write_atomically
+from softlabels.store import write_atomically
 
 SEEDS = (0, 1, 2, 3, 4)
 PANEL = 10  # votes of the smaller panel whose ceiling stands beside that of the hundred
