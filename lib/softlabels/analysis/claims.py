@@ -1,4 +1,4 @@
-"""Claims, each with what is published and its one primary comparison, named before the runs.
+"""Claims, each with what is published and its one primary comparison.
 
 A comparison is a difference, soft labels less hard ones unless the claim says otherwise; `effect` is the
 published one in the same unit, where a number could be found.
