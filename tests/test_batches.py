@@ -2,16 +2,19 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import torch
+from softlabels import cli
 from softlabels.analysis import comparisons
 from softlabels.errors import ConfigError, DataUnavailable
 from softlabels.learning import models
 from softlabels.learning.config import RunConfig
-from softlabels.runs import grids, parallel, planning, records, run, workload
+from softlabels.runs import calls, grids, parallel, planning, records, run, workload
 from softlabels.runs.grids import CHAPTERS, grid
 from softlabels.runs.workload import Past
 from torch.utils.flop_counter import FlopCounterMode
@@ -186,3 +189,97 @@ def test_runs_that_cannot_be_had_do_not_stop_the_others(store, monkeypatch):
 def test_at_least_one_at_a_time():
     with pytest.raises(ConfigError, match="runs-per-gpu"):
         parallel.train([], at_once=0)
+
+
+# Calls of bounded length.
+
+
+def grid_of(seeds, arms=("truth", "hard", "soft", "smoothed")):
+    """Arms of one setting over seeds, in the order of a grid."""
+    common = {"dataset": "synthetic", "limit": 60, "image_size": 16, "network": "resnet9-tiny", "epochs": 1}
+    labels = {"truth": {"label": "hard", "smoothing": 0.1}, "smoothed": {"label": "hard", "smoothing": 0.2}}
+    return [
+        grids.Cell(
+            "synthetic", "resnet9-tiny", "r", arm, seed,
+            RunConfig.from_dict({**common, "batch_size": 8, "seed": seed, **labels.get(arm, {"label": arm})}),
+        )
+        for seed in seeds
+        for arm in arms
+    ]  # fmt: skip
+
+
+def past_of(cells, minutes):
+    found = Past()
+    found.add(cells[0].config, 60 * minutes, False)
+    return found
+
+
+def test_a_unit_is_a_pair_and_then_each_further_arm(store):
+    found = calls.units(grid_of([0, 1]))
+    assert [[c.arm for c in unit] for unit in found] == 2 * [["truth", "soft"], ["hard"], ["smoothed"]]
+    assert len({c.config.id for unit in found for c in unit}) == 8
+
+
+def test_a_plan_cuts_between_pairs(store):
+    cells = grid_of([0, 1, 2])
+    planned = calls.plan(cells, 8 * 60, past_of(cells, 2.0), gpu=False)
+    assert [len(call.cells) for call in planned] == [3, 3, 2, 3, 1], "7.2 of 8 minutes"
+    assert [cell.config.id for call in planned for cell in call.cells] == [
+        cell.config.id for unit in calls.units(cells) for cell in unit
+    ]
+    assert sum(call.minutes for call in planned) == pytest.approx(24)
+    [whole] = calls.plan(cells, 8 * 60, past_of(cells, 2.0), gpu=False, at_once=4)
+    assert whole.minutes == pytest.approx(6)
+    long = calls.plan(cells, 60, past_of(cells, 2.0), gpu=False)
+    assert [len(call.cells) for call in long] == 3 * [2, 1, 1], "a pair is whole though it is longer"
+
+
+def test_a_call_stops_after_the_last_whole_pair_that_fits(store, monkeypatch, one_thread):
+    cells, now = grid_of([0, 1, 2], ("hard", "soft")), [0.0]
+    real = calls.parallel.train
+
+    def train(configs, device, at_once):
+        now[0] += 60.0 * len(configs)  # a minute a run, as long as expected
+        return real(configs, device, at_once)
+
+    monkeypatch.setattr(calls.parallel, "train", train)
+    past = past_of(cells, 1.0)
+    found, left = calls.train(cells, 280, past, "cpu", clock=lambda: now[0])
+    assert [r.config.seed for r in found] == [0, 0, 1, 1] and left == 2
+    now[0] = 0.0
+    found, left = calls.train(cells, 1, past, "cpu", clock=lambda: now[0])
+    assert [r.config.seed for r in found] == [2, 2] and left == 0, "the first pair is trained in any case"
+    assert calls.train(cells, 280, past, "cpu") == ([], 0)
+
+
+def test_the_command_plans_trains_and_packs(store, capsys, one_thread, monkeypatch):
+    monkeypatch.setitem(grids.CHAPTERS, "quickstart", lambda profile, seeds: grid_of(seeds, ("hard", "soft")))
+    arguments = ["train", "--chapter", "quickstart", "--seeds", "0", "1", "--device", "cpu"]
+    assert cli.main([*arguments, "--plan"]) == 0
+    assert re.search(r"call 1: about .* minutes, 4 runs, synthetic resnet9-tiny hard seed 0 to",
+                     capsys.readouterr().out)  # fmt: skip
+    out = store / "call.zip"
+    assert cli.main([*arguments, "--budget", "8min", "--export", str(out)]) == 0
+    assert "4 runs trained, 0 left" in capsys.readouterr().out
+    with zipfile.ZipFile(out) as archive:
+        assert len([name for name in archive.namelist() if name.endswith(".json")]) == 4
+    assert cli.main([*arguments, "--export", str(out)]) == 1
+    assert "--export packs what a call with --budget trained" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("asked", "found"), [("3", 3), ("auto", 1)])
+def test_how_many_stand_side_by_side(asked, found, monkeypatch):
+    monkeypatch.setattr(parallel.torch.cuda, "is_available", lambda: False)
+    assert parallel.side_by_side(asked, several(2)) == found
+    for wrong in ("0", "two", "-1"):
+        with pytest.raises(ConfigError, match="a number from 1 on, or auto"):
+            parallel.side_by_side(wrong, [])
+
+
+def test_auto_is_bounded_by_memory_and_cores(monkeypatch):
+    monkeypatch.setattr(parallel.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(parallel.os, "sched_getaffinity", lambda _: range(16))
+    need = max(map(parallel.workload.memory, several(2)))
+    for free, expected in ((80_000, 2), (need, 1), (4 * need, 2)):
+        monkeypatch.setattr(parallel.torch.cuda, "mem_get_info", lambda free=free: (free * 2**20, 0))
+        assert parallel.side_by_side("auto", several(2)) == expected

@@ -12,7 +12,7 @@ from softlabels.book import execute
 from softlabels.datasets import Annotations, Dataset, Source
 from softlabels.errors import ConfigError, DataError
 from softlabels.learning.config import RunConfig
-from softlabels.owndata import answers, benefit, command
+from softlabels.owndata import answers, benefit, command, frozen
 from softlabels.runs import experiments_own, grids
 from softlabels.runs.records import Record
 
@@ -161,7 +161,7 @@ def executed(folder, out):
 
 def test_a_folder_goes_through_the_chapter(folder, store):
     text = executed(folder / "three", store / "out.ipynb")
-    assert "folder@" in text and "No run is missing." in text and "hard" in text
+    assert "features@" in text and "No run is missing." in text and "hard" in text
     assert "30 images, 3 classes, 90 annotations, 3 of the median image" in text
 
 
@@ -197,13 +197,16 @@ def test_the_command_that_is_printed_names_the_missing_runs(folder, store):
         assert {c.config.id for c in found} == {c.config.id for s in own.settings for c in s.missing}
 
 
-@pytest.mark.parametrize(("name", "found"), [("synthetic", "exact distributions"), ("letter", "vectors")])
-def test_what_no_panel_judged_by_eye_is_refused(name, found, store, monkeypatch):
-    if name == "letter":
-        vectors = Dataset(name, np.zeros((9, 4)), np.ones((9, 2)), ("a", "b"), SOURCE, np.arange(9))
-        monkeypatch.setitem(datasets.LOADERS, name, lambda image_size=None: vectors)
-    with pytest.raises(DataError, match=found):
-        owndata.study(name, "smoke")
+def test_what_no_panel_judged_is_refused(store):
+    with pytest.raises(DataError, match="exact distributions"):
+        owndata.study("synthetic", "smoke")
+
+
+def test_vectors_are_learnt_from_by_networks_for_vectors(store, monkeypatch):
+    vectors = Dataset("letter", np.zeros((9, 4)), np.ones((9, 2)), ("a", "b"), SOURCE, np.arange(9))
+    monkeypatch.setitem(datasets.LOADERS, "letter", lambda image_size=None: vectors)
+    own = owndata.study("letter", "smoke")
+    assert {cell.config.network for s in own.settings for cell in s.missing} == {"mlp-128"}
 
 
 def test_the_grid_is_that_of_the_stand_in():
@@ -305,7 +308,7 @@ def test_small_sets_are_trained_for_as_many_steps():
     assert experiments_own.epochs("laptop", 1200, steps=220) == 10, "22 steps an epoch fit into the time"
     assert experiments_own.epochs("laptop", 1200, steps=1) == 1
     own = owndata.OwnData("folder@" + "0" * 32, dataset(np.tile([4, 3, 1], (1200, 1))), [])
-    assert {c.config.epochs for c in benefit.runs_of(own, "laptop", [0])} == {46}
+    assert {(c.config.epochs, c.config.patience) for c in benefit.runs_of(own, "laptop", [0])} == {(46, 23)}
 
 
 def test_dawid_and_skene_beside_the_votes():
@@ -319,7 +322,7 @@ def test_dawid_and_skene_beside_the_votes():
     images = np.zeros((400, 2, 2, 3), np.uint8)
     data = Dataset("mine", images, counts, ("a", "b", "c"), SOURCE, np.arange(400), given)
     own = owndata.OwnData("mine", data, [])
-    found = owndata.dawid_skene_gain(own, 5)
+    found = owndata.dawid_skene_gain(own)
     assert found.sign == 1 and 0 < found.mean < 0.3
     assert "are better than most votes here" in answers.of_votes(own)[2]
 
@@ -337,7 +340,8 @@ def test_who_stands_out_is_named(folder, store):
     assert "annotators stand out: ben gives one label only" in owndata.conspicuous(own)
 
 
-def test_the_answer_is_one_page_that_needs_nothing_else(folder, store, capsys, one_thread):
+def test_the_answer_is_one_page_that_needs_nothing_else(folder, store, capsys, one_thread, monkeypatch):
+    monkeypatch.setattr(frozen, "FEWER", 0)  # networks for images; test_features.py has the others
     out = store / "answer.html"
     arguments = ["--profile", "smoke", "--seeds", "0", "--device", "cpu", "--html", str(out)]
     assert cli.main(["answer", str(folder / "three"), *arguments, "--budget", "10min"]) == 0
@@ -347,13 +351,15 @@ def test_the_answer_is_one_page_that_needs_nothing_else(folder, store, capsys, o
     assert (
         "<script" not in text
         and "Vote on these again" in text
-        and "Profile smoke, 3 runs of 1 epochs" in text
+        and "Profile smoke, 3 runs of at most 1 epochs" in text
     )
     record = comparisons.all_records(owndata.study(f"folder:{folder / 'three'}", "smoke", [0]).settings)[0]
     assert grids.profile_of(record.config, "smoke") == "smoke", "the page names the profile that was run"
 
 
-def test_a_budget_keeps_at_least_one_pair(folder, store, one_thread):
+@pytest.mark.parametrize("fewer", [0, 500])
+def test_a_budget_keeps_at_least_one_pair(folder, store, one_thread, monkeypatch, fewer):
+    monkeypatch.setattr(frozen, "FEWER", fewer)
     own = command.study(f"folder:{folder / 'three'}", "smoke", [0, 1], "cpu", budget=1e-6)
     assert own.whole.seeds == [0] and len(comparisons.all_records(own.settings)) == 2
     assert "left out for want of time" in command.page(own, f"folder:{folder / 'three'}", "smoke")

@@ -12,7 +12,7 @@ from softlabels.errors import CheckError, DataUnavailable, SoftlabelsError, unkn
 from softlabels.learning import suites
 from softlabels.runs import archive, evaluations, grids, planning, records, workload
 
-PROFILE, SEEDS = "laptop", [0, 1, 2]
+PROFILE, SEEDS, CALL = "laptop", [0, 1, 2], "8min"
 
 
 def _cells(options: argparse.Namespace) -> list:
@@ -54,7 +54,12 @@ def _need_chapter(options: argparse.Namespace, *names: str) -> None:
 def _train(options: argparse.Namespace) -> None:
     from softlabels.learning import starts
 
-    if options.file or options.runs_per_gpu > 1:
+    if options.budget or options.plan:
+        _train_calls(options)
+        return
+    if options.export:
+        raise SoftlabelsError("--export packs what a call with --budget trained; give a time, such as 8min")
+    if options.file or options.runs_per_gpu != "1":
         _train_batch(options)
         return
     cells, left_out = _cells(options), []
@@ -80,7 +85,7 @@ def _train_batch(options: argparse.Namespace) -> None:
 
     configs = planning.read(options.file) if options.file else [c.config for c in _cells(options)]
     try:
-        parallel.train(configs, options.device, options.runs_per_gpu)
+        parallel.train(configs, options.device, parallel.side_by_side(options.runs_per_gpu, configs))
     except DataUnavailable as error:
         if not options.file:
             raise
@@ -88,6 +93,38 @@ def _train_batch(options: argparse.Namespace) -> None:
         print(f"softlabels: {error}", file=sys.stderr)
     for record in filter(None, map(records.find, configs)) if options.publish else ():
         records.publish(record)
+
+
+def _train_calls(options: argparse.Namespace) -> None:
+    """Train for a bounded time, or say which calls that would be."""
+    from softlabels.learning.hardware import hardware
+    from softlabels.owndata.command import seconds_of
+    from softlabels.runs import calls, parallel
+
+    if options.file:
+        raise SoftlabelsError(
+            "--budget and --plan take the runs of a chapter, not of a file; leave --from out"
+        )
+    seconds, cells, past = seconds_of(options.budget or CALL), _cells(options), workload.past()
+    at_once = parallel.side_by_side(options.runs_per_gpu, [c.config for c in cells])
+    if options.plan:
+        gpu = options.device.startswith("cuda") if options.device else hardware().device.type == "cuda"
+        planned = calls.plan(cells, seconds, past, gpu, at_once)
+        for number, call in enumerate(planned, 1):
+            ends = (call.cells[0], call.cells[-1])
+            words = " to ".join(f"{c.dataset} {c.network} {c.arm} seed {c.seed}" for c in ends)
+            print(f"call {number}: about {call.minutes:.1f} minutes, {len(call.cells)} runs, {words}")
+        minutes = sum(call.minutes for call in planned)
+        known = "records" if past.rates.get(gpu) else "an assumed speed, for no record was made on a GPU"
+        print(f"{len(planned)} calls, about {minutes:.0f} minutes, by {known}; {at_once} at a time")
+        return
+    found, left = calls.train(cells, seconds, past, options.device, at_once)
+    for record in found if options.publish else ():
+        records.publish(record)
+    if options.export and found:
+        archive.export(options.export, {record.id for record in found})
+        print(f"{len(found)} records in {options.export}")
+    print(f"{len(found)} runs trained, {left} left" + ("; the same command goes on" if left else ""))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -219,11 +256,12 @@ def _convert(options: argparse.Namespace) -> None:
 
 def _answer(options: argparse.Namespace) -> None:
     from softlabels import paths
+    from softlabels.datasets import features
     from softlabels.owndata import answers, command, seeds_of
 
     budget = None if options.budget is None else command.seconds_of(options.budget)
     root = options.path.expanduser()
-    dataset = f"folder:{root}"
+    dataset = f"folder:{root}" if options.features is None else features.pin(root, options.features)
     own = command.study(dataset, options.profile, seeds_of(options.seeds), options.device, budget)
     for sentence in answers.answer(own):
         print(sentence.replace("**", ""))
@@ -238,10 +276,16 @@ def _answer(options: argparse.Namespace) -> None:
 
 
 def _labels(options: argparse.Namespace) -> None:
-    from softlabels.owndata import convert, perimage
+    from softlabels.owndata import annotmix, convert, perimage
 
-    found = convert.read(options.path.expanduser(), _options(options))[1]
-    print(perimage.write(found, options.output.expanduser()))
+    path = options.path.expanduser()
+    found, estimate = convert.read(path, _options(options))[1], None
+    if options.annot_mix:
+        given = options.features and options.features.expanduser()
+        estimate = annotmix.estimate(
+            annotmix.of_collection(perimage.of_votes(found), path, given), options.device
+        )
+    print(perimage.write(found, options.output.expanduser(), estimate))
 
 
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:
@@ -280,7 +324,10 @@ def _convert_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _answer_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, help="a folder of images with votes")
+    parser.add_argument(
+        "path", type=Path, help="a folder of images with votes; with --features a file of votes"
+    )
+    _feature_option(parser)
     parser.add_argument("--profile", default=PROFILE, help="smoke, laptop (default), paper")
     parser.add_argument("--seeds", nargs="+", default=SEEDS, help="one random split for each; default: 0 1 2")
     parser.add_argument("--device", help="as for train")
@@ -294,7 +341,16 @@ def _labels_options(parser: argparse.ArgumentParser) -> None:
     where = "labels.csv, labels.parquet or labels.jsonl"
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=where)
     _vote_options(parser)
+    both = "train annot-mix on images or features and named annotators, and add its estimate"
+    parser.add_argument("--annot-mix", action="store_true", help=both)
+    _feature_option(parser)
+    parser.add_argument("--device", help="as for train")
     parser.set_defaults(action=_labels)
+
+
+def _feature_option(parser: argparse.ArgumentParser) -> None:
+    rows = "a vector for each thing in place of its image: .npy, .npz, .parquet, .csv; see book/your_votes.md"
+    parser.add_argument("--features", type=Path, metavar="FILE", help=rows)
 
 
 def _record_options(parser: argparse.ArgumentParser) -> None:
@@ -320,7 +376,11 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--publish", action="store_true", help="copy the records to the committed ones")
     train.add_argument("--from", dest="file", type=Path, metavar="FILE", help="the runs of a batch instead")
     per_gpu = "train so many side by side on one device; worth it where a run leaves a GPU idle"
-    train.add_argument("--runs-per-gpu", type=int, default=1, metavar="K", help=per_gpu)
+    train.add_argument("--runs-per-gpu", default="1", metavar="K", help=f"{per_gpu}; auto: by its memory")
+    whole = f"stop after the last whole pair that fits into a time such as {CALL}, the default of --plan"
+    train.add_argument("--budget", metavar="TIME", help=whole)
+    train.add_argument("--plan", action="store_true", help="list the calls of that length, and train nothing")
+    train.add_argument("--export", type=Path, metavar="FILE", help="with --budget: its records as an archive")
     train.set_defaults(action=_train)
 
     evaluate = commands.add_parser("evaluate", help="attack, shift, corrupt and blur what trained runs see")

@@ -101,7 +101,8 @@ def _provenance(record: Record) -> Iterator[str]:
     commit = record.environment["commit"]
     if not COMMIT.fullmatch(commit):
         yield f"made from code that no commit holds ('{commit}')"
-    if len(record.history) != record.config.epochs:
+    length, config = len(record.history), record.config
+    if length > config.epochs or (length < config.epochs and not config.patience):
         yield f"{len(record.history)} epochs in its history, {record.config.epochs} in its configuration"
     stated = record.metrics["validation"].get("loss")
     if stated != record.history[record.best_epoch - 1].get("validation_loss"):

@@ -14,6 +14,7 @@ from softlabels.datasets import (
     cifar10n,
     crowds,
     dcic,
+    features,
     ferplus,
     folder,
     letter,
@@ -55,6 +56,7 @@ PREFIXES: dict[str, Callable[..., Dataset]] = {
     "chaosnli:": chaosnli.load,
     folder.PATH_PREFIX: folder.load,
     folder.PIN_PREFIX: folder.load_pinned,
+    folder.FEATURES_PREFIX: features.load,
 }
 # What a figure needs of datasets whose images it does not.
 CLASSES: dict[str, tuple[str, ...]] = {

@@ -17,6 +17,7 @@ from softlabels.store import write_atomically
 
 DIGITS = 32  # of the checksum, in a name
 PATH_PREFIX, PIN_PREFIX = "folder:", "folder@"
+FEATURES_PREFIX = "features@"  # votes with a vector for each voted thing; see `features`
 FIRST = (votetable.PLAIN, "annotations")  # what is read though other tables lie there, best first
 REMEDY = "give the path of a folder of images"
 VOTES = ("annotation", "label", "vote", "answer", "judg", "rating", "classification", "result", "export")
@@ -126,9 +127,8 @@ def pin(name: str) -> str:
     if not name.startswith(PATH_PREFIX):
         return name
     root = Path(name.removeprefix(PATH_PREFIX)).expanduser().resolve()
-    pinned = _checksum(demand(read(root)))
-    _note(pinned).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(_note(pinned), json.dumps({"path": str(root)}).encode())
+    pinned = checksum(demand(read(root)))
+    note(pinned, {"path": str(root)})
     return PIN_PREFIX + pinned
 
 
@@ -158,7 +158,7 @@ def load(path: str, image_size: int | None = None, slice: int = 1) -> Dataset:
     return load_pinned(pin(PATH_PREFIX + path).removeprefix(PIN_PREFIX), image_size, slice)
 
 
-def load_pinned(checksum: str, image_size: int | None = None, slice: int = 1) -> Dataset:
+def load_pinned(pinned: str, image_size: int | None = None, slice: int = 1) -> Dataset:
     """Return the data of a folder by its checksum; it must have been named on this machine before.
 
     Raises
@@ -168,50 +168,70 @@ def load_pinned(checksum: str, image_size: int | None = None, slice: int = 1) ->
     DataError
         The folder has changed since.
     """
-    root = _place(checksum)
+    root = Path(noted(PIN_PREFIX + pinned)["path"])
     found = demand(read(root))
-    now = _checksum(found)
-    if now != checksum:
+    now = checksum(found)
+    if now != pinned:
         raise errors.DataError(
-            f"{root}: expected the data with checksum {checksum}, found {now}: the folder has changed; "
+            f"{root}: expected the data with checksum {pinned}, found {now}: the folder has changed; "
             f"name it again as {PATH_PREFIX}{root} to start runs of the new data"
         )
     words = f"{len(found)} images, {len(found.classes)} classes"
-    source = Source(PIN_PREFIX + checksum, "its owner's", words, "")
+    source = Source(PIN_PREFIX + pinned, "its owner's", words, "")
     return dcic.dataset(found, source, image_size, slice)
 
 
 def people(name: str) -> tuple[str, ...]:
-    """Names of the annotators of a pinned folder; none for other datasets, or where nobody is named."""
-    if not name.startswith(PIN_PREFIX):
-        return ()
-    return read(_place(name.removeprefix(PIN_PREFIX))).annotators
+    """Names of the annotators of pinned data; none for other datasets, or where nobody is named."""
+    return _again(name).annotators
 
 
 def files(name: str) -> tuple[str, ...]:
-    """Paths of the images of a pinned folder in the order of the dataset; none for other datasets."""
-    if not name.startswith(PIN_PREFIX):
-        return ()
-    return read(_place(name.removeprefix(PIN_PREFIX))).files
+    """Names of what was voted on in pinned data, in the order of the dataset; none for other datasets."""
+    return _again(name).files
 
 
-def _checksum(found: Collection) -> str:
+def _again(name: str) -> Collection:
+    """Read pinned votes again; nothing for other datasets."""
+    if not is_pinned(name):
+        return Collection(name, Path())
+    path = Path(noted(name)["path"])
+    return read(path) if path.is_dir() else votetable.without_images(path, formats.read(path))
+
+
+def is_pinned(name: str) -> bool:
+    """Whether a name is that of somebody's own data."""
+    return name.startswith((PIN_PREFIX, FEATURES_PREFIX))
+
+
+def checksum(found: Collection) -> str:
+    """What a run calls a folder: from names and bytes of its images and votes."""
     return content_sha256(found.root, (*found.files, *found.sources))[:DIGITS]
 
 
-def _note(checksum: str) -> Path:
-    return paths.cache() / "folders" / f"{checksum}.json"
+def _note(pinned: str) -> Path:
+    return paths.cache() / "folders" / f"{pinned}.json"
 
 
-def _place(checksum: str) -> Path:
-    """Return the folder that was noted for a checksum."""
-    hexadecimal = len(checksum) == DIGITS and set(checksum) <= set("0123456789abcdef")
+def note(pinned: str, places: dict[str, str]) -> None:
+    """Note in the cache where pinned data lie."""
+    _note(pinned).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(_note(pinned), json.dumps(places).encode())
+
+
+def noted(name: str) -> dict[str, str]:
+    """Where pinned data lie: "path", and "features" where there are any."""
+    prefix = next(p for p in (PIN_PREFIX, FEATURES_PREFIX) if name.startswith(p))
+    pinned, known = name.removeprefix(prefix), {PIN_PREFIX: {"path"}, FEATURES_PREFIX: {"path", "features"}}
+    hexadecimal = len(pinned) == DIGITS and set(pinned) <= set("0123456789abcdef")
     try:
         if hexadecimal:
-            return Path(json.loads(_note(checksum).read_text("utf-8"))["path"])
-    except (OSError, ValueError, KeyError, TypeError):
+            found = json.loads(_note(pinned).read_text("utf-8"))
+            if set(found) == known[prefix] and all(isinstance(place, str) for place in found.values()):
+                return found
+    except (OSError, ValueError, TypeError):
         pass
     raise errors.DataUnavailable(
-        f"{PIN_PREFIX}{checksum}: expected a folder that was named here before, found none; name it once as "
+        f"{name}: expected a folder that was named here before, found none; name it once as "
         f"{PATH_PREFIX}PATH, for instance by `softlabels check PATH`"
     )

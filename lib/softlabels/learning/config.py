@@ -71,6 +71,7 @@ class RunConfig:
     balanced: bool = False  # weight classes by inverse frequency
     augmentation: str = "flips-turns"
     select: str = "loss"  # test the epoch with the least validation loss, or the last one
+    patience: int = 0  # stop after so many epochs without a lower validation loss; 0: train all epochs
     seed: int = 0  # draws the 60/20/20 split, the initial weights, order, augmentation, ties
     split: str = "random"  # 60/20/20; or fold `fold` of `n_folds` for testing; or the dataset's own
     n_folds: int = 10
@@ -155,6 +156,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "temperature": (1e-3, 1e3),
     "dropout": (0, 0.99),
     "epochs": (1, 10**5),
+    "patience": (0, 10**5),
     "batch_size": (2, 10**5),
     "lr": (1e-12, 1e3),
     "momentum": (0, 0.9999),

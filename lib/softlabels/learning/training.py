@@ -194,6 +194,8 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
     bar = tqdm(range(len(done.history), config.epochs), title, initial=len(done.history), total=config.epochs)
     with torch.random.fork_rng():
         for epoch in bar:
+            if config.patience and epoch - _lowest(done) >= config.patience:
+                break
             start, used = time.perf_counter(), time.process_time()
             torch.manual_seed(epoch_generator(config.seed, epoch).initial_seed())  # for dropout
             row = {"epoch": epoch + 1, "train_loss": _epoch(config, task, hw, model, optimiser, epoch)}
@@ -207,6 +209,12 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
             )
     model.load_state_dict(done.best)
     return model, done
+
+
+def _lowest(done: Progress) -> int:
+    """Epoch, counted from 1, with the least validation loss so far; 0 before the first."""
+    losses = [row["validation_loss"] for row in done.history]
+    return int(np.argmin(losses)) + 1 if losses else 0
 
 
 def checked_row(config: RunConfig, row: dict[str, float]) -> None:

@@ -3,6 +3,7 @@
 from softlabels import owndata
 from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison
 from softlabels.analysis.formatting import NAMES, interval, number, signed
+from softlabels.analysis.statistics import Interval
 from softlabels.datasets import folder
 from softlabels.datasets.collection import printable
 from softlabels.owndata import OwnData
@@ -14,7 +15,7 @@ def answer(own: OwnData) -> list[str]:
 
     In this order: whether the networks learned at all; whether keeping the votes pays, and in what; how good
     any model could be; how many votes are enough; which images to vote on again; who stands out; whether
-    Dawid and Skene help.
+    Dawid and Skene, or annot-mix, help.
     """
     if why := owndata.unanswerable(own):
         return [
@@ -28,8 +29,8 @@ def answer(own: OwnData) -> list[str]:
 
 
 def of_votes(own: OwnData) -> list[str]:
-    """What can be said without a network: what to ask again, who stands out, what Dawid and Skene bring."""
-    return [_again(own), owndata.conspicuous(own), _dawid_skene(own)]
+    """What votes say without the runs: what to ask again, who stands out, what estimates bring."""
+    return [_again(own), owndata.conspicuous(own), *_estimates(own)]
 
 
 def _networks(own: OwnData) -> list[str]:
@@ -63,16 +64,26 @@ def _again(own: OwnData) -> str:
     )
 
 
-def _dawid_skene(own: OwnData) -> str:
+def _estimates(own: OwnData) -> list[str]:
+    """Whether Dawid and Skene, or annot-mix, are better than the votes."""
     found = owndata.dawid_skene_gain(own)
     if found is None:
-        return (
+        return [
             "Whether Dawid and Skene are better than the votes cannot be told: it takes four named "
             f"annotators or more, and {owndata.FEW} images that several of them judged."
-        )
-    verdict = {1: "are better than", -1: "are worse than", 0: "are not told from"}[found.sign]
+        ]
+    mixed = owndata.annot_mix_gain(own)
+    if mixed is None:
+        more = "annot-mix is not asked: here it learns from features, which `--features` gives."
+        return [_gain("Dawid and Skene", "are", found), more]
+    return [_gain("Dawid and Skene", "are", found), _gain("annot-mix", "is", mixed)]
+
+
+def _gain(name: str, verb: str, found: Interval) -> str:
+    verdict = {1: f"{verb} better than", -1: f"{verb} worse than", 0: f"{verb} not told from"}[found.sign]
+    they = "they name" if verb == "are" else "it names"
     return (
-        f"Dawid and Skene {verdict} most votes here: from half of the annotators they name what the others "
+        f"{name} {verdict} most votes here: from half of the annotators {they} what the others "
         f"say {interval(found)} more often (share of votes, 95 % bootstrap interval over {found.n:,} images)."
     )
 

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from softlabels.errors import ConfigError, DataError
 from softlabels.labels import agreement, votes
 from softlabels.labels.ceiling import Ceiling, split_half
 from softlabels.learning.annotators.dawid_skene import dawid_skene
-from softlabels.owndata import perimage
+from softlabels.owndata import annotmix, frozen, perimage
 from softlabels.owndata.check import label_facts
 from softlabels.runs import experiments_own, grids
 
@@ -77,15 +77,16 @@ def study(
     Parameters
     ----------
     dataset : str
-        ``folder:PATH``, or the name of any other annotated images that `datasets.load` takes.
+        ``folder:PATH``, a name by `features.pin`, or that of any other annotated data that `datasets.load`
+        takes.
 
     Raises
     ------
     DataError
-        The folder has problems; `softlabels check PATH` lists all of them. Or the dataset has no images, or
+        The folder has problems; `softlabels check PATH` lists all of them. Or the dataset has
         exact distributions in place of annotations.
     """
-    name, chosen = folder.pin(dataset), seeds_of(seeds)
+    name, chosen = frozen.pinned(dataset), seeds_of(seeds)
     data = _load(name, profile)
     found = OwnData(name, data, [], folder.people(name))
     cells = runs_of(found, profile, chosen)
@@ -94,7 +95,7 @@ def study(
 
 def cells(dataset: str, profile: str, seeds: Sequence[int]) -> list[grids.Cell]:
     """List the runs of a dataset, for the command line."""
-    name = folder.pin(dataset)
+    name = frozen.pinned(dataset)
     return runs_of(OwnData(name, _load(name, profile), []), profile, seeds_of(seeds))
 
 
@@ -108,9 +109,9 @@ def runs_of(own: OwnData, profile: str, seeds: Sequence[int], length: int | None
     """
     if unanswerable(own):
         return []
-    if length is None and own.name.startswith(folder.PIN_PREFIX):
+    if length is None and folder.is_pinned(own.name):
         length = experiments_own.epochs(profile, len(own.data))
-    return grids.your_data(profile, seeds, own.name, own.annotations, length)
+    return grids.your_data(profile, seeds, own.name, own.annotations, length, own.data.images.ndim == 2)
 
 
 def seeds_of(given: int | str | Sequence[int]) -> list[int]:
@@ -214,15 +215,33 @@ def again(own: OwnData, names: Sequence[str], n: int = 10) -> list[tuple[str, fl
     return [(names[i], float(gain[i])) for i in order.tolist()]
 
 
-def dawid_skene_gain(own: OwnData, repeats: int = 20) -> Interval | None:
-    """How much more often Dawid and Skene name the class that people not asked name, than the votes do.
+def dawid_skene_gain(own: OwnData) -> Interval | None:
+    """What Dawid and Skene gain over the votes; see `gain`. None without four named annotators."""
+    return gain(own, lambda half, given: dawid_skene(given, *half.counts.shape).posterior, 20)
 
-    The annotators are split into halves; the class of one half, by Dawid and Skene and by most votes, is
+
+def annot_mix_gain(own: OwnData, device: str | None = None) -> Interval | None:
+    """What annot-mix gains over the votes, learnt from features; None where there are none, or as above."""
+    if own.data.images.ndim != 2:
+        return None
+    return gain(own, lambda half, _: annotmix.estimate(half, device), 2)
+
+
+def gain(
+    own: OwnData, estimate: Callable[[Dataset, Annotations], np.ndarray], repeats: int
+) -> Interval | None:
+    """How much more often an estimate names the class that people not asked name, than the votes do.
+
+    The annotators are split into halves; the class of one half, by the estimate and by most votes, is
     held against the votes of the other: the share that agrees, over images that both have judged. Mean over
     `repeats` splits, with the interval of a bootstrap over images. None without named annotators, or with
     fewer than four.
-    """
 
+    Parameters
+    ----------
+    estimate : callable
+        Data with the counts and judgements of one half, and the latter alone -> P(class) [N, K].
+    """
     given, n = own.data.annotations, len(own.data)
     if given is None or len(np.unique(given.annotator)) < 4:
         return None
@@ -234,8 +253,10 @@ def dawid_skene_gain(own: OwnData, repeats: int = 20) -> Interval | None:
         one = Annotations(given.image[mine], given.annotator[mine], given.label[mine])
         counts, others = (votes.counts(given.image[m], given.label[m], n, k) for m in (mine, ~mine))
         both = (counts.sum(1) > 0) & (others.sum(1) > 0)
+        if both.sum() < FEW:
+            continue
         share = others / np.maximum(others.sum(1, keepdims=True), 1)
-        posterior = dawid_skene(one, n, k).posterior
+        posterior = estimate(replace(own.data, counts=counts, annotations=one, splits={}), one)
         picked = [x == x.max(1, keepdims=True) for x in (posterior, counts)]
         agree = [(share * p).sum(1) / p.sum(1) for p in picked]
         sums[both] += (agree[0] - agree[1])[both]
@@ -255,10 +276,6 @@ def _load(name: str, profile: str) -> Dataset:
     if "n_images" in known and own.limit:  # as a run loads it
         options["n_images"] = own.limit
     data = datasets.load(name, **options).first(own.limit)
-    if data.images.ndim != 4:
-        raise DataError(
-            f"{name}: expected images, found vectors; the networks of this chapter read images only"
-        )
     if not np.array_equal(data.counts, data.counts.round()):
         raise DataError(f"{name}: expected annotations, found exact distributions, which no panel gave")
     return data

@@ -13,12 +13,13 @@ from tqdm.auto import tqdm
 from softlabels import owndata
 from softlabels.analysis.comparisons import all_records, arrange, record_of
 from softlabels.analysis.formatting import markup
-from softlabels.datasets import folder
+from softlabels.datasets import Dataset, folder
 from softlabels.errors import ConfigError
 from softlabels.owndata import OwnData, answers, benefit
 from softlabels.owndata.page import STYLE
 from softlabels.runs import experiments_own
 
+LAST = 0.1  # of a training, in which a least validation loss says that it was still improving
 SHARE = 0.8  # of a budget that steps may take; the rest is for data, validation and the page
 UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -53,7 +54,7 @@ def study(
     own = owndata.study(dataset, profile, [])
     length = None
     if budget is not None:
-        steps = SHARE * budget / 2 / seconds_per_step(profile, len(own.data.classes), device)
+        steps = SHARE * budget / 2 / seconds_per_step(profile, own.data, device)
         length = experiments_own.epochs(profile, len(own.data), steps)
     cells = benefit.runs_of(own, profile, seeds, length)
     for i, cell in enumerate(tqdm(cells, "training", unit="run", disable=not cells)):
@@ -65,17 +66,25 @@ def study(
     return replace(own, settings=arrange(found))
 
 
-def seconds_per_step(profile: str, n_classes: int, device: str | None = None) -> float:
-    """Time a few steps of a profile's network on noise: the median, in seconds."""
+def seconds_per_step(profile: str, data: Dataset, device: str | None = None) -> float:
+    """Time a few steps of a profile's network on noise of the shape of the data: the median, in seconds."""
     import torch
 
     from softlabels.learning import models
     from softlabels.learning.hardware import hardware
 
-    own, hw = experiments_own.numbers(profile), hardware(device)
-    model = hw.place(models.build(own.network, n_classes)).train()
+    own, hw, n_classes = experiments_own.numbers(profile), hardware(device), len(data.classes)
+    if data.images.ndim == 2:
+        width = data.images.shape[1]
+        network: torch.nn.Module = models.build_for_vectors(
+            experiments_own.VECTORS["network"], n_classes, torch.zeros(width), torch.ones(width)
+        )
+        batch = torch.randn(own.batch_size, width)
+    else:
+        network = models.build(own.network, n_classes)
+        batch = torch.randint(0, 256, (own.batch_size, own.image_size, own.image_size, 3), dtype=torch.uint8)
+    model = hw.place(network).train()
     optimiser = torch.optim.SGD(model.parameters(), lr=1e-6)
-    batch = torch.randint(0, 256, (own.batch_size, own.image_size, own.image_size, 3), dtype=torch.uint8)
     target = torch.full((own.batch_size, n_classes), 1 / n_classes, device=hw.device)
     took = []
     for _ in range(5):
@@ -150,8 +159,13 @@ def _source(own: OwnData, profile: str) -> str:
     missing = f", {left} left out for want of time" if left else ""
     seeds = sorted({record.config.seed for record in records})
     length = " and ".join(map(str, sorted({record.config.epochs for record in records}))) or "no"
+    least = max(1, round(LAST * max((r.config.epochs for r in records), default=1)))
+    improving = sum(r.best_epoch > r.config.epochs - least for r in records if r.config.epochs > 1)
+    late = f" {improving} of them improved to the end: longer training (profile paper) may change them."
+    took = f"{minutes:.1f} minutes{missing}"
     return (
-        f"Profile {profile}, {len(records)} runs of {length} epochs ({minutes:.1f} minutes{missing}), seeds "
-        f"{', '.join(map(str, seeds)) or 'none'}, data {own.name}; an interval is over {len(seeds)} splits, "
-        f"and votes are enough where KL comes within {benefit.CLOSE} nats."
+        f"Profile {profile}, {len(records)} runs of at most {length} epochs ({took}), "
+        f"seeds {', '.join(map(str, seeds)) or 'none'}, data {own.name}; an interval is over {len(seeds)} "
+        f"splits, and votes are enough where KL comes within {benefit.CLOSE} nats."
+        + (late if improving else "")
     )

@@ -32,6 +32,7 @@ COLUMNS = {
     "smoothed:CLASS": f"majority, smoothed: (1 - ε) of a vote for it and ε / K for all, ε = {EPSILON:g}",
     "posterior:CLASS": "mean of a Dirichlet posterior: the shares drawn towards those of the whole dataset",
     "dawid_skene:CLASS": "probability of the true class by Dawid and Skene, where annotators are named",
+    "annot_mix:CLASS": "the same by annot-mix, from features and votes together; with `--annot-mix`",
     "majority": "class with most votes; of tied ones the first by name",
     "tied": "all classes that tie for most votes, separated by |; empty without a tie",
     "entropy": "of the soft label, in nats",
@@ -41,8 +42,13 @@ COLUMNS = {
 }
 
 
-def table(found: Collection) -> "pd.DataFrame":
+def table(found: Collection, annot_mix: np.ndarray | None = None) -> "pd.DataFrame":
     """Describe each image that has votes in a row; `COLUMNS` says what the columns are.
+
+    Parameters
+    ----------
+    annot_mix : float [N, K] or None
+        What `annotmix.estimate` says of all images of the collection.
 
     Raises
     ------
@@ -55,13 +61,20 @@ def table(found: Collection) -> "pd.DataFrame":
     given = found.annotations
     if given is not None:
         given = Annotations(np.searchsorted(kept, given.image), given.annotator, given.label)
-    return frame([found.files[i] for i in kept], found.counts[kept], found.classes, given)
+    names = [found.files[i] for i in kept]
+    return frame(
+        names, found.counts[kept], found.classes, given, None if annot_mix is None else annot_mix[kept]
+    )
 
 
 def frame(
-    names: Sequence[str], counts: np.ndarray, classes: Sequence[str], annotations: Annotations | None = None
+    names: Sequence[str],
+    counts: np.ndarray,
+    classes: Sequence[str],
+    annotations: Annotations | None = None,
+    annot_mix: np.ndarray | None = None,
 ) -> "pd.DataFrame":
-    """The same from arrays: names of N images, counts [N, K], names of K classes, and single votes."""
+    """The same from arrays: names of N images, counts [N, K], names of K classes, votes, estimates [N, K]."""
     import pandas as pd
 
     soft, k = labels.soft_labels(counts), len(classes)
@@ -76,6 +89,8 @@ def frame(
     }
     if annotations is not None and len(annotations.image):
         blocks["dawid_skene"] = dawid_skene(annotations, *counts.shape).posterior
+    if annot_mix is not None:
+        blocks["annot_mix"] = annot_mix
     columns: dict[str, Any] = {"image": list(names), "votes": counts.sum(1).astype(np.int64)}
     for kind, values in blocks.items():
         columns |= {f"{kind}:{name}": values[:, j] for j, name in enumerate(classes)}
@@ -128,7 +143,7 @@ def _close(counts: np.ndarray) -> np.ndarray:
     return largest[:, -1] - largest[:, -2] <= 1
 
 
-def write(found: Collection, output: Path) -> str:
+def write(found: Collection, output: Path, annot_mix: np.ndarray | None = None) -> str:
     """Write the table of a collection as CSV, parquet or JSON lines by the ending; returns what was done.
 
     JSON lines have one list for each kind of label, in the order of ``classes``.
@@ -139,8 +154,7 @@ def write(found: Collection, output: Path) -> str:
         Problems of the votes, an unknown ending, a library that is missing, or a place that cannot be
         written.
     """
-    of_votes = tuple(p for p in found.problems if p.kind not in OF_IMAGES)
-    rows = table(demand(replace(found, problems=of_votes)))
+    rows = table(of_votes(found), annot_mix)
     kind = output.suffix.lower()
     try:
         if kind == ".csv":
@@ -164,10 +178,15 @@ def write(found: Collection, output: Path) -> str:
     )
 
 
+def of_votes(found: Collection) -> Collection:
+    """A collection without the problems that touch its images only; others raise `DataError`."""
+    return demand(replace(found, problems=tuple(p for p in found.problems if p.kind not in OF_IMAGES)))
+
+
 def _line(row: dict, classes: Sequence[str]) -> str:
     """One image as JSON, with a list for each kind of label."""
     found: dict[str, object] = {"image": row["image"], "votes": int(row["votes"]), "classes": list(classes)}
-    for kind in ("count", "soft", "smoothed", "posterior", "dawid_skene"):
+    for kind in ("count", "soft", "smoothed", "posterior", "dawid_skene", "annot_mix"):
         if f"{kind}:{classes[0]}" in row:
             values = [row[f"{kind}:{name}"] for name in classes]
             found[kind] = [int(v) if kind == "count" else float(v) for v in values]

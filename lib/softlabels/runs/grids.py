@@ -172,9 +172,10 @@ def your_data(
     dataset: str = experiments_own.STANDIN,
     annotations: int = experiments_own.STANDIN_ANNOTATIONS,
     length: int | None = None,
+    vectors: bool = False,
 ) -> list[Cell]:
     """List the runs of the chapter on your own data, by default those of the stand-in."""
-    runs = experiments_own.runs(profile, seeds, dataset, annotations, length)
+    runs = experiments_own.runs(profile, seeds, dataset, annotations, length, vectors)
     return [Cell(dataset, c.network, recipe, c.label, c.seed, c) for recipe, c in runs]
 
 
@@ -214,7 +215,7 @@ def profile_of(config: RunConfig, asked: str = "") -> str:
     Small runs belong to several profiles: the one that is `asked` for comes first, then their order.
     """
     names = sorted(PROFILES, key=lambda name: name != asked)
-    if config.dataset.startswith("folder@"):
+    if config.dataset.startswith(("folder@", "features@")):
         return next((name for name in names if experiments_own.is_of(name, config)), "custom")
     return next((name for name in names if config in _configs(name, config.seed)), "custom")
 

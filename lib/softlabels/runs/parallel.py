@@ -52,6 +52,25 @@ def _room(configs: Sequence[RunConfig]) -> int:
     return min(torch.get_num_threads(), len(configs), int(half // largest))
 
 
+def side_by_side(asked: str, configs: Sequence[RunConfig]) -> int:
+    """How many runs stand side by side on a GPU: a number, or "auto", by its free memory and the cores.
+
+    Raises
+    ------
+    ConfigError
+        Anything else, or a number below one.
+    """
+    if asked == "auto":
+        if not torch.cuda.is_available():
+            return 1
+        free = torch.cuda.mem_get_info()[0] / 2**20
+        largest = max((workload.memory(config) for config in configs), default=1)
+        return max(1, min(len(os.sched_getaffinity(0)) // 2, len(configs), int(free / 2 // largest)))
+    if not asked.isdecimal() or int(asked) < 1:
+        raise ConfigError(f"--runs-per-gpu must be a number from 1 on, or auto, not {asked}")
+    return int(asked)
+
+
 def train(configs: Sequence[RunConfig], device: str | None = None, at_once: int = 1) -> list[Record]:
     """Return the records of some runs, trained where they are missing, `at_once` of them at a time.
 

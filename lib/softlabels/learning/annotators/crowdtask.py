@@ -63,7 +63,11 @@ def prepare(config: RunConfig) -> CrowdTask:
     ConfigError
         If the dataset has no judgements or no true labels, or nothing can be learnt from them.
     """
-    data = inputs.load(config)
+    return of_dataset(inputs.load(config), config)
+
+
+def of_dataset(data: datasets.Dataset, config: RunConfig) -> CrowdTask:
+    """The same of a dataset that is loaded already, whatever `config.dataset` says."""
     if data.annotations is None or data.truth is None:
         raise ConfigError(
             f"{config.dataset} has no annotators or no true labels; method '{config.method}' needs them"

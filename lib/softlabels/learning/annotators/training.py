@@ -143,9 +143,18 @@ def train(config: RunConfig, device: str | None = None) -> Result:
         If the loss of a batch, or that of the validation part, is no longer finite.
     """
     task, hw = prepare(config), hardware(device, "fp32")
+    both, done, best, best_epoch = fit(config, task, hw)
+    last = snapshot(both)
+    return _tested(config, task, hw, both, done, {"last": (last, config.epochs), "best": (best, best_epoch)})
+
+
+def fit(
+    config: RunConfig, task: CrowdTask, hw: Hardware
+) -> tuple[nn.ModuleDict, Progress, dict[str, Tensor], int]:
+    """Train for all epochs: both networks as they end, the history, weights and number of the best epoch."""
     both, done = build_all(config, task, hw), Progress()
     optimiser = optimiser_of(config, both)
-    best, best_accuracy = snapshot(both), -1.0
+    best, best_epoch, best_accuracy = snapshot(both), 0, -1.0
     with torch.random.fork_rng():
         for number in range(config.epochs):
             start = time.perf_counter()
@@ -158,8 +167,7 @@ def train(config: RunConfig, device: str | None = None) -> Result:
             done.history.append(row)
             if row["validation_accuracy"] > best_accuracy:  # the first highest, as AM
                 best, best_accuracy, best_epoch = snapshot(both), row["validation_accuracy"], number + 1
-    last = snapshot(both)
-    return _tested(config, task, hw, both, done, {"last": (last, config.epochs), "best": (best, best_epoch)})
+    return both, done, best, best_epoch
 
 
 def _validate(both: nn.ModuleDict, task: CrowdTask, hw: Hardware) -> dict[str, float]:

@@ -1,0 +1,189 @@
+"""Votes on what is no image, or on images that a network has seen already: a vector for each voted thing.
+
+`pin` names votes and features together by their content, as `folder.pin` does a folder:
+``features@CHECKSUM``. So sentences, songs, rows of a table or embeddings of anything are learnt from by the
+networks for vectors.
+"""
+
+import zipfile
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from softlabels.datasets import folder, formats, votetable
+from softlabels.datasets.base import Dataset, Source, checksum
+from softlabels.datasets.collection import Collection, demand, file_sha256, normal, printable, quoted
+from softlabels.errors import DataError
+
+READ = (".npy", ".npz", ".parquet", ".csv", ".tsv")
+NAME = "image"  # column of a table that names what a row describes
+
+
+def read(path: Path, votes: Path, names: Sequence[str]) -> np.ndarray:
+    """Read the vectors of voted things, float32 [N, D], in the order of `names`.
+
+    Parameters
+    ----------
+    path : Path
+        ``.npy``: an array [N, D] whose rows are in the order in which the file of votes first names the
+        things. ``.npz`` with ``names`` [N] and ``features`` [N, D], or ``.parquet``, ``.csv``, ``.tsv`` with
+        a column "image" and a number in every other: rows in any order, and those of nothing that has votes
+        are left out.
+    votes : Path
+        The file of votes.
+    names : sequence of N str
+        Names that have votes.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, a thing has no row or two, the number of rows does not fit, or a value is no
+        finite number.
+    """
+    order, values = _arrays(path)
+    if values.ndim != 2 or not values.shape[1]:
+        raise DataError(f"{path}: expected a row of numbers for each thing, found shape {values.shape}")
+    if order is None:
+        order = _first_named(votes)
+        if len(values) != len(order):
+            raise DataError(
+                f"{path}: expected {len(order):,} rows, one for each thing that {votes.name} names, in the "
+                f"order in which it first names them; found {len(values):,}. A table with a column "
+                f"{quoted(NAME)} may have rows in any order, and more of them"
+            )
+    place = {name: row for row, name in enumerate(order)}
+    if len(place) != len(order):
+        twice = next(name for row, name in enumerate(order) if place[name] != row)
+        raise DataError(f"{path}: {quoted(twice)} has two rows; keep one")
+    absent = [name for name in names if name not in place]
+    if absent:
+        listed = ", ".join(map(quoted, absent[:3]))
+        raise DataError(
+            f"{path}: {len(absent):,} of {len(names):,} things with votes have no row, such as {listed}; add "
+            "them"
+        )
+    found = values[[place[name] for name in names]]
+    wrong = np.flatnonzero(~np.isfinite(found).all(1))
+    if len(wrong):
+        raise DataError(
+            f"{path}: the row of {quoted(names[wrong[0]])} holds a value that is no finite number; "
+            f"{len(wrong):,} rows do"
+        )
+    return found
+
+
+def _arrays(path: Path) -> tuple[list[str] | None, np.ndarray]:
+    """Names of the rows, where the file has them, and values, float32."""
+    kind = path.suffix.lower()
+    if kind not in READ:
+        raise DataError(f"{path}: expected features as {', '.join(READ)}; save them as one of these")
+    try:
+        if kind == ".npy":
+            return None, np.load(path, allow_pickle=False).astype(np.float32)
+        if kind == ".npz":
+            with np.load(path, allow_pickle=False) as found:
+                names = [normal(str(name)) for name in found["names"]]
+                values = found["features"].astype(np.float32)
+            if len(names) != len(values):
+                raise ValueError(f"{len(names)} names for {len(values)} rows")
+            return names, values
+        return _from_table(path, kind)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: cannot be read as features ({printable(str(error), 200)})") from error
+    except ImportError as error:
+        remedy = 'pip install "softlabels[formats]", or save .npy'
+        raise DataError(f"{path}: a library that reads parquet is not installed; {remedy}") from error
+
+
+def _from_table(path: Path, kind: str) -> tuple[list[str], np.ndarray]:
+    import pandas as pd
+
+    if kind == ".parquet":
+        table = pd.read_parquet(path)
+    else:
+        comma = "\t" if kind == ".tsv" else ","
+        table = pd.read_csv(path, sep=comma, dtype={NAME: str}, keep_default_na=False)
+    if NAME not in table.columns:
+        listed = ", ".join(quoted(str(name)) for name in table.columns[:5])
+        raise ValueError(f"no column {quoted(NAME)}; its columns are {listed}")
+    numbers = table.drop(columns=NAME)
+    words = [str(name) for name in numbers if not pd.api.types.is_numeric_dtype(numbers[name])]
+    if words:
+        raise ValueError(f"column {quoted(words[0])} is not numbers in every row")
+    return [normal(str(name)) for name in table[NAME]], numbers.to_numpy(np.float32)
+
+
+def _first_named(votes: Path) -> list[str]:
+    """What a file of votes names, in the order of first appearance."""
+    if votes.is_dir():
+        raise DataError(
+            f"{votes}: rows of an array have no names, and a folder no order; give the file of votes in "
+            f"place of the folder, or features as a table with a column {quoted(NAME)}"
+        )
+    read = formats.read(votes, None).votes
+    return list(dict.fromkeys(normal(str(name)) for name in read["image"]))
+
+
+def votes_of(path: Path) -> Collection:
+    """Read a file of votes alone, or those of a folder of images."""
+    if path.is_dir():
+        return folder.read(path)
+    if not path.exists():
+        raise DataError(f"{path}: expected a file of votes or a folder, found neither; give another path")
+    return votetable.without_images(path, formats.read(path, None))
+
+
+def pin(votes: Path, features: Path) -> str:
+    """Name votes and features by their content, ``features@CHECKSUM``, and note where they lie.
+
+    Raises
+    ------
+    DataError
+        The votes have problems, or the features do not fit them.
+    """
+    votes, features = votes.expanduser().resolve(), features.expanduser().resolve()
+    found = demand(votes_of(votes))
+    read(features, votes, found.files)
+    pinned = _checksum(votes, found, features)
+    folder.note(pinned, {"path": str(votes), "features": str(features)})
+    return folder.FEATURES_PREFIX + pinned
+
+
+def load(checksum_of_both: str, image_size: int | None = None) -> Dataset:
+    """Return pinned votes with their features as ``images``, float32 [N, D]; a size means nothing here.
+
+    Raises
+    ------
+    DataUnavailable
+        Nothing with this checksum is known here.
+    DataError
+        Votes or features have changed since they were named.
+    """
+    name = folder.FEATURES_PREFIX + checksum_of_both
+    noted = folder.noted(name)
+    votes, features = Path(noted["path"]), Path(noted["features"])
+    found = demand(votes_of(votes))
+    now = _checksum(votes, found, features)
+    if now != checksum_of_both:
+        raise DataError(
+            f"{votes} with {features}: expected the checksum {checksum_of_both}, found {now}: one of them "
+            "has changed; name them again to start runs of the new data"
+        )
+    values = read(features, votes, found.files)
+    words = f"{len(found)} rows of {values.shape[1]} features, {len(found.classes)} classes"
+    return Dataset(
+        name=name,
+        images=values,
+        counts=found.counts,
+        classes=found.classes,
+        source=Source(name, "its owner's", words, checksum(values, found.counts)),
+        ids=np.arange(len(found)),
+        annotations=found.annotations,
+    )
+
+
+def _checksum(votes: Path, found: Collection, features: Path) -> str:
+    own = folder.checksum(found) if votes.is_dir() else file_sha256(votes)
+    return sha256(f"{own}\0{file_sha256(features)}".encode("ascii")).hexdigest()[: folder.DIGITS]
