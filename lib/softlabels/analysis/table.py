@@ -34,13 +34,16 @@ HIGHER_IS_BETTER = {
     "second_best_accuracy": True,
 }
 ARMS = ("hard", "soft")
-SETTING = ["setting", "epochs"]  # what both arms of a comparison have in common
+SETTING = ["profile", "setting", "epochs"]  # what both arms of a comparison have in common
 PAIR = ("network", "seed", "fold")  # what two runs have in common when they are compared
 PLACE = ("grid", "profile", "dataset", "network", "recipe", "setting", "arm", "seed", "fold", "epochs")
+# What a row of an evaluation says of its run.
+OF_RUN = ["id", "grid", "profile", "arm", "network", "seed", "fold", "overlap", "record"]
 # Columns that there are even without a record: measures against the people and against the dataset's label.
 COLUMNS = (
     "id",
     *PLACE,
+    "overlap",
     *(f"{part}.{name}" for part in ("test", "truth") for name in HIGHER_IS_BETTER),
     "config",
     "record",
@@ -72,12 +75,36 @@ def gather(
     Returns
     -------
     DataFrame
-        A row for each run: `PLACE`, `config`, `record` (None where there is none), and a column for each
-        measure of each part, such as "test.kl" (against the people), "truth.macro_accuracy" (against the
+        A row for each run: `PLACE`, `config`, `record` (None where there is none), "overlap" (test images
+        per training image where its split is a random one, which shares images with others; else 0), and a
+        column for each measure of each part, such as "test.kl" (against the people), "truth.macro_accuracy" (against the
         dataset's own label), "validation.loss", or "last.accuracy" and "annotators.auroc" of a method for
         several annotators; nan where it is undefined.
     """
     cells = [(name, cell) for name in names for cell in grid(name, profile, list(seeds))]
+    return _looked_up(cells, profile, train, device, fresh, committed_only)
+
+
+def of_cells(
+    name: str,
+    cells: "Sequence[Cell]",
+    profile: str,
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+) -> "pd.DataFrame":
+    """Tabulate runs that are not those of a grid by its profile, such as those on somebody's own data."""
+    return _looked_up([(name, cell) for cell in cells], profile, train, device, fresh)
+
+
+def _looked_up(
+    cells: "Sequence[tuple[str, Cell]]",
+    profile: str,
+    train: bool,
+    device: str | None,
+    fresh: bool,
+    committed_only: bool = False,
+) -> "pd.DataFrame":
     if train and not fresh:
         from softlabels.runs import parallel
 
@@ -117,7 +144,7 @@ def tabulate(found: "Iterable[tuple[str, Cell, Record | None]]", profile: str = 
         setting = f"{data} · {cell.network} · {cell.recipe}"
         place = (name, profile, cell.dataset, cell.network, cell.recipe, setting, cell.arm, cell.seed)
         row = dict(zip(PLACE, (*place, config.fold, config.epochs), strict=True))
-        row |= {"id": config.id, "config": config, "record": record}
+        row |= {"id": config.id, "config": config, "record": record, "overlap": _overlap(record)}
         parts = record.metrics if record else {}
         rows.append(row | {f"{part}.{m}": v for part, one in parts.items() for m, v in one.items()})
     frame = pd.DataFrame(rows)
@@ -127,9 +154,18 @@ def tabulate(found: "Iterable[tuple[str, Cell, Record | None]]", profile: str = 
     return frame.astype(dict.fromkeys(numbers, np.float64) | {"record": object})
 
 
+def _overlap(record: "Record | None") -> float:
+    if record is None or record.config.split != "random" or "n_test" not in record.data:
+        return 0.0
+    return record.data["n_test"] / record.data["n_train"]
+
+
 def recorded(runs: "pd.DataFrame") -> "list[Record]":
-    """The records of a table, each once, in its order."""
-    return list({record.id: record for record in runs.record if record is not None}.values())
+    """The records of a table, each once: setting by setting, arm by arm, pair by pair."""
+    here = runs[runs.record.notna()]
+    places = here.groupby([c for c in (*SETTING, "arm") if c in here], sort=False).ngroup()
+    ordered = here.assign(place=places).sort_values(["place", *PAIR], kind="stable")
+    return list({record.id: record for record in ordered.record}.values())
 
 
 def complete(runs: "pd.DataFrame", arms: Sequence[str] = ARMS, on: Sequence[str] = PAIR) -> "pd.DataFrame":
@@ -172,7 +208,9 @@ def paired(
     one, other = (side.dropna(subset=[measure] if measure in side else []) for side in (a, b))
     if measure not in one or measure not in other:
         return np.empty(0), np.empty(0)
-    x, y = (s.set_index(list(on), verify_integrity=True)[measure] for s in (one, other))
+    x, y = (side.set_index(list(on))[measure] for side in (one, other))
+    if not (x.index.is_unique and y.index.is_unique):
+        raise ValueError(f"several runs with the same {', '.join(on)}: cut the table into its settings first")
     common = x.index.intersection(y.index).sort_values()
     return x.loc[common].to_numpy(np.float64), y.loc[common].to_numpy(np.float64)
 
@@ -185,10 +223,8 @@ def pairs(
 
 
 def overlap_of(runs: "pd.DataFrame") -> float:
-    """Test images per training image where runs are on random splits, which share images; else 0."""
-    sizes = (r.data for r in runs.record if r is not None and r.config.split == "random")
-    first = next(sizes, {})
-    return first["n_test"] / first["n_train"] if "n_test" in first else 0.0
+    """What the splits of these runs share, as `statistics.paired_interval` takes it."""
+    return float(runs.overlap.max()) if "overlap" in runs and len(runs) else 0.0
 
 
 def difference(
@@ -198,9 +234,10 @@ def difference(
     base: str = "hard",
     relative: bool = False,
     on: Sequence[str] = PAIR,
-    overlap: float | None = None,
 ) -> Interval | None:
     """Mean of arm - base with its paired 95 % interval; None without a pair.
+
+    Where the column "overlap" says that splits share images, with the correction of Nadeau and Bengio.
 
     Parameters
     ----------
@@ -210,18 +247,11 @@ def difference(
         Of (arm - base) / base instead.
     on : sequence of str
         Columns that make a pair.
-    overlap : float or None
-        Correction of Nadeau and Bengio (`statistics.paired_interval`); None: as the splits of the runs ask.
     """
     a, b = pairs(runs, measure, arm, base, on)
-    if not len(a):
-        return None
-    shared = overlap_of(runs) if overlap is None else overlap
-    return (
-        paired_interval(a / b, np.ones(len(b)), overlap=shared)
-        if relative
-        else paired_interval(a, b, overlap=shared)
-    )
+    if relative:
+        a, b = a / b, np.ones(len(b))
+    return paired_interval(a, b, overlap=overlap_of(runs)) if len(a) else None
 
 
 def p_value(runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard") -> float:
@@ -240,7 +270,7 @@ def winner(runs: "pd.DataFrame", measure: str) -> str:
 
 def settings(runs: "pd.DataFrame", complete_only: bool = True) -> "list[tuple[str, pd.DataFrame]]":
     """The table cut into its settings, with their names; those without a pair of runs only if asked for."""
-    cut = [(name, here) for (name, _), here in runs.groupby(SETTING, sort=False)]
+    cut = [(name, here) for (_, name, _), here in runs.groupby(SETTING, sort=False)]
     return [(name, here) for name, here in cut if not complete_only or len(complete(here))]
 
 
@@ -269,9 +299,8 @@ def evaluated(
     Returns
     -------
     DataFrame
-        A row for each number: id, grid, profile, arm, network, seed, fold and record of the run, kind, case,
-        level, measure, value, and the evaluation; one row without numbers for each that is missing. It is
-        made now only if `train`.
+        A row for each number: `OF_RUN`, kind, case, level, measure, value, and the evaluation; one row
+        without numbers for each that is missing. It is made now only if `train`.
     """
     import pandas as pd
 
@@ -282,9 +311,7 @@ def evaluated(
     here = {record.id: record.config for record in recorded(wanted)}
     found = evaluations.get_all(here, plan.suite, train, device, fresh, committed_only)
     rows = []
-    for place in wanted[["id", "grid", "profile", "arm", "network", "seed", "fold", "record"]].to_dict(
-        "records"
-    ):
+    for place in wanted[OF_RUN].to_dict("records"):
         one = found.get(place["id"])
         measured = one.rows if one else [(None, np.nan, None, np.nan)]
         named = (dict(zip(("case", "level", "measure", "value"), row, strict=True)) for row in measured)

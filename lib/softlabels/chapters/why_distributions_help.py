@@ -1,4 +1,4 @@
-"""Small worlds where everything is known: what soft, hard and sampled labels do to a gradient and to a fit.
+"""Chapter 16: what soft, hard and sampled labels do to a gradient and a fit, where everything is known.
 
 Notation: q is the people's distribution of an image, t what is trained on, p = softmax(z) the prediction.
 """
@@ -7,13 +7,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import minimize
 
+from softlabels.analysis import table
 from softlabels.analysis.statistics import Interval
 from softlabels.labels import metrics, votes
 
+GRIDS = ("why_distributions_help",)
 WORLDS = ("logistic", "ramp")
 DECAY = 1e-6  # of the fits: so little that a separable problem is cut close to its widest margin
+
+
+def collect(
+    profile: str,
+    seeds: Sequence[int],
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+    committed_only: bool = False,
+) -> pd.DataFrame:
+    """The chapter's trained networks: both arms from 1, 3, … annotations of each image, and from all."""
+    return table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
 
 
 def softmax(z: np.ndarray) -> np.ndarray:
