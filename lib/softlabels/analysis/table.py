@@ -15,7 +15,7 @@ import numpy as np
 from softlabels.analysis.statistics import Interval, mean_sd, paired_interval, paired_p
 from softlabels.errors import DataUnavailable
 from softlabels.learning import suites
-from softlabels.runs import records
+from softlabels.runs import evaluations, records
 from softlabels.runs.grids import grid
 
 if TYPE_CHECKING:  # who only trains need not have it
@@ -77,9 +77,9 @@ def gather(
     DataFrame
         A row for each run: `PLACE`, `config`, `record` (None where there is none), "overlap" (test images
         per training image where its split is a random one, which shares images with others; else 0), and a
-        column for each measure of each part, such as "test.kl" (against the people), "truth.macro_accuracy" (against the
-        dataset's own label), "validation.loss", or "last.accuracy" and "annotators.auroc" of a method for
-        several annotators; nan where it is undefined.
+        column for each measure of each part, nan where it is undefined: such as "test.kl" (against the
+        people), "truth.macro_accuracy" (against the dataset's own label), "validation.loss", or
+        "last.accuracy" and "annotators.auroc" of a method for several annotators.
     """
     cells = [(name, cell) for name in names for cell in grid(name, profile, list(seeds))]
     return _looked_up(cells, profile, train, device, fresh, committed_only)
@@ -303,8 +303,6 @@ def evaluated(
         without numbers for each that is missing. It is made now only if `train`.
     """
     import pandas as pd
-
-    from softlabels.runs import evaluations
 
     plan = suites.plan(runs.profile.iloc[0], kind)
     wanted = pd.concat([runs[runs.arm == arm] for arm in plan.arms])

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from softlabels.analysis.formatting import NAMES, NOTHING, interval, number, p_value, spread
+from softlabels.analysis.formatting import NAMES, interval, number, p_value, spread
 from softlabels.analysis.statistics import effect_size, holm, mean_sd, paired_p
 from softlabels.analysis.table import (
     ARMS,
-    HIGHER_IS_BETTER,
     arms,
     at,
     complete,
@@ -172,17 +171,3 @@ def claim(runs: pd.DataFrame) -> str:
     minutes = number(sum(r.seconds for r in found) / 60, 1)
     pair = f"{n} pair{'s' if n > 1 else ''} of runs"
     return f"**{name}: {said[0]}; {said[1]}** ({pair}, {minutes} minutes, {machines})."
-
-
-def both_arms(runs: pd.DataFrame) -> pd.DataFrame:
-    """All measures of one setting: a row for each, a column for each arm, and which arm is better."""
-    rows = []
-    for metric, name in NAMES.items():
-        hard, soft = (summary(runs[runs.arm == arm], f"test.{metric}") for arm in ARMS)
-        better, apart = HIGHER_IS_BETTER[metric], soft[0] - hard[0]
-        row = {"measure": name, "better is": "higher" if better else "lower"}
-        row |= {"hard labels": spread(*hard[:2]), "soft labels": spread(*soft[:2])}
-        # Equal, or undefined in one arm: none is ahead.
-        ahead = NOTHING if not abs(apart) > 0 else "soft" if (apart > 0) == better else "hard"
-        rows.append(row | {"ahead": ahead})
-    return pd.DataFrame(rows)

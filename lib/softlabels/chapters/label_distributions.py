@@ -23,6 +23,7 @@ from softlabels.errors import DataUnavailable, unknown
 from softlabels.labels import votes
 from softlabels.store import Shelf, pack, read, unpack, write
 
+GRIDS = ()  # drawn from descriptions of datasets, not from runs
 SHELF = Shelf("datasets")
 # The cards that the chapters draw from. 224 px is the size of the published statistics.
 COMMITTED: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -34,8 +34,8 @@ def collect(
     -------
     DataFrame
         A table of runs with "source" (the setting in words), "hard" (the name of its hard arm), and for each
-        score of doubt "aurc.SCORE", the area under the risk-coverage curve. Intervals of areas count splits as
-        independent.
+        score of doubt "aurc.SCORE", the area under the risk-coverage curve. Intervals of areas count
+        splits as independent.
     """
     runs = table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
     splits = runs[(runs.grid == "table1") & (runs.dataset == DATASET)]
