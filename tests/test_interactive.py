@@ -342,10 +342,10 @@ def test_a_greater_review_budget_leaves_less_error(source):
 
 
 def test_without_runs_there_is_a_sentence_and_no_slider(capsys):
-    nothing = annotation_budget.collect("smoke", [9], committed_only=True)
+    nothing = annotation_budget.collect("smoke", [9])
     assert sliders.annotations(nothing)["views"] == []
-    assert sliders.radius(adversarial.collect("smoke", [9], committed_only=True)[1])["views"] == []
-    assert sliders.budget(review.collect("smoke", [9], committed_only=True))["views"] == []
+    assert sliders.radius(adversarial.collect("smoke", [9])[1])["views"] == []
+    assert sliders.budget(review.collect("smoke", [9]))["views"] == []
     sliders.show("nothing", sliders.annotations(nothing), "")
     assert "Markdown" in capsys.readouterr().out
 

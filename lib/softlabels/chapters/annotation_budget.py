@@ -1,6 +1,7 @@
 """Chapter 9: how many annotations does an image need?"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -14,16 +15,9 @@ GRIDS = ("budget", "budget-total")
 ALL = 50.0  # where all annotations (47 to 63) stand on the axis of their number
 
 
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> pd.DataFrame:
+def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
     """The chapter's runs; "annotations" is how many each image has in training."""
-    runs = table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
+    runs = table.gather(GRIDS, profile, seeds, *how)
     number = [1 if c.label == "sampled" else c.annotations or ALL for c in runs.config]
     return runs.assign(annotations=pd.Series(number, dtype=float))
 

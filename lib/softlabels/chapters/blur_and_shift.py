@@ -1,6 +1,7 @@
 """Chapter 8: do networks doubt, and rightly so, when an image becomes hard to see?"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,17 +17,10 @@ GRIDS = ("human",)
 KINDS = ("blur",)
 
 
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def collect(profile: str, seeds: Sequence[int], *how: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The fine-tuned networks and what they say of blurred images."""
-    runs = table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
-    return runs, table.evaluated(runs, KINDS[0], train, device, fresh, committed_only)
+    runs = table.gather(GRIDS, profile, seeds, *how)
+    return runs, table.evaluated(runs, KINDS[0], *how)
 
 
 def together(found: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Chapter 6: do networks generalise better from what people say of an image than from one label?"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -19,16 +20,8 @@ KINDS = ("shift", "corruptions")  # what is measured with the trained networks
 PEOPLE, LABEL = "soft", "truth"  # the two arms that the paper compares
 
 
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def collect(profile: str, seeds: Sequence[int], *how: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The chapter's runs and what was measured with them: shift from random weights, corruptions tuned."""
-    how = (train, device, fresh, committed_only)
     runs = table.gather(GRIDS[1:], profile, seeds, *how)
     starts = {"shift": "human-scratch", "corruptions": "human"}
     found = [table.evaluated(runs[runs.grid == starts[kind]], kind, *how) for kind in KINDS]
@@ -71,10 +64,10 @@ def rates(runs: pd.DataFrame) -> pd.DataFrame:
 def own_rates(runs: pd.DataFrame, base: str = LABEL) -> str:
     """What choosing each arm's rate by its own validation loss would have made of soft - base."""
     every, here = tried(runs), runs[(runs.grid == "human") & runs.record.notna()]
-    best = every.loc[every.groupby("arm", sort=False)["validation.loss"].idxmin()].set_index("arm")
     common = every[every.lr.isin({c.lr for c in here.config})].set_index("arm")
     if every.empty or not {PEOPLE, base} <= set(common.index):
         return "No run at another rate is here yet."
+    best = every.loc[every.groupby("arm", sort=False)["validation.loss"].idxmin()].set_index("arm")
 
     def gap(side: pd.DataFrame, measure: str) -> str:
         return signed(side.loc[PEOPLE, measure] - side.loc[base, measure])

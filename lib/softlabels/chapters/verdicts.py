@@ -52,9 +52,10 @@ def collect(
     """Rows of every chapter, from the records at hand; runs are trained only if `train`."""
     found = {}
     for name, chapter in CHAPTERS.items():
-        how = (train, device, fresh) if chapter is not annot_mix else ()  # its own chapter trains its runs
+        # The runs of annot-mix are trained by its own chapter.
+        how = (train, device, fresh) if chapter is not annot_mix else (False, None, False)
         place = OWN.get(chapter, (profile, seeds)) if profile == "laptop" else (profile, seeds)
-        drawn = chapter.collect(*place, *how, committed_only=committed_only)
+        drawn = chapter.collect(*place, *how, committed_only)
         found[name] = chapter.verdicts(*(drawn if isinstance(drawn, tuple) else (drawn,)))
     return found
 

@@ -1,6 +1,7 @@
 """Chapter 10: which images should a person see? Drawn from run records alone."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,14 +21,7 @@ GRIDS = ("table1", "human")
 DATASET = "cifar10h-9500"
 
 
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> pd.DataFrame:
+def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
     """Runs on images with people's votes: those of Table 1, and the folds of chapter 6, which come last.
 
     Returns
@@ -37,7 +31,7 @@ def collect(
         score of doubt "aurc.SCORE", the area under the risk-coverage curve. Intervals of areas count
         splits as independent.
     """
-    runs = table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
+    runs = table.gather(GRIDS, profile, seeds, *how)
     splits = runs[(runs.grid == "table1") & (runs.dataset == DATASET)]
     folds = runs[(runs.grid == "human") & runs.arm.isin(["truth", "soft"])]
     splits = splits.assign(source="60/20/20 · " + splits.network + " · " + splits.recipe, hard="hard")

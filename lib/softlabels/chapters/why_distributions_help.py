@@ -5,9 +5,9 @@ Notation: q is the people's distribution of an image, t what is trained on, p = 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import minimize
 
 from softlabels.analysis import table
@@ -17,18 +17,7 @@ from softlabels.labels import metrics, votes
 GRIDS = ("why_distributions_help",)
 WORLDS = ("logistic", "ramp")
 DECAY = 1e-6  # of the fits: so little that a separable problem is cut close to its widest margin
-
-
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> pd.DataFrame:
-    """The chapter's trained networks: both arms from 1, 3, … annotations of each image, and from all."""
-    return table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
+collect = partial(table.gather, GRIDS)
 
 
 def softmax(z: np.ndarray) -> np.ndarray:
@@ -46,12 +35,6 @@ def loss(z: np.ndarray, t: np.ndarray) -> np.ndarray:
 def gradient(z: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Derivative of `loss` by the logits: p - t, for targets that sum to one."""
     return softmax(z) - t
-
-
-def finite_difference(z: np.ndarray, t: np.ndarray, step: float = 1e-5) -> np.ndarray:
-    """Derivative of `loss` by the logits ``[K]``, from the loss alone (central differences)."""
-    shifts = step * np.eye(len(z))
-    return (loss(z + shifts, t) - loss(z - shifts, t)) / (2 * step)
 
 
 def drawn_targets(

@@ -6,6 +6,7 @@ Intervals are over seeds and count them as independent, as AM's do, on random sp
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,18 +47,7 @@ PAIRED, SHUFFLED = "cifar10n", "cifar10n, shuffled workers"
 MAIN = "mgc"  # music genres: real annotators, the paper's split
 OURS = "annot-mix"
 UNPRINTED = (float("nan"), float("nan"))  # mean and standard deviation
-
-
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> pd.DataFrame:
-    """The runs of all methods and of all changes of annot-mix."""
-    return table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
+collect = partial(table.gather, GRIDS)
 
 
 def small_images(seeds: Sequence[int]) -> pd.DataFrame:

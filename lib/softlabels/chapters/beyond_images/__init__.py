@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,16 +27,9 @@ SATURATED = 0.9
 OVERLAP = FRACTIONS["test"] / FRACTIONS["train"]  # splits are random: they share pairs of texts
 
 
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> pd.DataFrame:
+def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
     """The chapter's runs; "part" is the dataset without the name of the collection, "n" the votes learnt."""
-    runs = table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
+    runs = table.gather(GRIDS, profile, seeds, *how)
     n = [int(arm[2:]) if arm.startswith("n=") else 0 for arm in runs.arm]
     return runs.assign(part=runs.dataset.str.removeprefix("chaosnli:"), n=n, overlap=OVERLAP)
 

@@ -1,7 +1,7 @@
 """Chapter 13: how near to the noise ceiling the networks are."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,16 +16,9 @@ if TYPE_CHECKING:
 GRIDS = ("table1",)
 
 
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> pd.DataFrame:
+def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
     """The runs of Table 1."""
-    runs = table1.collect(profile, seeds, train, device, fresh, committed_only)
+    runs = table1.collect(profile, seeds, *how)
     return runs[runs.grid == GRIDS[0]]
 
 
