@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from softlabels import cli
-from softlabels.analysis import results, statistics, verdicts
-from softlabels.chapters.annot_mix import tables
-from softlabels.chapters.annot_mix import verdicts as verdicts_annotators
+from softlabels.analysis import published, statistics, verdicts
+from softlabels.analysis.published import RANKED
+from softlabels.analysis.table import gather, recorded, tabulate
+from softlabels.chapters import annot_mix
 from softlabels.datasets import LOADERS, Annotations
 from softlabels.datasets.crowds import crowd
 from softlabels.errors import ConfigError
@@ -162,12 +163,12 @@ def test_the_command_line_trains_the_grid(store, capsys):
     ids = [c.config.id for c in grids.grid("annot_mix", "smoke", [0]) if c.arm in ("annot-mix", "mv-base")]
     arguments = ["train", "--chapter", "annot_mix", "--profile", "smoke", "--seeds", "0", "--device", "cpu"]
     assert cli.main([*arguments, "--only", *ids]) == 0
-    found = results.collect(grids.grid("annot_mix", "smoke", [0]))
-    assert len(found.records) == 2 and len(found.missing) == len(METHODS) - 2
-    frame = tables.accuracy(found, "synthetic-crowd")
+    found = gather(["annot_mix"], "smoke", [0])
+    assert len(recorded(found)) == 2 and found.record.isna().sum() == len(METHODS) - 2
+    frame = annot_mix.accuracy(found, "synthetic-crowd")
     assert list(frame["method"]) == list(METHODS) and set(frame["n"]) == {"0", "1"}
-    assert results.mean_ranks(found) is None
-    claims = verdicts_annotators.annotmix(found, results.Results(), "synthetic-crowd")
+    assert annot_mix.mean_ranks(found) is None
+    claims = annot_mix.verdicts(found)
     assert {c.verdict for c in claims} == {"not tested"} and len(verdicts.table(claims)) == 3
 
 
@@ -201,53 +202,57 @@ def test_the_best_method_on_every_dataset_ranks_first_and_holm_spares_its_equal(
     assert np.isnan(p[0]) and p[1] > 0.05 and p[2] < 0.01 and p[3] < 0.001
 
 
-def test_two_splits_of_one_dataset_are_ranked_as_one():
-    def row(dataset):
-        config = RunConfig(dataset=dataset)
-        return {m: {0: SimpleNamespace(config=config)} for m in results.RANKED}
+def made(values, **metrics):
+    """A table of runs: `values[row, method]` holds one number for each seed, for `metrics` or accuracy."""
+    found = []
+    for (row, method), listed in values.items():
+        for seed, value in enumerate(listed):
+            config = RunConfig(dataset=row.partition(",")[0], seed=seed)
+            record = SimpleNamespace(
+                id=f"{row} {method} {seed}", config=config, data={}, metrics=measured(value, **metrics)
+            )
+            found.append(("annot_mix", grids.Cell(row, "mlp", "published", method, seed, config), record))
+    return tabulate(found, "paper")
 
-    runs = {"mgc": row("mgc"), "labelme": row("labelme"), "mgc, random splits": row("mgc")}
-    found = results.Results(runs | {"letter": {"annot-mix": row("letter")["annot-mix"]}})
-    assert found.complete() == ["mgc", "labelme"]
+
+def measured(value, part="last", metric="accuracy"):
+    return {part: {metric: value}}
+
+
+def test_two_splits_of_one_dataset_are_ranked_as_one():
+    rows = ("mgc", "labelme", "mgc, random splits")
+    runs = made(
+        {(row, method): [0.5] for row in rows for method in RANKED} | {("letter", "annot-mix"): [0.5]}
+    )
+    assert annot_mix.full_rows(runs) == ["mgc", "labelme"]
 
 
 def test_mixing_is_decided_only_where_seeds_and_images_agree(monkeypatch):
-    def runs(values):
-        return {s: SimpleNamespace(metrics={"last": {"accuracy": v}}) for s, v in enumerate(values)}
-
-    base = results.Results({"mgc": {"annot-mix": runs([0.70, 0.72, 0.71])}})
-    other = results.Results({"α = 0": {"annot-mix": runs([0.72, 0.741, 0.731])}})
+    runs = made({("mgc", "annot-mix"): [0.70, 0.72, 0.71], ("α = 0", "annot-mix"): [0.72, 0.741, 0.731]})
     apart, open_ = (
         statistics.paired_interval(values, [0.0] * 3) for values in ([-0.1, -0.11, -0.1], [-1, 1, 0.1])
     )
-    monkeypatch.setattr(verdicts_annotators, "_lacking", lambda results, row: "")
     words = []
     for images in (apart, open_, None):
-        monkeypatch.setattr(verdicts_annotators, "over_images", lambda a, b, images=images: images)
-        words.append(verdicts_annotators.mixing(base, other, "mgc").verdict)
+        monkeypatch.setattr(annot_mix, "over_images", lambda a, b, images=images: images)
+        words.append(annot_mix.mixing_verdict(runs, "mgc", "").verdict)
     assert words == ["contradicted", "undecided", "contradicted"]
 
 
 def test_changes_are_corrected_for_their_number():
-    def runs(values):
-        return {s: SimpleNamespace(metrics={"last": {"accuracy": v}}) for s, v in enumerate(values)}
-
-    base = results.Results({"mgc": {"annot-mix": runs([0.70, 0.72, 0.71, 0.73])}})
-    lucky = {"annot-mix": runs([0.715, 0.725, 0.72, 0.75])}
-    sure = {"annot-mix": runs([0.601, 0.62, 0.611, 0.629])}
-    ablations = results.Results({"a": lucky, "b": sure, "c": {"annot-mix": runs([0.7])}})
+    lucky = [0.715, 0.725, 0.72, 0.75]
+    values = {"mgc": [0.70, 0.72, 0.71, 0.73], "a": lucky, "b": [0.601, 0.62, 0.611, 0.629], "c": [0.7]}
+    runs = made({(row, "annot-mix"): found for row, found in (values | {"d": lucky}).items()})
 
     def p(names):
-        frame = tables.changes(base, ablations, names, "mgc").set_index("change")
-        return frame["p (Holm)"]
+        return annot_mix.changes(runs, names, "mgc").set_index("change")["p (Holm)"]
 
     alone, many = p(["a"])["a"], p(["a", "b", "c"])
     assert float(alone) < 0.05 and float(many["a"]) == pytest.approx(float(alone))  # the largest p is kept
-    twice = results.Results(ablations.runs | {"d": lucky})
-    p_twice = tables.changes(base, twice, ["a", "d"], "mgc")["p (Holm)"][1]
+    p_twice = p(["a", "d"])["a"]
     assert float(p_twice) == pytest.approx(2 * float(alone), abs=2e-3) and float(p_twice) > 0.05
     assert many["b"] == "< 0.001" and many["c"] == many["none"] == "–"
-    said = tables.changes_sentence(base, twice, ["a", "b", "d"], "mgc")
+    said = annot_mix.changes_sentence(runs, ["a", "b", "d"], "mgc")
     assert "leaves 1 worse (b) and 0 better (none)" in said
 
 
@@ -257,8 +262,8 @@ def test_too_few_datasets_or_methods_cannot_be_ranked():
 
 
 def test_a_correct_holm_step_spares_ds_mixup_at_the_best_epoch():
-    last, best = (results.published_ranks(part) for part in ("last", "best"))
-    control, ds = results.RANKED.index("annot-mix"), results.RANKED.index("ds-mixup")
+    last, best = (annot_mix.published_ranks(part) for part in ("last", "best"))
+    control, ds = RANKED.index("annot-mix"), RANKED.index("ds-mixup")
     p = last.against(control)
     assert (p[np.isfinite(p)] <= 0.05).all()
     assert best.against(control)[ds] > 0.05
@@ -275,17 +280,18 @@ def test_welch_is_scipys():
 
 
 def test_performance_stands_beside_what_is_printed():
-    def runs(value):
-        return {s: SimpleNamespace(metrics={"annotators": {"auroc": value + s / 100}}) for s in range(2)}
+    def runs(values):
+        found = {("letter", method): [value, value + 0.01] for method, value in values.items()}
+        return made(found, part="annotators", metric="auroc")
 
-    printed = tables.published.get("annotmix", "auroc_last", "letter")
-    alike = {method: runs(mean / 200) for method, (mean, _) in printed.items()}
-    frame = tables.performance(results.Results({"letter": alike, "mgc": {}})).set_index("method")
+    printed = published.get("annotmix", "auroc_last", "letter")
+    alike = {method: mean / 200 for method, (mean, _) in printed.items()}
+    frame = annot_mix.performance(runs(alike)).set_index("method")
     assert list(frame) == ["letter, published", "letter, ours", "letter, n"]
     assert frame.loc["annot-mix"].tolist() == ["93.1 ± 0.7", "47.0 ± 0.7", "2"]
-    said = tables.performance_sentence(results.Results({"letter": alike}))
+    said = annot_mix.performance_sentence(runs(alike))
     assert said == "letter: rank correlation 1.00; first are annot-mix and annot-mix (published, ours)."
-    reverse = {method: runs(1 - mean / 200) for method, (mean, _) in printed.items()}
-    assert "rank correlation −1.00" in tables.performance_sentence(results.Results({"letter": reverse}))
+    reverse = {method: 1 - value for method, value in alike.items()}
+    assert "rank correlation −1.00" in annot_mix.performance_sentence(runs(reverse))
     del reverse["conal"]
-    assert "No row" in tables.performance_sentence(results.Results({"letter": reverse}))
+    assert "No row" in annot_mix.performance_sentence(runs(reverse))

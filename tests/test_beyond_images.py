@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import data_or_skip
-from softlabels.chapters.beyond_images import facts, tables
+from softlabels.analysis import competence as competences
+from softlabels.chapters import beyond_images as tables
+from softlabels.chapters.beyond_images import facts
 from softlabels.datasets import chaosnli
 from softlabels.labels import metrics, votes
 from softlabels.runs.experiments_text import MAIN
@@ -67,9 +69,10 @@ def test_temperatures_of_the_description_are_tested_on_the_runs_test_parts():
 def frame(grid, values, measure="kl"):
     """Runs of both main settings; `values[arm]` holds one number for each seed."""
     rows = [
-        {"grid": grid, "dataset": dataset, "network": "mlp-128", "arm": arm, "seed": seed}
-        | dict.fromkeys(tables.MEASURES, np.nan)
-        | {measure: value, "record": SimpleNamespace()}
+        {"grid": grid, "dataset": dataset, "part": dataset, "network": "mlp-128", "arm": arm, "seed": seed}
+        | dict.fromkeys((tables.KL, tables.DOUBT, tables.ACCURACY), np.nan)
+        | {f"test.{measure}": value, "record": SimpleNamespace(), "fold": 0, "overlap": tables.OVERLAP}
+        | {"n": int(arm[2:]) if arm.startswith("n=") else 0}
         for dataset in MAIN
         for arm, found in values.items()
         for seed, value in enumerate(found)
@@ -80,7 +83,7 @@ def frame(grid, values, measure="kl"):
 def test_a_share_of_the_improvement_is_taken_split_by_split():
     values = {"n=1": [1.0, 2.0], "n=2": [0.6, 1.5], "n=10": [0.2, 1.1], "n=100": [0.0, 1.0]}
     runs = frame("text-budget", values)
-    found = tables.shares(runs[runs.dataset == MAIN[0]], "kl")
+    found = tables.shares(runs[runs.dataset == MAIN[0]], tables.KL)
     assert list(found) == [1, 2, 10, 100] and found[1] is found[100] is None
     assert found[2].mean == pytest.approx((0.4 + 0.5) / 2)
     assert found[10].mean == pytest.approx((0.8 + 0.9) / 2)
@@ -88,7 +91,7 @@ def test_a_share_of_the_improvement_is_taken_split_by_split():
 
 def test_a_share_of_what_may_be_nothing_is_left_out():
     runs = frame("text-budget", {"n=1": [1.0, 0.5], "n=10": [0.7, 0.6], "n=100": [0.5, 1.0]})
-    found = tables.shares(runs[runs.dataset == MAIN[0]], "kl")
+    found = tables.shares(runs[runs.dataset == MAIN[0]], tables.KL)
     assert set(found.values()) == {None}
     assert tables.saturation(found) == "–"
 
@@ -98,7 +101,7 @@ def test_saturation_is_the_least_number_that_reaches_nine_tenths():
     jitter = np.array([-0.03, 0.0, 0.03])
     values = {arm: list(x + jitter * (0 < x < 1)) for arm, x in steps.items()}
     runs = frame("text-budget", values)
-    found = tables.shares(runs[runs.dataset == MAIN[0]], "kl")
+    found = tables.shares(runs[runs.dataset == MAIN[0]], tables.KL)
     assert found[5].high > 0.9 > found[10].low and found[20].low < 0.9  # ± 0.03 t √(1/3 + 1/3) = ± 0.105
     assert tables.saturation(found) == "10 (5 to more)"
 
@@ -106,7 +109,7 @@ def test_saturation_is_the_least_number_that_reaches_nine_tenths():
 @pytest.fixture
 def competent(monkeypatch):
     """Runs without arrays, whose networks count as competent."""
-    monkeypatch.setattr(tables.competence, "shortcoming", lambda runs: "")
+    monkeypatch.setattr(competences, "shortcoming", lambda runs: "")
 
 
 def judged(runs, name):
@@ -156,12 +159,12 @@ def test_the_two_measures_saturate_at_different_numbers(competent):
     steps = {"n=1": 0.0, "n=10": 0.95, "n=100": 1.0}
     kl = frame("text-budget", {arm: [x - 1e-3, x, x + 1e-3] for arm, x in steps.items()})
     slow = frame("text-budget", {arm: [x**4 - 1e-3, x**4, x**4 + 1e-3] for arm, x in steps.items()})
-    later = judged(kl.assign(entropy_correlation=slow.kl), "text-later")
+    later = judged(kl.assign(**{tables.DOUBT: slow[tables.KL]}), "text-later")
     assert later.verdict == "reproduced" and later.found.mean == pytest.approx(0.95 - 0.95**4)
     assert judged(kl, "text-saturation").found.mean == pytest.approx(0.95 - 0.87)
 
 
 def test_networks_that_did_not_learn_decide_nothing(monkeypatch):
-    monkeypatch.setattr(tables.competence, "shortcoming", lambda runs: "accuracy only 0.01 above")
+    monkeypatch.setattr(competences, "shortcoming", lambda runs: "accuracy only 0.01 above")
     found = judged(frame("text", {"hard": [0.3, 0.31], "soft": [0.2, 0.22]}), "text-kl")
     assert found.verdict == "not tested" and "did not learn: hard: accuracy only" in found.reason

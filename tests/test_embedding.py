@@ -4,10 +4,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.manifold import trustworthiness
-from softlabels.analysis import embeddings, structure, verdicts
+from softlabels.analysis import embeddings, structure
 from softlabels.analysis.tsne import exact_gradient
 from softlabels.datasets import synthetic
 from softlabels.errors import DataUnavailable, RecordError
@@ -200,8 +201,9 @@ def test_other_images_are_measured_against_their_labels(store):
     assert {"label_r2", "entropy_r2"} < set(made.measures) and "hue_r2" not in made.measures
     read = embeddings.find(record(dataset="ferplus"), SMALL)
     assert read is not None and np.array_equal(read.known["q"], made.known["q"])
-    assert verdicts.measured({"soft": {0: made.measures}}) == {
-        name: title for name, title in verdicts.MEASURES.items() if name in made.measures
+    taken = {f"structure.{name}": [made.measures.get(name)] for name in embeddings.MEASURES}
+    assert embeddings.measured(pd.DataFrame({"embedding": [made], **taken}).fillna(np.nan)) == {
+        name: title for name, title in embeddings.MEASURES.items() if name in made.measures
     }
 
 

@@ -21,6 +21,7 @@ WINGS = (
     ("figures",),
     ("owndata",),
     ("chapters",),
+    ("notebook",),
     ("book",),
     ("cli",),
 )

@@ -7,15 +7,14 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
-from softlabels.analysis import comparisons
 from softlabels.analysis.embeddings import Embedding
-from softlabels.chapters import atlas, sliders, thumbnails
+from softlabels.chapters import adversarial, annotation_budget, atlas, sliders, thumbnails
 from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.errors import ConfigError, RecordError
 from softlabels.figures import interactive
-from softlabels.runs import grids
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&'\""
 CLASSES = (HOSTILE, "dog", "bird")
@@ -45,21 +44,26 @@ def runs():
     slopes = {"kl": -0.1, "macro_accuracy": 0.01, "entropy_correlation": 0.02}
     arms = {"n=1": 1, "n=3": 3, "n=10": 10, "n=all": 50}
 
-    def panel(measure):
-        found = {
-            arm: {i: 0.6 + slopes[measure] * np.log(n) + 0.01 * i for i in range(3)}
+    return pd.DataFrame(
+        [
+            {"arm": arm, "annotations": float(n)}
+            | {f"test.{m}": 0.6 + slope * np.log(n) + 0.01 * i for m, slope in slopes.items()}
             for arm, n in arms.items()
-        }
-        return SimpleNamespace(values=found)
-
-    return SimpleNamespace(panel=panel)
+            for i in range(3)
+        ]
+    )
 
 
 @pytest.fixture
 def attack():
-    levels = (0, 1, 4)
-    curves = {"truth": {x: [0.8 - 0.15 * x] for x in levels}, "soft": {x: [0.8 - 0.1 * x] for x in levels}}
-    return SimpleNamespace(curves=lambda case: {} if case == "PGD l2" else curves)
+    return pd.DataFrame(
+        [
+            {"case": case, "measure": "accuracy", "arm": arm, "level": x, "value": 0.8 - slope * x}
+            for case in ("PGD", "FGSM")
+            for arm, slope in (("truth", 0.15), ("soft", 0.1))
+            for x in (0, 1, 4)
+        ]
+    )
 
 
 def whole(*parts: str) -> str:
@@ -228,10 +232,10 @@ def test_the_agreement_counts_every_image_once(small):
 
 @pytest.fixture(scope="module")
 def committed():
-    found = atlas.collect(comparisons.gather(grids.grid("atlas", "laptop", [0])), "laptop")
+    found = atlas.atlases(atlas.collect("laptop", [0]))
     if not found:
         pytest.skip("no committed maps")
-    return found
+    return list(found.values())
 
 
 def test_the_committed_atlas_is_small_and_quick(committed, opened):
@@ -313,19 +317,24 @@ def source():
         right = rng.uniform(0.5 - skill, 1, 400)
         p = np.where(truth[:, None] == np.arange(2), right[:, None], 1 - right[:, None])
         arrays = {"targets": np.eye(2)[truth], "log_probs": np.log(p), "truth": truth}
-        return SimpleNamespace(arrays=lambda: arrays, config=SimpleNamespace(seed=seed))
+        return SimpleNamespace(id=f"{seed} {skill}", arrays=lambda: arrays, config=SimpleNamespace(seed=seed))
 
-    found = {arm: {s: record(s, skill) for s in (0, 1)} for arm, skill in (("hard", 0.4), ("soft", 0.2))}
-    return review.Source("toy", "hard", found, "")
+    place = {"source": "toy", "hard": "hard", "network": "", "fold": 0}
+    return pd.DataFrame(
+        [
+            {**place, "arm": arm, "seed": seed, "record": record(seed, skill)}
+            for arm, skill in (("hard", 0.4), ("soft", 0.2))
+            for seed in (0, 1)
+        ]
+    )
 
 
 def test_a_greater_review_budget_leaves_less_error(source):
-    [view] = sliders.budget([source])["views"]
+    [view] = sliders.budget(source)["views"]
     for series in view["series"]:
         assert all(a >= b for a, b in zip(series["mean"], series["mean"][1:], strict=False))
         assert series["low"][0] <= series["mean"][0] <= series["high"][0]
-    hard = review.routed(source.runs["hard"][0], 0.1, "max probability").system_error
-    other = review.routed(source.runs["hard"][1], 0.1, "max probability").system_error
+    hard, other = (review.routed(record, 0.1).system_error for record in source.record[:2])
     assert view["series"][0]["mean"][view["steps"].index("10 %")] == pytest.approx(
         (hard + other) / 2, abs=6e-4
     )
@@ -333,10 +342,10 @@ def test_a_greater_review_budget_leaves_less_error(source):
 
 
 def test_without_runs_there_is_a_sentence_and_no_slider(capsys):
-    nothing = SimpleNamespace(panel=lambda measure: SimpleNamespace(values={"n=1": {}}))
+    nothing = annotation_budget.collect("smoke", [9])
     assert sliders.annotations(nothing)["views"] == []
-    assert sliders.radius(SimpleNamespace(curves=lambda case: {}))["views"] == []
-    assert sliders.budget([review.Source("toy", "hard", {"hard": {}, "soft": {}}, "")])["views"] == []
+    assert sliders.radius(adversarial.collect("smoke", [9])[1])["views"] == []
+    assert sliders.budget(review.collect("smoke", [9]))["views"] == []
     sliders.show("nothing", sliders.annotations(nothing), "")
     assert "Markdown" in capsys.readouterr().out
 

@@ -4,11 +4,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import papermill
 import pytest
+import torch
 from softlabels import paths
 from softlabels.book import execute as book
+from softlabels.chapters import annot_mix
 from softlabels.errors import ConfigError
+from softlabels.learning import attacks
+from softlabels.learning.annotators.base import blend
 
 NOTEBOOKS = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
 SHARED = {"profile", "seeds", "device", "fresh"}
@@ -53,6 +58,37 @@ def test_an_unknown_parameter_is_an_error(path, tmp_path):
     with pytest.raises(ConfigError, match="did you mean 'profile'"):
         book.execute(path, tmp_path / "out.ipynb", {"profil": "smoke"})
     assert not (tmp_path / "out.ipynb").exists()
+
+
+def defined(name, text, **known):
+    """What the cell of a chapter that holds `text` defines, executed beside `known`."""
+    [cell] = [c for c in cells(paths.PROJECT / "notebooks" / f"{name}.ipynb", "code") if text in c.source]
+    exec(cell.source, found := {"np": np, **known})
+    return found
+
+
+def test_the_attacks_that_are_shown_are_those_that_are_made():
+    rng = np.random.default_rng(0)
+    x, y, W = rng.random((40, 12)), rng.integers(0, 3, 40), rng.normal(size=(12, 3))
+    shown, one_hot, ε = defined("07_adversarial", "def fgsm"), np.eye(3)[y], 0.1
+    model = torch.nn.Linear(12, 3, bias=False, dtype=torch.float64)
+    model.weight.data = torch.from_numpy(W.T.copy())
+    given = torch.from_numpy(x), torch.from_numpy(y), ε
+    for found, attack in (
+        (shown["fgsm"](x, one_hot, W, ε), attacks.FGSM),
+        (shown["pgd"](x, one_hot, W, ε, 4, 2.5 * ε / 4), attacks.Attack(steps=4)),
+    ):
+        np.testing.assert_allclose(found, attacks.perturb(model, *given, attack).numpy(), atol=1e-12)
+
+
+def test_the_mixture_that_is_shown_is_that_of_the_method():
+    made = annot_mix.two_judgements()
+    shown = defined("11_annot_mix", "def mixed", chapter=annot_mix, say=lambda words: None)
+    images = torch.from_numpy(made[0].astype(np.float64))
+    weight = torch.tensor([shown["λ"], 0.0], dtype=torch.float64)
+    theirs = blend(images, weight, torch.tensor([1, 0]))[0]
+    np.testing.assert_allclose(shown["x"], theirs.numpy())
+    assert shown["a"].sum() == pytest.approx(1) and shown["z"].sum() == pytest.approx(1)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from softlabels import cli, datasets, figures, owndata, paths
-from softlabels.analysis import comparisons
+from softlabels.analysis.table import recorded, tabulate
 from softlabels.book import execute
 from softlabels.datasets import Annotations, Dataset, Source
 from softlabels.errors import ConfigError, DataError
@@ -39,8 +39,8 @@ def study(score, per_image=8, seeds=(0, 1, 2)):
     found = []
     for cell in cells:
         values = score(cell.arm, cell.config.annotations or None, cell.seed)
-        found.append((cell, values and record(cell.config, *values)))
-    return owndata.OwnData("mine", dataset(votes), comparisons.arrange(found))
+        found.append(("your_data", cell, values and record(cell.config, *values)))
+    return owndata.OwnData("mine", dataset(votes), tabulate(found, "laptop"))
 
 
 def wobble(seed):
@@ -176,8 +176,8 @@ def test_the_command_line_trains_the_runs_of_a_folder(folder, store, capsys, one
     arguments = ["--chapter", "your_data", "--profile", "smoke", "--seeds", "0", "--device", "cpu"]
     assert cli.main(["train", *arguments, "--dataset", name]) == 0
     own = owndata.study(name, "smoke", [0])
-    assert len(own.whole.seeds) == 1 and owndata.missing(own, name, "smoke") is None
-    assert own.whole.config.dataset == own.name == own.data.name
+    assert own.pairs == 1 and owndata.missing(own, name, "smoke") is None
+    assert own.runs.config.iloc[0].dataset == own.name == own.data.name
     assert owndata.conspicuous(own).startswith("None of the 3 annotators")
 
 
@@ -194,7 +194,7 @@ def test_the_command_that_is_printed_names_the_missing_runs(folder, store):
         own = owndata.study(name, "smoke", [0])
         words = shlex.split(owndata.missing(own, name, "smoke"))
         found = cli._cells(cli.parser().parse_args(words[1:]))
-        assert {c.config.id for c in found} == {c.config.id for s in own.settings for c in s.missing}
+        assert {c.config.id for c in found} == set(own.runs.id[own.runs.record.isna()])
 
 
 def test_what_no_panel_judged_is_refused(store):
@@ -206,7 +206,7 @@ def test_vectors_are_learnt_from_by_networks_for_vectors(store, monkeypatch):
     vectors = Dataset("letter", np.zeros((9, 4)), np.ones((9, 2)), ("a", "b"), SOURCE, np.arange(9))
     monkeypatch.setitem(datasets.LOADERS, "letter", lambda image_size=None: vectors)
     own = owndata.study("letter", "smoke")
-    assert {cell.config.network for s in own.settings for cell in s.missing} == {"mlp-128"}
+    assert set(own.runs.network) == {"mlp-128"}
 
 
 def test_the_grid_is_that_of_the_stand_in():
@@ -234,7 +234,7 @@ def test_networks_that_did_not_learn_are_said_to_first():
 
 
 def test_the_baselines_by_hand():
-    own = owndata.OwnData("mine", dataset(np.array([[4, 0, 0], [0, 4, 0], [2, 2, 0], [4, 0, 0]])), [])
+    own = owndata.OwnData("mine", dataset(np.array([[4, 0, 0], [0, 4, 0], [2, 2, 0], [4, 0, 0]])))
     p = np.array([10, 6]) / 16
     entropy = -(p * np.log(p)).sum()
     base = owndata.baselines(own)
@@ -258,7 +258,7 @@ def test_a_little_better_than_a_guess_is_no_learning():
 
 
 def test_unanimous_votes_answer_nothing():
-    own = owndata.OwnData("mine", dataset(np.eye(3)[np.arange(N) % 3] * 5), [])
+    own = owndata.OwnData("mine", dataset(np.eye(3)[np.arange(N) % 3] * 5))
     [sentence] = answers.answer(own)
     assert sentence.startswith("**This cannot be answered.** The votes on each image are unanimous")
 
@@ -307,7 +307,7 @@ def test_small_sets_are_trained_for_as_many_steps():
     assert experiments_own.epochs("smoke", 90) == 1
     assert experiments_own.epochs("laptop", 1200, steps=220) == 10, "22 steps an epoch fit into the time"
     assert experiments_own.epochs("laptop", 1200, steps=1) == 1
-    own = owndata.OwnData("folder@" + "0" * 32, dataset(np.tile([4, 3, 1], (1200, 1))), [])
+    own = owndata.OwnData("folder@" + "0" * 32, dataset(np.tile([4, 3, 1], (1200, 1))))
     assert {(c.config.epochs, c.config.patience) for c in benefit.runs_of(own, "laptop", [0])} == {(46, 23)}
 
 
@@ -321,7 +321,7 @@ def test_dawid_and_skene_beside_the_votes():
     counts = np.stack([(label == k).sum(0) for k in range(3)], 1).astype(np.float32)
     images = np.zeros((400, 2, 2, 3), np.uint8)
     data = Dataset("mine", images, counts, ("a", "b", "c"), SOURCE, np.arange(400), given)
-    own = owndata.OwnData("mine", data, [])
+    own = owndata.OwnData("mine", data)
     found = owndata.dawid_skene_gain(own)
     assert found.sign == 1 and 0 < found.mean < 0.3
     assert "are better than most votes here" in answers.of_votes(own)[2]
@@ -353,7 +353,7 @@ def test_the_answer_is_one_page_that_needs_nothing_else(folder, store, capsys, o
         and "Vote on these again" in text
         and "Profile smoke, 3 runs of at most 1 epochs" in text
     )
-    record = comparisons.all_records(owndata.study(f"folder:{folder / 'three'}", "smoke", [0]).settings)[0]
+    record = recorded(owndata.study(f"folder:{folder / 'three'}", "smoke", [0]).runs)[0]
     assert grids.profile_of(record.config, "smoke") == "smoke", "the page names the profile that was run"
 
 
@@ -361,7 +361,7 @@ def test_the_answer_is_one_page_that_needs_nothing_else(folder, store, capsys, o
 def test_a_budget_keeps_at_least_one_pair(folder, store, one_thread, monkeypatch, fewer):
     monkeypatch.setattr(frozen, "FEWER", fewer)
     own = command.study(f"folder:{folder / 'three'}", "smoke", [0, 1], "cpu", budget=1e-6)
-    assert own.whole.seeds == [0] and len(comparisons.all_records(own.settings)) == 2
+    assert own.pairs == 1 and len(recorded(own.runs)) == 2
     assert "left out for want of time" in command.page(own, f"folder:{folder / 'three'}", "smoke")
 
 

@@ -5,13 +5,20 @@ from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from softlabels import figures
-from softlabels.analysis import comparisons, formatting, published, search, tables, verdicts
+from softlabels.analysis import embeddings, formatting, published, table, tables
 from softlabels.analysis.embeddings import Embedding
 from softlabels.analysis.statistics import paired_interval
-from softlabels.chapters import findings, label_distributions, reconstruction
-from softlabels.chapters.noise_ceiling import tables as placement
+from softlabels.chapters import (
+    figure1,
+    hyperparameters,
+    label_distributions,
+    noise_ceiling,
+    quickstart,
+    table1,
+)
 from softlabels.errors import ConfigError, RecordError
 from softlabels.labels import metrics
 from softlabels.labels.ceiling import Ceiling
@@ -49,15 +56,14 @@ def cell(arm, seed, dataset="synthetic", recipe="tuned", network="resnet9"):
 
 
 def setting(soft, hard, **where):
-    """Return the comparison of accuracies by seed; KL is 1 - accuracy."""
+    """Return a table of runs with accuracies by seed; KL is 1 - accuracy."""
     found = []
     for arm, values in (("soft", soft), ("hard", hard)):
         for seed, value in enumerate(values):
             place = cell(arm, seed, **where)
             test = None if value is None else {"macro_accuracy": value, "kl": 1 - value}
             found.append((place, test and record(place.config, test)))
-    [comparison] = comparisons.arrange(found)
-    return comparison
+    return table.tabulate((("table1", *one) for one in found), "laptop")
 
 
 @pytest.fixture
@@ -75,42 +81,47 @@ def gap():
     return setting([0.9, None], [0.8, 0.7], dataset="cifar10h-9500")
 
 
+def both(*runs):
+    return pd.concat(runs, ignore_index=True)
+
+
 def test_pairs_are_those_of_the_same_seed():
-    soft, hard = setting([0.9, None, 0.8], [0.7, 0.5, 0.3]).pairs("macro_accuracy")
+    soft, hard = table.pairs(setting([0.9, None, 0.8], [0.7, 0.5, 0.3]), "test.macro_accuracy")
     assert soft.tolist() == [0.9, 0.8] and hard.tolist() == [0.7, 0.3]
 
 
 def test_the_difference_is_the_paired_interval(won):
-    mine, theirs = won.difference("kl"), paired_interval([0.05, 0.04, 0.06], [0.1, 0.08, 0.11])
+    mine, theirs = table.difference(won, "test.kl"), paired_interval([0.05, 0.04, 0.06], [0.1, 0.08, 0.11])
     assert (mine.mean, mine.low, mine.high) == pytest.approx((theirs.mean, theirs.low, theirs.high))
 
 
 def test_the_winner_knows_which_side_is_better(won, lost, gap):
-    assert [won.winner(m) for m in ("macro_accuracy", "kl")] == ["soft", "soft"]
-    assert [lost.winner(m) for m in ("macro_accuracy", "kl")] == ["hard", "hard"]
-    assert gap.winner("kl") == "open"  # one pair decides nothing
-    assert setting([None], [0.5]).winner("kl") == "missing"
+    measures = ("test.macro_accuracy", "test.kl")
+    assert [table.winner(won, m) for m in measures] == ["soft", "soft"]
+    assert [table.winner(lost, m) for m in measures] == ["hard", "hard"]
+    assert table.winner(gap, "test.kl") == "open"  # one pair decides nothing
+    assert table.winner(setting([None], [0.5]), "test.kl") == "missing"
 
 
 def test_an_undefined_measure_is_left_out(won):
-    assert won.difference("entropy_correlation") is None
-    assert len(won.values("soft", "ece")) == 0
+    assert table.difference(won, "test.entropy_correlation") is None
+    assert len(table.values(won, "test.ece")) == 0
 
 
 def test_what_is_missing_is_named_with_its_command(won, gap):
-    assert comparisons.missing_command([won], "table1", "laptop") is None
+    assert table.missing(won) == "No run is missing."
     command = "softlabels train --chapter table1 --profile laptop --seeds 1"
-    assert comparisons.missing_command([won, gap], "table1", "laptop") == command
-    note = tables.missing_note([gap], "table1", "laptop")
-    assert command in note and "soft, seed 1" in note and "MiceBone" in note
+    assert command in table.missing(both(won, gap))
+    note = table1.missing(gap)
+    assert command in note and "1 runs of the grid `table1` (soft)" in note and "MiceBone" in note
 
 
 def test_gather_looks_records_up_and_trains_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("SOFTLABELS_RESULTS", str(tmp_path))
     monkeypatch.setenv("SOFTLABELS_CACHE", str(tmp_path / "cache"))
-    found = comparisons.table1("smoke", [0, 1])
-    assert sum(len(c.missing) for c in found) == len(grids.grid("table1", "smoke", [0, 1]))
-    assert not comparisons.with_runs(found)
+    found = table1.collect("smoke", [0, 1])
+    assert found.record.isna().all() and list(found.grid.unique()) == list(table1.GRIDS)
+    assert (found.grid == "table1").sum() == len(grids.grid("table1", "smoke", [0, 1]))
 
 
 def test_numbers_have_a_true_minus_and_no_negative_zero():
@@ -129,32 +140,32 @@ def test_intervals_are_bold_where_they_exclude_zero():
 
 
 def test_table1_puts_published_numbers_above_ours(won, gap):
-    table = tables.table1([won, gap], "macro_accuracy")
-    assert table.setting.str.contains("published").tolist() == [True, False, True, False, True]
-    assert table.soft.tolist()[:2] == ["0.9096 ± 0.0137", "0.9500 ± 0.0100"]
-    assert table["soft − hard"].tolist()[-1] == "+0.0686"  # MiceBone, published only
-    assert table.n.tolist()[-2] == "2 hard, 1 soft (1 missing)"
+    shown = table1.measure(both(won, gap), "macro_accuracy")
+    assert shown.setting.str.contains("published").tolist() == [True, False, True, False, True]
+    assert shown.soft.tolist()[:2] == ["0.9096 ± 0.0137", "0.9500 ± 0.0100"]
+    assert shown["soft − hard"].tolist()[-1] == "+0.0686"  # MiceBone, published only
+    assert shown.n.tolist()[-2] == "2 hard, 1 soft (1 missing)"
 
 
 def test_kl_of_cifar10h_is_not_published(gap):
-    assert tables.table1([gap], "kl").setting.str.contains("published").tolist() == [False, True]
+    assert table1.measure(gap, "kl").setting.str.contains("published").tolist() == [False, True]
 
 
 def test_extras_are_bold_where_the_interval_decides(won):
-    assert tables.extras([won], ["kl", "ece"]).iloc[0].tolist()[1:] == ["**0.097 → 0.050**", "– → –"]
+    assert table1.extras(won, ["kl", "ece"]).iloc[0].tolist()[1:] == ["**0.097 → 0.050**", "– → –"]
 
 
 def test_every_row_of_markdown_has_the_columns_of_its_head(won, gap):
-    lines = formatting.markdown(tables.table1([won, gap], "kl")).splitlines()
+    lines = formatting.markdown(table1.measure(both(won, gap), "kl")).splitlines()
     assert len({line.count("|") for line in lines}) == 1
-    assert formatting.markdown(tables.tuning([], {})) == "Nothing here yet."
+    assert formatting.markdown(table1.tuning([], {})) == "Nothing here yet."
 
 
 def test_tables_are_shown_as_html_and_as_text(won, monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
-    formatting.show(tables.table1([won], "kl"))
-    formatting.show(tables.tuning([], {}))
+    formatting.show(table1.measure(won, "kl"))
+    formatting.show(table1.tuning([], {}))
     assert "<strong>published</strong>: synthetic" in shown[0]["text/html"]
     assert "| **published**: synthetic" in shown[0]["text/plain"]
     assert shown[0]["text/html"].count("<tr>") == 4  # head, synthetic published and ours, micebone
@@ -162,34 +173,33 @@ def test_tables_are_shown_as_html_and_as_text(won, monkeypatch):
 
 
 def test_winners_are_counted(won, lost, gap):
-    table = tables.winners([won, lost, gap])
-    assert table.better.tolist() == ["soft", "hard", "open"]
-    assert "better in 1 of 3 settings, hard labels in 1, and 1 are open" in tables.winners_sentence(
-        [won, lost, gap]
-    )
-    assert table["p (Holm)"].tolist()[2] == "–"
+    every = both(won, lost, gap)
+    shown = tables.winners(every)
+    assert shown.better.tolist() == ["soft", "hard", "open"]
+    assert "better in 1 of 3 settings, hard labels in 1, and 1 are open" in tables.winners_sentence(every)
+    assert shown["p (Holm)"].tolist()[2] == "–"
 
 
 def test_p_values_are_corrected_for_the_number_of_settings(won, lost):
-    alone, both = (tables.winners(found)["p (Holm)"][0] for found in ([won], [won, lost]))
-    assert float(both) > float(alone)
+    alone, two = (tables.winners(found)["p (Holm)"][0] for found in (won, both(won, lost)))
+    assert float(two) > float(alone)
 
 
 def test_arms_say_which_is_ahead(won):
-    rows = tables.arms(won).set_index("measure")["ahead"]
+    rows = quickstart.both_arms(won).set_index("measure")["ahead"]
     assert rows["accuracy"] == "soft" and rows["KL"] == "soft" and rows["ECE"] == "–"
 
 
 def test_claim_and_headline_carry_the_numbers(won):
     assert "macro accuracy 0.9500 ± 0.0100" in tables.claim(won) and "9.0 minutes" in tables.claim(won)
-    assert "0.9500 ± 0.0100" in tables.headline([won]) and "0.9096" in tables.headline([won])
+    assert "0.9500 ± 0.0100" in table1.headline(won) and "0.9096" in table1.headline(won)
     assert "no pair of runs" in tables.claim(setting([None], [0.5]))
 
 
 def test_the_chosen_rate_is_bold(won):
     chosen = {("synthetic", "resnet9", "soft"): 0.05}
-    table = tables.tuning(won.records, chosen).set_index("arm")
-    assert table["lr 0.05"].to_dict() == {"hard": "0.5000", "soft": "**0.5000**"}
+    shown = table1.tuning(won.record, chosen).set_index("arm")
+    assert shown["lr 0.05"].to_dict() == {"hard": "0.5000", "soft": "**0.5000**"}
 
 
 def test_published_numbers_are_those_of_the_paper():
@@ -204,24 +214,29 @@ def test_every_published_block_names_its_source():
 
 
 def structures(gain):
-    base = {
-        arm: {s: dict.fromkeys(verdicts.MEASURES, 0.5 + 0.01 * s) for s in range(3)}
-        for arm in ("soft", "hard")
-    }
-    noise = iter(np.linspace(-0.01, 0.01, 3 * len(verdicts.MEASURES)))
-    base["soft"] = {s: {m: v + gain + next(noise) for m, v in run.items()} for s, run in base["soft"].items()}
-    return base
+    """Three runs of each arm with their measures of structure, those of the soft arm higher by `gain`."""
+    runs, noise = setting([0.5] * 3, [0.5] * 3), np.linspace(-0.01, 0.01, 3 * len(embeddings.MEASURES))
+    soft = runs.arm == "soft"
+    for measure, wobble in zip(embeddings.MEASURES, noise.reshape(-1, 3), strict=True):
+        value = 0.5 + 0.01 * runs.seed
+        runs[f"structure.{measure}"] = np.where(soft, value + gain + wobble[runs.seed], value)
+    return runs.assign(embedding="here")
+
+
+def no_maps():
+    runs = structures(0.0).assign(embedding=None)
+    return runs.assign(**{f"structure.{measure}": np.nan for measure in embeddings.MEASURES})
 
 
 def test_the_structure_claim_can_fail():
-    assert verdicts.more_regular(structures(0.2)).verdict == "reproduced"
-    assert verdicts.more_regular(structures(-0.2)).verdict == "contradicted"
-    assert verdicts.more_regular({}).verdict == "not tested"
+    assert figure1.more_regular(structures(0.2)).verdict == "reproduced"
+    assert figure1.more_regular(structures(-0.2)).verdict == "contradicted"
+    assert figure1.more_regular(no_maps()).verdict == "not tested"
 
 
 def test_the_structure_table_shows_both_arms():
-    table = verdicts.structure_table(structures(0.2))
-    assert len(table) == len(verdicts.MEASURES) and (table["hard"] == "0.510").all()
+    shown = embeddings.structure_table(structures(0.2))
+    assert len(shown) == len(embeddings.MEASURES) and (shown["hard"] == "0.510").all()
 
 
 @pytest.fixture
@@ -261,12 +276,12 @@ def test_an_unknown_card_is_named(capsys):
 
 
 def test_the_reconstruction_compares_like_with_like(card):
-    rows = {name: (theirs, ours) for name, theirs, ours in reconstruction.statistics(card)}
+    rows = {name: (theirs, ours) for name, theirs, ours in label_distributions.statistics(card)}
     # 12/13 follows from 40 % pure and 60 % uniform hues
     assert rows["E[x²] / E[x], mean of channels"][0] == pytest.approx(12 / 13, abs=0.005)
     shares = [pair for name, pair in rows.items() if name.startswith("share")]
     assert np.sum(shares, axis=0) == pytest.approx([1, 1])
-    assert len(reconstruction.table(reconstruction.statistics(card))) == len(rows)
+    assert len(label_distributions.reconstruction_table(label_distributions.statistics(card))) == len(rows)
 
 
 def embedding():
@@ -287,20 +302,24 @@ def searched():
         scores = {"kl": 0.5 - c.config.lr - better, "macro_accuracy": 0.6 + c.config.lr - better}
         made = record(c.config, scores)
         made.metrics["validation"] |= scores
-        found.append((c, made if i else None))
-    return comparisons.arrange(found)
+        found.append(("hyperparameters", c, made if i else None))
+    return table.tabulate(found, "smoke")
 
 
 def test_the_search_says_where_soft_labels_win_and_what_is_chosen():
     found = searched()
-    assert search.advantage(found, "kl")[1:] == pytest.approx([0.1] * 3)
-    assert search.advantage(found, "macro_accuracy")[1:] == pytest.approx([-0.1] * 3)
-    assert np.isnan(search.advantage(found, "kl")[0])
-    assert "better in 3 of 3 settings" in search.sentence(found, "kl")
-    assert "better in 0 of 3 settings" in search.sentence(found, "macro_accuracy")
-    assert search.chosen(found, "hard", "kl").config.lr == 0.3
-    assert list(search.selection(found)["arm"]) == ["hard", "soft"] * 2
-    assert search.chosen([], "hard", "kl") is None and "no pair" in search.sentence([], "kl")
+    assert hyperparameters.advantage(found, "kl").iloc[1:].tolist() == pytest.approx([0.1] * 3)
+    assert hyperparameters.advantage(found, "macro_accuracy").iloc[1:].tolist() == pytest.approx([-0.1] * 3)
+    assert np.isnan(hyperparameters.advantage(found, "kl").iloc[0])
+    assert "better in 3 of 3 settings" in hyperparameters.sentence(found, "kl")
+    assert "better in 0 of 3 settings" in hyperparameters.sentence(found, "macro_accuracy")
+    assert hyperparameters.chosen(found, "hard", "kl").startswith("lr 0.3,")
+    assert list(hyperparameters.selection(found)["arm"]) == ["hard", "soft"] * 2
+    nothing = found.assign(record=None, **{f"{part}.kl": np.nan for part in ("test", "validation")})
+    assert hyperparameters.chosen(nothing, "hard", "kl") == ""
+    assert "no pair" in hyperparameters.sentence(nothing, "kl")
+    assert "does not depend" in hyperparameters.depends(found, "kl")
+    assert "No runs" in hyperparameters.depends(nothing, "kl")
 
 
 def test_the_best_of_k_is_the_mean_over_all_draws():
@@ -310,44 +329,50 @@ def test_the_best_of_k_is_the_mean_over_all_draws():
     for c in grids.grid("hyperparameters", "laptop", [0])[:12]:
         made = record(c.config, {"kl": float(rng.random())})
         made.metrics["validation"]["kl"] = float(rng.random())
-        tried.append((c, made))
-    found = comparisons.arrange(tried)
-    validation, test = (search.values(found, "soft", "kl", part) for part in ("validation", "test"))
-    for k, value in enumerate(search.best_of(found, "soft", "kl"), 1):
+        tried.append(("hyperparameters", c, made))
+    found = table.tabulate(tried, "laptop")
+    parts = ("validation", "test")
+    validation, test = (hyperparameters.values(found, "soft", "kl", part).to_numpy() for part in parts)
+    for k, value in enumerate(hyperparameters.best_of(found, "soft", "kl"), 1):
         draws = [list(rows) for rows in combinations(range(len(test)), k)]
         assert value == pytest.approx(np.mean([test[r][validation[r].argmin()] for r in draws]))
-    assert search.best_of([], "soft", "kl").shape == (0,)
-    assert len(search.tuned_apart(found, "kl")) == 4  # 1, 2, 4 and all six
+    assert hyperparameters.best_of(found[:0], "soft", "kl").shape == (0,)
+    assert len(hyperparameters.tuned_apart(found, "kl")) == 4  # 1, 2, 4 and all six
 
 
 @pytest.mark.parametrize(("gains", "answer"), [((3, 2, 1), "Yes"), ((1, 2, 3), "No, the contrary")])
 def test_the_gain_is_ordered_by_what_hard_labels_reach(gains, answer):
-    def setting(i):
-        pair = np.array([0.5 + 0.1 * i + 0.01 * gains[i]]), np.array([0.5 + 0.1 * i])
-        return SimpleNamespace(pairs=lambda metric: pair)
+    def one(i):
+        return setting([0.5 + 0.1 * i + 0.01 * gains[i]], [0.5 + 0.1 * i], recipe=f"recipe {i}")
 
-    words = findings.gain([setting(i) for i in (2, 0, 1)])
+    words = table1.gain(both(one(2), one(0), one(1)))
     assert f"{answer}: over 3 settings soft − hard goes from +0.0{gains[0]}00" in words
-    assert "Open: fewer than 3" in findings.gain([setting(0), setting(1)])
+    assert "Open: fewer than 3" in table1.gain(both(one(0), one(1)))
 
 
 def test_estimates_from_simulated_panels_are_put_beside_the_truth():
     row = {"kl": 0.09, "true_kl": 0.10, "kl_above": 0.2, "accuracy": 0.82, "true_accuracy": 0.80}
-    words = placement.tried([("a", row), ("b", row | {"kl": 0.11, "kl_above": 0.05})])
+    words = noise_ceiling.tried([("a", row), ("b", row | {"kl": 0.11, "kl_above": 0.05})])
     assert "off by −10 % to +10 %" in words and "in 1 of 2 rows" in words and "+0.020 to +0.020" in words
 
 
 def test_the_way_to_a_perfect_model_is_a_share_of_kl(won):
-    table = placement.table([won], {"synthetic": CEILING})
-    hard, soft = (won.summary(arm, "kl")[0] for arm in ("hard", "soft"))
-    assert table["of the way, soft"][0] == f"{100 * (hard - soft) / (hard - 0.01):.0f} %"
-    assert placement.table([won], {}).empty
-    assert len(placement.ceilings({"synthetic": CEILING})) == 1
-    assert table["of the way, soft"][0] in placement.sentence([won], {"synthetic": CEILING})
-    assert "No pair" in placement.sentence([won], {})
-    assert "does not depend" in search.depends(searched(), "kl")
-    assert "No runs" in search.depends([])
-    assert list(search.recipes([won], "kl").columns) == ["dataset", "network", "tuned"]
+    shown = noise_ceiling.placed(won, {"synthetic": CEILING})
+    hard, soft = (table.summary(won[won.arm == arm], "test.kl")[0] for arm in ("hard", "soft"))
+    assert shown["of the way, soft"][0] == f"{100 * (hard - soft) / (hard - 0.01):.0f} %"
+    assert noise_ceiling.placed(won, {}).empty
+    assert len(noise_ceiling.ceiling_table({"synthetic": CEILING})) == 1
+    assert shown["of the way, soft"][0] in noise_ceiling.sentence(won, {"synthetic": CEILING})
+    assert "No pair" in noise_ceiling.sentence(won, {})
+
+
+def landscape():
+    found = searched()
+    rates, others, places = hyperparameters.axes(found)
+    frame = pd.DataFrame(index=rates, columns=others, dtype=float)
+    for name, value in hyperparameters.advantage(found, "kl").items():
+        frame.loc[places[name]] = value
+    return frame
 
 
 def drawings(card, won, gap):
@@ -358,22 +383,22 @@ def drawings(card, won, gap):
             card.examples[:3], q[:3], {"hard": q[3:6], "soft": q[:3]}, card.facts["classes"]
         ),
         "entropies": lambda: figures.entropy_histograms({"a": card.entropies}, {"a": 0.5}),
-        "reconstruction": lambda: figures.reconstruction(reconstruction.statistics(card)),
-        "differences": lambda: figures.differences([won, gap]),
-        "curves": lambda: figures.learning_curves(won.records),
+        "reconstruction": lambda: figures.reconstruction(label_distributions.statistics(card)),
+        "differences": lambda: figures.differences(both(won, gap)),
+        "curves": lambda: figures.learning_curves(list(won.record)),
         "figure1": lambda: figures.figure1({"hard": embedding(), "soft": embedding()}),
         "figure2": lambda: figures.figure2({"hard": embedding(), "soft": embedding()}, CLASSES),
-        "landscape": lambda: figures.landscape(searched(), "kl"),
-        "tried": lambda: figures.tried(searched(), "kl"),
-        "nothing tried": lambda: figures.tried([], "kl"),
-        "placement": lambda: figures.placement([won, gap], {"synthetic": CEILING}),
+        "landscape": lambda: figures.landscape(landscape(), "kl"),
+        "tried": lambda: figures.tried({"hard": np.array([0.5, 0.4]), "soft": np.array([0.3, 0.2])}, "kl"),
+        "nothing tried": lambda: figures.tried({"hard": np.empty(0), "soft": np.empty(0)}, "kl"),
+        "placement": lambda: figures.placement(both(won, gap), {"synthetic": CEILING}),
         "structure": lambda: figures.structure(structures(0.1)),
-        "nothing": lambda: figures.differences([]),
+        "nothing": lambda: figures.differences(won[:0]),
         "no maps": lambda: figures.figure1({}),
         "no second maps": lambda: figures.figure2({}, CLASSES),
-        "no search": lambda: figures.landscape([], "kl"),
-        "no ceiling": lambda: figures.placement([won], {}),
-        "no measures": lambda: figures.structure({}),
+        "no search": lambda: figures.landscape(landscape() * np.nan, "kl"),
+        "no ceiling": lambda: figures.placement(won, {}),
+        "no measures": lambda: figures.structure(no_maps()),
     }
 
 
@@ -394,7 +419,7 @@ def test_no_text_leaves_the_figure(card, won, gap):
 
 
 def test_the_line_under_a_figure_says_where_it_comes_from(won):
-    line = figures.caption_line(won.records, "laptop")
+    line = figures.caption_line(list(won.record), "laptop")
     for words in (
         "6 runs",
         "synthetic (a variant, SHA-256 abababab)",
@@ -414,10 +439,12 @@ def test_the_line_names_the_profile_of_each_run():
 def test_shown_figures_have_alternative_text_and_records(won, monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
-    figures.show(figures.differences([won]), alt='Dots & "bars"', caption="A caption.", records=won.records)
+    figures.show(
+        figures.differences(won), alt='Dots & "bars"', caption="A caption.", records=list(won.record)
+    )
     html = shown[0].data
     assert 'alt="Dots &amp; &quot;bars&quot;"' in html and "A caption." in html
-    assert all(r.id in html for r in won.records)
+    assert all(r.id in html for r in won.record)
 
 
 def test_examples_run_from_certain_to_ambiguous():

@@ -15,6 +15,8 @@ from softlabels.labels import metrics, votes
 from softlabels.runs import records
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from softlabels.runs.records import Record
 
 ACCURACY = 0.1  # macro accuracy above that of the constant guess
@@ -28,6 +30,13 @@ RULE = (
     "recall in any run."
 )
 ONE_HOT = ("hard", "truth", "sampled")  # labels without doubt
+
+
+def lacking(runs: "pd.DataFrame", arms: Sequence[str]) -> str:
+    """Say what arms of one setting (a table of runs) lack to count as competent; empty if nothing."""
+    here = runs[runs.record.notna()]
+    found = {arm: shortcoming(list(here[here.arm == arm].record)) for arm in arms}
+    return "; ".join(f"{arm}: {words}" for arm, words in found.items() if words)
 
 
 def shortcoming(runs: "Sequence[Record]") -> str:

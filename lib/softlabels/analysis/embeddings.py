@@ -7,7 +7,6 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,18 +14,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from softlabels.analysis import structure
+from softlabels.analysis.formatting import interval, number
+from softlabels.analysis.table import ARMS, complete, difference, summary
 from softlabels.command import told
 from softlabels.datasets import synthetic
 from softlabels.datasets.base import checksum
 from softlabels.errors import DataUnavailable
+from softlabels.learning.config import FRACTIONS
 from softlabels.runs import grids, records
 from softlabels.store import Shelf, pack, read, unpack, write_atomically
 
 if TYPE_CHECKING:
-    from softlabels.analysis.comparisons import Comparison
+    import pandas as pd
+
     from softlabels.runs import Record
 
 SHELF = Shelf("embeddings")
+MEASURES = {
+    "trustworthiness_features": "trustworthiness of the features",
+    "trustworthiness_map": "trustworthiness of the map",
+    "distance_correlation": "distance correlation",
+    "hue_r2": "R² of hue",
+    "shape_r2": "R² of shape",
+    "label_r2": "R² of the label distribution",
+    "entropy_r2": "R² of its entropy",
+}
+OVERLAP = FRACTIONS["test"] / FRACTIONS["train"]  # of random splits; official ones are treated alike
+_COMMON = ("trustworthiness_features", "trustworthiness_map", "distance_correlation")
 KNOWN = ("hue", "shape_weight", "q")  # coordinates of the images, or their soft labels
 
 
@@ -172,40 +186,58 @@ def publish(record: "Record", settings: Settings | None = None, fresh: bool = Fa
     return path
 
 
-def collect(
-    comparison: "Comparison",
-    settings: Settings | None = None,
-    compute: bool = True,
-    committed_only: bool = False,
-) -> dict[str, dict[int, Embedding]]:
-    """Return the maps of all runs of a setting by arm and seed; those that cannot be had are left out.
+def with_maps(runs: "pd.DataFrame", compute: bool = False, committed_only: bool = False) -> "pd.DataFrame":
+    """Add to a table of runs their maps ("embedding", None where there is none) and its measures.
 
     Parameters
     ----------
     compute : bool
         Compute what is not stored, where the features are at hand.
+
+    Returns
+    -------
+    DataFrame
+        With a column "structure.NAME" for each of `MEASURES`, nan where it was not taken.
     """
-    maps: dict[str, dict[int, Embedding]] = {}
-    for arm, runs in comparison.runs.items():
-        for seed, record in runs.items():
-            try:
-                found = get(record, settings) if compute else find(record, settings, committed_only)
-            except DataUnavailable:
-                continue
-            if found:
-                maps.setdefault(arm, {})[seed] = found
-    return maps
+    import pandas as pd
+
+    style, found = settings_of(runs.profile.iloc[0]), []
+    for record in runs.record:
+        try:
+            one = record and (get(record, style) if compute else find(record, style, committed_only))
+        except DataUnavailable:
+            one = None
+        found.append(one)
+    taken = [{f"structure.{m}": one.measures.get(m) if one else None for m in MEASURES} for one in found]
+    columns = pd.DataFrame(taken, index=runs.index, columns=[f"structure.{m}" for m in MEASURES], dtype=float)
+    maps = pd.Series(found, runs.index, object)
+    return runs.assign(embedding=maps, overlap=OVERLAP).join(columns)
 
 
-def pair(maps: Mapping[str, Mapping[int, Embedding]]) -> dict[str, Embedding]:
-    """Return the maps of both arms for the first seed that has both; empty where there is none."""
-    seeds = sorted(set(maps.get("hard", {})) & set(maps.get("soft", {})))
-    return {arm: maps[arm][seeds[0]] for arm in ("hard", "soft")} if seeds else {}
+def pair(runs: "pd.DataFrame") -> "pd.DataFrame":
+    """Rows of both arms, hard first, for the first seed that has both maps; empty where there is none."""
+    both = complete(runs[runs.embedding.notna()])
+    return both[both.seed == both.seed.min()]
 
 
-def measures(maps: Mapping[str, Mapping[int, Embedding]]) -> dict[str, dict[int, dict[str, float]]]:
-    """Return the measures of structure by arm and seed."""
-    return {arm: {seed: found.measures for seed, found in runs.items()} for arm, runs in maps.items()}
+def measured(runs: "pd.DataFrame") -> dict[str, str]:
+    """Names and titles of the measures that all maps have; without maps, those that every dataset has."""
+    known = runs[runs.embedding.notna()]
+    if known.empty:
+        return {name: MEASURES[name] for name in _COMMON}
+    return {name: title for name, title in MEASURES.items() if known[f"structure.{name}"].notna().all()}
+
+
+def structure_table(runs: "pd.DataFrame") -> "pd.DataFrame":
+    """Mean of each measure of structure for both arms and the difference with its interval."""
+    import pandas as pd
+
+    rows = []
+    for name, title in measured(runs).items():
+        column = f"structure.{name}"
+        shown = {arm: number(summary(runs[runs.arm == arm], column)[0], 3) for arm in ARMS}
+        rows.append({"measure": title, **shown, "soft − hard": interval(difference(runs, column), 3)})
+    return pd.DataFrame(rows)
 
 
 def settings_of(profile: str) -> Settings:

@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Any
 
 from softlabels.errors import unknown
+from softlabels.learning.config import METHODS
 
 
 @cache
@@ -39,3 +40,7 @@ def bhl(dataset: str, arm: str, metric: str) -> tuple[float, float]:
 def bhl_difference(dataset: str, metric: str) -> float:
     """Published mean of the soft arm minus that of the hard arm."""
     return bhl(dataset, "soft", metric)[0] - bhl(dataset, "hard", metric)[0]
+
+
+# AM's twelve: what they rank. A method that is added has no published rank and stands beside them.
+RANKED = tuple(m for m in METHODS if m in get("annotmix", "ranks")["last"])

@@ -1,29 +1,14 @@
 """Claims held against our records: published, ours, and a verdict that follows from one stated rule."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from softlabels.analysis.claims import CLAIMS, Claim
-from softlabels.analysis.comparisons import Comparison
 from softlabels.analysis.formatting import NOTHING, interval, number, signed
-from softlabels.analysis.statistics import Interval, paired_interval, t_quantile
-from softlabels.learning.config import FRACTIONS
-
-MEASURES = {
-    "trustworthiness_features": "trustworthiness of the features",
-    "trustworthiness_map": "trustworthiness of the map",
-    "distance_correlation": "distance correlation",
-    "hue_r2": "R² of hue",
-    "shape_r2": "R² of shape",
-    "label_r2": "R² of the label distribution",
-    "entropy_r2": "R² of its entropy",
-}
-_COMMON = ("trustworthiness_features", "trustworthiness_map", "distance_correlation")
-Measures = Mapping[str, Mapping[int, Mapping[str, float]]]  # arm, seed, name -> value
-
+from softlabels.analysis.statistics import Interval, t_quantile
 
 WORDS = ("reproduced", "contradicted", "undecided", "not tested")
 RULE = (
@@ -38,7 +23,6 @@ RULE = (
     "that overlap with the correction of Nadeau and Bengio (2003)."
 )
 COLUMNS = ["claim", "published", "ours", "verdict", "reason", "needs"]
-PRIMARY = ("synthetic", "efficientnet-lite0", "stated-pretrained")  # dataset, network, recipe
 POWER = 1.96 + 0.84  # standard errors between zero and an effect that is told from it in four of five tries
 
 
@@ -173,61 +157,6 @@ def _difference(claim: Claim, value: float) -> str:
 
 def _amount(claim: Claim, value: float) -> str:
     return f"{number(100 * value if claim.unit else value, claim.digits)} {claim.unit}".strip()
-
-
-def measured(measures: Measures) -> dict[str, str]:
-    """Names and titles of the measures that all runs have; without runs, those that every dataset has."""
-    every = [run for runs in measures.values() for run in runs.values()] or [dict.fromkeys(_COMMON, 0.0)]
-    return {name: title for name, title in MEASURES.items() if all(name in run for run in every)}
-
-
-def structure_differences(measures: Measures) -> dict[str, Interval]:
-    """Soft - hard of every measure of structure, over the seeds that have both."""
-    seeds = sorted(set(measures.get("soft", {})) & set(measures.get("hard", {})))
-    if not seeds:
-        return {}
-    names = measured(measures)
-    columns = {a: {m: [measures[a][s][m] for s in seeds] for m in names} for a in ("soft", "hard")}
-    overlap = FRACTIONS["test"] / FRACTIONS["train"]  # the maps are of random splits
-    return {m: paired_interval(columns["soft"][m], columns["hard"][m], overlap=overlap) for m in names}
-
-
-def structure_table(measures: Measures) -> pd.DataFrame:
-    """Mean of each measure of structure for both arms and the difference with its interval."""
-    differences = structure_differences(measures)
-    rows = []
-    for name, title in measured(measures).items():
-        means = {arm: [run[name] for run in measures.get(arm, {}).values()] for arm in ("hard", "soft")}
-        shown = {arm: number(float(np.mean(v)), 3) if v else NOTHING for arm, v in means.items()}
-        rows.append({"measure": title, **shown, "soft − hard": interval(differences.get(name), 3)})
-    return pd.DataFrame(rows)
-
-
-def bhl(comparisons: Sequence[Comparison], measures: Measures | None = None) -> list[Verdict]:
-    """Judge the claims of BHL from the comparisons of Table 1 and the measures of figure 1."""
-    primary = next((c for c in comparisons if (c.dataset, c.network, c.recipe) == PRIMARY), None)
-    others = [c for c in comparisons if c is not primary and c.dataset == "synthetic" and len(c.seeds) > 1]
-    found = []
-    for name, metric in (("bhl-accuracy", "macro_accuracy"), ("bhl-kl", "kl")):
-        claim = CLAIMS[name]
-        signs = [claim.better * d.sign for c in others if not c.shortcoming and (d := c.difference(metric))]
-        words = f"other competent settings: {signs.count(1)} of {len(signs)} alike, {signs.count(-1)} against"
-        difference = primary.difference(metric) if primary else None
-        found.append(judge(claim, difference, primary.shortcoming if primary else "", words))
-    bone = next((c for c in comparisons if c.dataset == "micebone"), None)
-    for name, metric in (("bhl-accuracy-bone", "macro_accuracy"), ("bhl-kl-bone", "kl")):
-        found.append(judge(CLAIMS[name], bone.difference(metric) if bone else None))
-    return [*found, more_regular(measures or {}), judge(CLAIMS["bhl-features-bone"], None)]
-
-
-def more_regular(measures: Measures, dataset: str = "synthetic") -> Verdict:
-    """Judge "soft labels give a more regular feature space"; datasets not of the paper are our own."""
-    claim = CLAIMS["bhl-features"]
-    if dataset != "synthetic":
-        primary = claim.primary.replace("network of Figure 1, synthetic images", f"{dataset}")
-        text = f"Soft labels give a more regular feature space ({dataset})"
-        claim = replace(claim, text=text, primary=primary, group="ours")
-    return judge(claim, structure_differences(measures).get("distance_correlation"))
 
 
 def table(found: Sequence[Verdict]) -> pd.DataFrame:

@@ -28,7 +28,7 @@ PRELOADED = (
     "ipykernel.inprocess.manager",
     "matplotlib.backends.backend_agg",
     "scipy.special",
-    "softlabels.analysis.comparisons",
+    "softlabels.analysis.table",
     "softlabels.analysis.tables",
     "softlabels.figures",
 )

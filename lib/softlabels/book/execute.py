@@ -156,9 +156,9 @@ def _of(module: str, function: str = "page") -> Callable[[], str]:
 
 @cache
 def _judged(results: Path) -> str:
-    from softlabels.chapters import all_verdicts
+    from softlabels.chapters import verdicts
 
-    return all_verdicts.summary()
+    return verdicts.summary()
 
 
 def _verdicts() -> str:

@@ -13,19 +13,16 @@ import numpy as np
 from PIL import Image
 
 from softlabels import datasets, paths
-from softlabels.analysis import comparisons
+from softlabels.analysis import table
 from softlabels.command import told
-from softlabels.runs import grids, records
 from softlabels.runs.profiles import SPLITS
 from softlabels.store import Shelf, pack, read, unpack, write, write_atomically
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
-    from softlabels.analysis.comparisons import Comparison
     from softlabels.datasets.base import Dataset
-    from softlabels.runs.grids import Cell
-    from softlabels.runs.records import Record
 
 SHELF, FILE = Shelf("datasets"), "most_divided.json"
 DATASET = "cifar10h-9500"
@@ -93,7 +90,7 @@ def answer() -> str:
     from softlabels.analysis import tables
 
     found = settings()
-    runs = comparisons.all_records(found)
+    runs = table.recorded(found)
     said = " ".join(tables.winners_sentence(found, metric) for metric in ("macro_accuracy", "kl"))
     caption = (
         "Soft minus hard with paired 95 % intervals, for every setting that has a pair of runs: accuracy "
@@ -104,9 +101,9 @@ def answer() -> str:
 
 def headline() -> str:
     """Markdown: the published row of Table 1 and ours."""
-    from softlabels.analysis import tables
+    from softlabels.chapters import table1
 
-    return tables.headline(settings())
+    return table1.headline(settings())
 
 
 def _directive(name: str, alt: str, caption: str) -> str:
@@ -142,20 +139,18 @@ def _light(image: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def settings() -> "list[Comparison]":
-    """Settings of Table 1 that have a pair of committed runs of competent networks.
+def settings() -> "pd.DataFrame":
+    """Runs of the settings of Table 1 that have a pair of committed runs of competent networks.
 
     The local cache is left out: the page must be the same in every clone.
     """
-    found = []
-    for profile in PROFILES:
-        cells = grids.grid("table1", profile, SPLITS)
-        found += comparisons.arrange((cell, _committed(cell)) for cell in cells)
-    return [comparison for comparison in found if comparison.seeds and not comparison.shortcoming]
+    import pandas as pd
 
+    from softlabels.chapters import table1
 
-def _committed(cell: "Cell") -> "Record | None":
-    return records.find(cell.config, committed_only=True)
+    every = [table.gather(["table1"], profile, SPLITS, committed_only=True) for profile in PROFILES]
+    pairs = [here for runs in every for _, here in table.settings(runs)]
+    return table1.competent(pd.concat(pairs))[0]
 
 
 @told(2)

@@ -1,4 +1,4 @@
-"""The atlas: maps of the test images by two networks, to be pointed at.
+"""Chapter 17, the atlas: maps of the test images by two networks, to be pointed at.
 
 ``python -m softlabels.chapters.atlas`` makes the committed maps and pictures.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from softlabels import datasets, figures
-from softlabels.analysis import comparisons, embeddings
+from softlabels.analysis import embeddings, table
 from softlabels.analysis.embeddings import Embedding
 from softlabels.analysis.formatting import NOTHING, number
 from softlabels.chapters import thumbnails
@@ -22,14 +22,13 @@ from softlabels.datasets import cifar10
 from softlabels.errors import RecordError
 from softlabels.figures import interactive
 from softlabels.labels.votes import entropy
-from softlabels.runs import grids
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from softlabels.analysis.comparisons import Comparison
     from softlabels.runs.records import Record
 
+GRIDS = ("atlas",)
 ARMS = ("hard", "soft")
 TITLES = {"people": "People", "hard": "Hard-label network", "soft": "Soft-label network"}
 LICENCES = {
@@ -75,22 +74,32 @@ class Atlas:
         return found | {arm: np.exp(arrays[arm]["log_probs"].astype(np.float64)) for arm in ARMS}
 
 
-def collect(settings: "Sequence[Comparison]", profile: str, train: bool = False) -> list[Atlas]:
-    """Put together the atlas of every setting of which runs and maps of both arms are here.
+def collect(
+    profile: str,
+    seeds: Sequence[int],
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+    committed_only: bool = False,
+) -> "pd.DataFrame":
+    """The chapter's runs with their maps; missing ones are computed only if `train`."""
+    runs = table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
+    return embeddings.with_maps(runs, train, committed_only)
+
+
+def atlases(runs: "pd.DataFrame", draw: bool = False) -> dict[str, Atlas]:
+    """The atlas of every dataset of which runs and maps of both arms are here.
 
     Parameters
     ----------
-    train : bool
-        Compute missing maps and draw missing pictures, where their data can be had.
+    draw : bool
+        Draw missing pictures, where their data can be had.
     """
-    style, found = embeddings.settings_of(profile), []
-    for setting in settings:
-        maps = embeddings.collect(setting, style, compute=train)
-        seeds = sorted(set(maps.get("hard", {})) & set(maps.get("soft", {})))
-        if seeds:
-            records = {arm: setting.runs[arm][seeds[0]] for arm in ARMS}
-            pair = {arm: maps[arm][seeds[0]] for arm in ARMS}
-            found.append(_atlas(setting.dataset, records, pair, train))
+    found = {}
+    for dataset, here in runs.groupby("dataset", sort=False):
+        pair = embeddings.pair(here).set_index("arm")
+        if len(pair):
+            found[dataset] = _atlas(dataset, dict(pair.record), dict(pair.embedding), draw)
     return found
 
 
@@ -211,10 +220,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    for setting in comparisons.gather(grids.grid("atlas", options.profile, [options.seed])):
-        for record in setting.records:
+    runs = table.gather(GRIDS, options.profile, [options.seed])
+    for _, here in table.settings(runs, complete_only=False):
+        found = sorted(table.recorded(here), key=lambda record: record.config.label)
+        for record in found:
             print(embeddings.publish(record, embeddings.settings_of(options.profile)), flush=True)
-        for record in setting.records[:1]:
+        for record in found[:1]:
             print(thumbnails.publish(record), flush=True)
 
 

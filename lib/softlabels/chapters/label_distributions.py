@@ -1,4 +1,4 @@
-"""Dataset cards: what a dataset looks like, in a small file, so that a chapter needs no download.
+"""Chapter 2. Dataset cards: what a dataset looks like, in a small file, so that a chapter needs no download.
 
 ``python -m softlabels.chapters.label_distributions`` makes the committed ones.
 """
@@ -15,13 +15,15 @@ import numpy as np
 import pandas as pd
 
 from softlabels import datasets
-from softlabels.analysis.formatting import NOTHING, number
+from softlabels.analysis import published
+from softlabels.analysis.formatting import NOTHING, number, signed
 from softlabels.command import told
 from softlabels.datasets.base import Dataset
 from softlabels.errors import DataUnavailable, unknown
 from softlabels.labels import votes
 from softlabels.store import Shelf, pack, read, unpack, write
 
+GRIDS = ()  # drawn from descriptions of datasets, not from runs
 SHELF = Shelf("datasets")
 # The cards that the chapters draw from. 224 px is the size of the published statistics.
 COMMITTED: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -190,6 +192,45 @@ def _card_row(facts: Mapping[str, Any]) -> dict[str, str]:
         "variant": facts["source"]["variant"],
         "licence": facts["source"]["licence"],
     }
+
+
+def statistics(card: Card) -> list[tuple[str, float, float]]:
+    """Statistics of the generator: name, published value, ours."""
+    theirs, ours = published.get("dcic_synthetic"), card.facts
+    rows = [("mean label entropy [nats]", theirs["mean_entropy"], ours["mean_entropy"])]
+    for key, word in (("channel_mean", "mean"), ("channel_sd", "sd")):
+        colours = zip(("red", "green", "blue"), theirs[key], ours[key], strict=True)
+        rows += [(f"{word} of {colour}", a, b) for colour, a, b in colours]
+    ratio = "E[x²] / E[x], mean of channels"
+    rows.append((ratio, _moment_ratio(theirs), _moment_ratio(ours)))
+    total = sum(theirs["classes"].values()), sum(ours["class_counts"])
+    for name, count in zip(ours["classes"], ours["class_counts"], strict=True):
+        rows.append((f"share of class {name}", theirs["classes"][name] / total[0], count / total[1]))
+    return rows
+
+
+def _moment_ratio(facts: Mapping[str, Any]) -> float:
+    """E[x²] / E[x]: black background scales both moments alike, so the size of the shapes drops out."""
+    mean, sd = np.array(facts["channel_mean"]), np.array(facts["channel_sd"])
+    return float(((sd**2 + mean**2) / mean).mean())
+
+
+def reconstruction_table(rows: Sequence[tuple[str, float, float]]) -> pd.DataFrame:
+    """Published statistics, ours and the deviation in percent."""
+    return pd.DataFrame(
+        {
+            "statistic": [name for name, _, _ in rows],
+            "published": [number(theirs) for _, theirs, _ in rows],
+            "ours": [number(ours) for _, _, ours in rows],
+            "deviation": [f"{signed(100 * (ours / theirs - 1), 1)} %" for _, theirs, ours in rows],
+        }
+    )
+
+
+def deviations(rows: Sequence[tuple[str, float, float]]) -> str:
+    """Largest deviation among (name, published, ours)."""
+    name, theirs, ours = max(rows, key=lambda row: abs(row[2] / row[1] - 1))
+    return f"the largest of {len(rows)} deviations is {signed(100 * (ours / theirs - 1), 1)} % ({name})"
 
 
 @told(2)

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from softlabels.analysis.formatting import number
-from softlabels.chapters import human_uncertainty
+from softlabels.analysis.table import at, curves, recorded
 from softlabels.chapters import when_to_ask_a_person as review
+from softlabels.chapters.annotation_budget import ALL
 from softlabels.figures import interactive
 from softlabels.runs.experiments_human import WORDS
 
 if TYPE_CHECKING:
-    from softlabels.analysis.panels import Collection, Evaluated
-    from softlabels.chapters.when_to_ask_a_person import Source
+    import pandas as pd
+
     from softlabels.runs.records import Record
 
 NOTHING = "There is nothing to slide over yet: its runs are missing."
@@ -89,10 +90,12 @@ def _per_thousand(values: Curve, step: float) -> str:
     return number(1000 * round(float(np.mean(values[step])), 3), 0)
 
 
-def budget(sources: "Sequence[Source]") -> dict[str, Any]:
+def budget(runs: "pd.DataFrame") -> dict[str, Any]:
     """Review budget against the error that remains, for every setting with both arms, last one first."""
-    both = [source for source in reversed(sources) if all(source.runs.get(arm) for arm in source.arms)]
-    views = [_budget(source) for source in both]
+    both = [
+        cut for cut in reversed(review.sources(runs)) if cut[2].dropna(subset="record").arm.nunique() == 2
+    ]
+    views = [_budget(*cut) for cut in both]
     return {
         "title": "What if a person could look at more images?",
         "label": "Review budget",
@@ -104,8 +107,8 @@ def budget(sources: "Sequence[Source]") -> dict[str, Any]:
     }
 
 
-def _budget(source: "Source") -> dict[str, Any]:
-    errors = {arm: _errors(source.runs[arm].values()) for arm in source.arms}
+def _budget(title: str, hard: str, here: "pd.DataFrame") -> dict[str, Any]:
+    errors = {arm: _errors(recorded(here[here.arm == arm])) for arm in (hard, "soft")}
     alone = {arm: _per_thousand(values, 0) for arm, values in errors.items()}
 
     def says(step: float) -> str:
@@ -115,26 +118,23 @@ def _budget(source: "Source") -> dict[str, Any]:
         ]
         return f"Of 1,000 images {10 * step:g} go to a person. Wrong answers that remain: {', '.join(parts)}."
 
-    words = {source.hard: "hard", "soft": "soft"}
+    words = {hard: "hard", "soft": "soft"}
     steps = {float(step): f"{step} %" for step in BUDGETS}
-    return view(source.title, "Error of network and person", steps, errors, says, words)
+    return view(title, "Error of network and person", steps, errors, says, words)
 
 
 def _errors(records: "Iterable[Record]") -> dict[float, list[float]]:
     found = list(records)
-    score = "max probability"
-    return {
-        float(b): [review.routed(record, b / 100, score).system_error for record in found] for b in BUDGETS
-    }
+    return {float(b): [review.routed(record, b / 100).system_error for record in found] for b in BUDGETS}
 
 
-def annotations(runs: "Collection") -> dict[str, Any]:
+def annotations(runs: "pd.DataFrame") -> dict[str, Any]:
     """Annotations for each image against KL, accuracy and the correlation of entropies."""
     views = []
     for name, measure in MEASURES.items():
-        curves = human_uncertainty.by_number(runs, measure)
-        if curves:
-            views.append(_annotations(name, curves))
+        lines = curves(runs.assign(arm="soft"), "annotations", f"test.{measure}")
+        if lines:
+            views.append(_annotations(name, lines))
     return {
         "title": "What if there were fewer annotations for each image?",
         "label": "Annotations for each image",
@@ -145,42 +145,41 @@ def annotations(runs: "Collection") -> dict[str, Any]:
     }
 
 
-def _annotations(name: str, curves: Mapping[str, Curve]) -> dict[str, Any]:
-    [values] = curves.values()
+def _annotations(name: str, lines: Mapping[str, Curve]) -> dict[str, Any]:
+    [values] = lines.values()
     last = max(values)
-    whole = 50.0  # `by_number` puts all annotations there
-    steps = {n: "all (47 to 63)" if n == whole else f"{n:g}" for n in sorted(values)}
+    steps = {n: "all (47 to 63)" if n == ALL else f"{n:g}" for n in sorted(values)}
 
     def says(n: float) -> str:
         other = "" if n == last else f"; with {steps[last]} it is {_mean(values, last)}"
         plural = "annotation" if n == 1 else "annotations"
         return f"With {steps[n]} {plural} for each image, {name} is {_mean(values, n)}{other}."
 
-    return view(name, name, steps, curves, says, WORDS)
+    return view(name, name, steps, lines, says, WORDS)
 
 
-def radius(attack: "Evaluated", cases: Sequence[str] = ("PGD", "FGSM", "PGD l2")) -> dict[str, Any]:
+def radius(attack: "pd.DataFrame", cases: Sequence[str] = ("PGD", "FGSM", "PGD l2")) -> dict[str, Any]:
     """Radius of the attack against accuracy, for every case that was measured."""
-    found = {case: attack.curves(case) for case in cases}
+    found = {case: curves(at(attack, case, level=None)) for case in cases}
     return {
         "title": "What if the attacker may change more?",
         "label": "Radius ε",
         "choice": "Attack",
         "axis": "radius, in 1/255 of the intensity range",
-        "views": [_radius(case, curves) for case, curves in found.items() if curves],
+        "views": [_radius(case, lines) for case, lines in found.items() if lines],
         "source": "Only measured radii can be chosen. Held-out images.",
     }
 
 
-def _radius(case: str, curves: Mapping[str, Curve]) -> dict[str, Any]:
-    levels = sorted({level for values in curves.values() for level in values})
-    compared = [arm for arm in ("truth", "soft") if curves.get(arm)]
+def _radius(case: str, lines: Mapping[str, Curve]) -> dict[str, Any]:
+    levels = sorted({level for values in lines.values() for level in values})
+    compared = [arm for arm in ("truth", "soft") if lines.get(arm)]
 
     def says(level: float) -> str:
-        parts = [f"{_mean(curves[a], level)} ({WORDS[a]})" for a in compared if level in curves[a]]
+        parts = [f"{_mean(lines[a], level)} ({WORDS[a]})" for a in compared if level in lines[a]]
         return (
             f"{case} of radius {level:g}/255 leaves an accuracy of {' and '.join(parts) or 'nothing known'}."
         )
 
     steps = {level: f"{level:g}" for level in levels}
-    return view(case, f"Accuracy under {case}", steps, curves, says, WORDS)
+    return view(case, f"Accuracy under {case}", steps, lines, says, WORDS)

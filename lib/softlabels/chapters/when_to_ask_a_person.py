@@ -1,66 +1,53 @@
-"""Review by a person, drawn from run records: what is right, what a person gives, what a budget saves."""
+"""Chapter 10: which images should a person see? Drawn from run records alone."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from softlabels.analysis import comparisons, competence, panels
+from softlabels.analysis import table
 from softlabels.analysis.claims import CLAIMS
+from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import NOTHING, interval, number, spread
-from softlabels.analysis.panels import Panel
-from softlabels.analysis.statistics import mean_sd
+from softlabels.analysis.statistics import Interval, mean_sd
+from softlabels.analysis.table import difference, pairs, summary
 from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.labels import selective
 from softlabels.learning.streams import generator
-from softlabels.runs import grids
 from softlabels.runs.records import Record
 
+GRIDS = ("table1", "human")
 DATASET = "cifar10h-9500"
-Runs = Mapping[str, Mapping[Any, Record]]  # arm, pair
 
 
-@dataclass(frozen=True)
-class Source:
-    """Runs of one setting: a hard arm, and the soft one beside it."""
+def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
+    """Runs on images with people's votes: those of Table 1, and the folds of chapter 6, which come last.
 
-    title: str
-    hard: str
-    runs: Runs
-    note: str
+    Returns
+    -------
+    DataFrame
+        A table of runs with "source" (the setting in words), "hard" (the name of its hard arm), and for each
+        score of doubt "aurc.SCORE", the area under the risk-coverage curve. Intervals of areas count
+        splits as independent.
+    """
+    runs = table.gather(GRIDS, profile, seeds, *how)
+    splits = runs[(runs.grid == "table1") & (runs.dataset == DATASET)]
+    folds = runs[(runs.grid == "human") & runs.arm.isin(["truth", "soft"])]
+    splits = splits.assign(source="60/20/20 · " + splits.network + " · " + splits.recipe, hard="hard")
+    found = pd.concat([splits, folds.assign(source="folds · " + folds.network.iloc[0], hard="truth")])
+    known = [None if r is None else answers(r)[:2] for r in found.record]
+    areas = {
+        f"aurc.{score}": [np.nan if one is None else selective.aurc(*one, score) for one in known]
+        for score in selective.SCORES
+    }
+    return found.assign(**areas, overlap=0.0)
 
-    @property
-    def arms(self) -> tuple[str, str]:
-        """The hard arm and the soft one."""
-        return self.hard, "soft"
 
-    @property
-    def records(self) -> list[Record]:
-        """All records of both arms."""
-        return [r for arm in self.arms for r in self.runs.get(arm, {}).values()]
-
-
-def sources(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> list[Source]:
-    """The settings with people's votes: those of Table 1, and the folds of chapter 6."""
-    found = []
-    cells = [c for c in grids.grid("table1", profile, seeds) if c.dataset == DATASET]
-    for c in comparisons.gather(cells, train, device, fresh, committed_only):
-        command = comparisons.missing_command([c], "table1", profile)
-        note = f"Missing runs are trained by `{command}`." if command else ""
-        found.append(Source(f"60/20/20 · {c.network} · {c.recipe}", "hard", c.runs, note))
-    folds = panels.collect("human", profile, seeds, train, device, fresh, committed_only)
-    runs = {arm: folds.records.get(arm, {}) for arm in ("truth", "soft")}
-    network = next((r.config.network for r in folds.all), "")
-    return [*found, Source(f"folds · {network}".strip(" ·"), "truth", runs, folds.note())]
+def sources(runs: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Cut the table into its settings: title, hard arm, and runs."""
+    cut = runs.groupby(["source", "hard"], sort=False)
+    return [(title, hard, here) for (title, hard), here in cut]
 
 
 def answers(record: Record) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -82,113 +69,84 @@ def answers(record: Record) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return p, truth, q[np.arange(len(q)), truth]
 
 
-def areas(source: Source, score: str) -> Panel:
-    """Area under the risk-coverage curve of every run."""
-    return Panel(
-        {
-            arm: {key: selective.aurc(*answers(r)[:2], score) for key, r in source.runs.get(arm, {}).items()}
-            for arm in source.arms
-        }
-    )
-
-
-def curves(source: Source, score: str) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
-    """Risk-coverage curves of every run by arm, for a figure."""
-    return {
-        arm: [selective.risk_coverage(*answers(r)[:2], score) for r in source.runs.get(arm, {}).values()]
-        for arm in source.arms
-        if source.runs.get(arm)
-    }
-
-
-def area_table(found: Sequence[Source]) -> pd.DataFrame:
-    """AURC of both arms and their difference, for every setting and score."""
-    rows = []
-    for source in found:
-        for score in selective.SCORES:
-            panel = areas(source, score)
-            row = {
-                "setting": source.title,
-                "score": score,
-                "n": str(len(panel.pairs("soft", source.hard)[0])),
-            }
-            row |= {
-                "hard": spread(*panel.summary(source.hard)[:2]),
-                "soft": spread(*panel.summary("soft")[:2]),
-            }
-            rows.append(row | {"soft − hard": interval(panel.difference("soft", source.hard))})
-    return pd.DataFrame(rows)
-
-
-def working_table(
-    source: Source, budgets: Sequence[float], scores: Sequence[str] = ("max probability",)
-) -> pd.DataFrame:
-    """What a review budget does, means over runs: errors, images reviewed, precision and recall."""
-    rows = []
-    for arm in source.arms:
-        for score in scores:
-            for budget in budgets:
-                found = [routed(record, budget, score) for record in source.runs.get(arm, {}).values()]
-                if found:
-                    rows.append(
-                        {"labels": arm, "score": score, "budget": f"{100 * budget:g} %"} | _row(found)
-                    )
-    return pd.DataFrame(rows)
-
-
-def routed(record: Record, budget: float, score: str) -> selective.Review:
+def routed(record: Record, budget: float, score: str = "max probability") -> selective.Review:
     """Send the least certain share `budget` of a run's test images to a person."""
     p, truth, person = answers(record)
     # The seed cuts both arms of a pair into the same halves.
     return selective.route(p, truth, budget, score, person, generator(record.config.seed, "person"))
 
 
-def _row(found: Sequence[selective.Review]) -> dict[str, str]:
-    def mean(name: str, digits: int = 3) -> str:
-        value = mean_sd([x for one in found if np.isfinite(x := getattr(one, name))])[0]
-        return number(value, digits) if np.isfinite(value) else NOTHING
+def area(runs: pd.DataFrame, hard: str, score: str = "max probability") -> Interval | None:
+    """Soft - hard of the area under the risk-coverage curve."""
+    return difference(runs, f"aurc.{score}", "soft", hard)
 
-    return {
-        "threshold": mean("threshold"),
-        "reviewed": mean("reviewed"),
-        "error alone": mean("machine_error"),
-        "error with a person": mean("system_error"),
-        "precision": mean("precision"),
-        "recall": mean("recall"),
+
+def area_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """AURC of both arms and their difference, for every setting and score."""
+    rows = []
+    for title, hard, here in sources(runs):
+        for score in selective.SCORES:
+            column = f"aurc.{score}"
+            row = {"setting": title, "score": score, "n": str(len(pairs(here, column, "soft", hard)[0]))}
+            for name, arm in (("hard", hard), ("soft", "soft")):
+                row[name] = spread(*summary(here[here.arm == arm], column)[:2])
+            rows.append(row | {"soft − hard": interval(area(here, hard, score))})
+    return pd.DataFrame(rows)
+
+
+def working_table(
+    runs: pd.DataFrame, budgets: Sequence[float], scores: Sequence[str] = ("max probability",)
+) -> pd.DataFrame:
+    """What a review budget does in one setting, means over runs: errors, images reviewed, recall."""
+    rows = []
+    columns = {
+        "threshold": "threshold",
+        "reviewed": "reviewed",
+        "error alone": "machine_error",
+        "error with a person": "system_error",
+        "precision": "precision",
+        "recall": "recall",
     }
+    for arm in (runs.hard.iloc[0], "soft"):
+        records = table.recorded(runs[runs.arm == arm])
+        for score in scores if records else ():
+            for budget in budgets:
+                found = [routed(record, budget, score) for record in records]
+                row = {"labels": arm, "score": score, "budget": f"{100 * budget:g} %"}
+                rows.append(row | {name: _mean(found, field) for name, field in columns.items()})
+    return pd.DataFrame(rows)
 
 
-def verdicts(found: Sequence[Source]) -> list[Verdict]:
-    """Is the doubt of soft-label networks the better guide to what a person should see?"""
-    differences = {s.title: areas(s, "max probability").difference("soft", s.hard) for s in found}
-    *others, folds = found
-    signs = [-d.sign for s in others if (d := differences[s.title]) is not None and d.n > 1]
-    words = f"other settings: {signs.count(1)} of {len(signs)} alike, {signs.count(-1)} against"
-    lacks = {arm: competence.shortcoming(list(folds.runs.get(arm, {}).values())) for arm in folds.arms}
-    lacking = "; ".join(f"{arm}: {why}" for arm, why in lacks.items() if why)
-    return [judge(CLAIMS["review"], differences[folds.title], lacking, words if signs else "")]
+def _mean(found: Sequence[selective.Review], name: str) -> str:
+    value = mean_sd([x for one in found if np.isfinite(x := getattr(one, name))])[0]
+    return number(value, 3) if np.isfinite(value) else NOTHING
 
 
-def claim(found: Sequence[Source], budget: float) -> str:
+def claim(runs: pd.DataFrame, budget: float) -> str:
     """Markdown: what a review budget does to the error in every setting, computed."""
     lines = []
-    for source in found:
-        for arm in source.arms:
-            runs = list(source.runs.get(arm, {}).values())
-            if not runs:
+    for title, hard, here in sources(runs):
+        for arm in (hard, "soft"):
+            reviews = [routed(record, budget) for record in table.recorded(here[here.arm == arm])]
+            if not reviews:
                 continue
-            reviews = [routed(record, budget, "max probability") for record in runs]
-            alone, both, chance = (
-                float(np.mean([value(r) for r in reviews]))
-                for value in (
-                    lambda r: r.machine_error,
-                    lambda r: r.system_error,
-                    lambda r: r.reviewed * r.machine_error,
-                )
+            alone, both, chance = np.mean(
+                [(r.machine_error, r.system_error, r.reviewed * r.machine_error) for r in reviews], 0
             )
             lines.append(
-                f"- {source.title}, {arm} labels: sending the least certain {100 * budget:g} % to a person "
+                f"- {title}, {arm} labels: sending the least certain {100 * budget:g} % to a person "
                 f"lowers the error from {number(alone, 3)} to {number(both, 3)}; as many images at random, "
                 f"seen by someone who never errs, would lower it by {number(chance, 3)}."
             )
     return "\n".join(lines) or "No run is here yet."
+
+
+def verdicts(runs: pd.DataFrame) -> list[Verdict]:
+    """Is the doubt of soft-label networks the better guide to what a person should see?"""
+    *others, (_, base, folds) = sources(runs)
+    found = [d for _, hard, here in others if (d := area(here, hard)) is not None and d.n > 1]
+    signs = [-d.sign for d in found]
+    words = f"other settings: {signs.count(1)} of {len(signs)} alike, {signs.count(-1)} against"
+    return [
+        judge(CLAIMS["review"], area(folds, base), lacking(folds, (base, "soft")), words if signs else "")
+    ]

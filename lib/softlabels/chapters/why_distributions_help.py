@@ -1,19 +1,23 @@
-"""Small worlds where everything is known: what soft, hard and sampled labels do to a gradient and to a fit.
+"""Chapter 16: what soft, hard and sampled labels do to a gradient and a fit, where everything is known.
 
 Notation: q is the people's distribution of an image, t what is trained on, p = softmax(z) the prediction.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize
 
+from softlabels.analysis import table
 from softlabels.analysis.statistics import Interval
 from softlabels.labels import metrics, votes
 
+GRIDS = ("why_distributions_help",)
 WORLDS = ("logistic", "ramp")
 DECAY = 1e-6  # of the fits: so little that a separable problem is cut close to its widest margin
+collect = partial(table.gather, GRIDS)
 
 
 def softmax(z: np.ndarray) -> np.ndarray:
@@ -31,12 +35,6 @@ def loss(z: np.ndarray, t: np.ndarray) -> np.ndarray:
 def gradient(z: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Derivative of `loss` by the logits: p - t, for targets that sum to one."""
     return softmax(z) - t
-
-
-def finite_difference(z: np.ndarray, t: np.ndarray, step: float = 1e-5) -> np.ndarray:
-    """Derivative of `loss` by the logits ``[K]``, from the loss alone (central differences)."""
-    shifts = step * np.eye(len(z))
-    return (loss(z + shifts, t) - loss(z - shifts, t)) / (2 * step)
 
 
 def drawn_targets(

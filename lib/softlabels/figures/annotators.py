@@ -1,18 +1,14 @@
 """Figures of chapter 11: one mixed triple, ranks, confusion matrices, ablations."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from softlabels.analysis.results import RANKED, paired
-from softlabels.analysis.statistics import Ranks
+from softlabels.analysis.published import RANKED
+from softlabels.analysis.statistics import Interval, Ranks
 from softlabels.figures.base import ARMS, canvas, empty, styled
-
-if TYPE_CHECKING:  # their package loads PyTorch, which no other chapter's figures need
-    from softlabels.analysis.results import Results
 
 OURS, OTHER = ARMS["soft"], "#777777"
 
@@ -127,10 +123,8 @@ def confusions(matrices: dict[str, np.ndarray], titles: Sequence[str], classes: 
 
 
 @styled
-def ablations(results: "Results", changed: "Results", names: Sequence[str], row: str) -> Figure:
+def ablations(found: "Mapping[str, Interval | None]") -> Figure:
     """Draw the paired difference in accuracy of each change of annot-mix, in points, with its interval."""
-    base = results.runs.get(row, {}).get("annot-mix", {})
-    found = {n: paired(changed.runs.get(n, {}).get("annot-mix", {}), base) for n in names}
     shown = {name: value for name, value in found.items() if value is not None}
     if not shown:
         return empty("no ablation is here yet")

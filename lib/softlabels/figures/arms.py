@@ -1,14 +1,18 @@
 """Figures of many arms: differences to one of them, curves over a level, pictures that blur."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from softlabels.analysis.panels import Panel
+from softlabels.analysis.table import difference
 from softlabels.figures.base import canvas, empty, styled
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Okabe and Ito's colours again, and a line style for each, so that grey print tells them apart.
 LINES: dict[str, tuple[str, str]] = {
@@ -31,15 +35,21 @@ def _line(arm: str, number: int = 0) -> tuple[str, str]:
 
 
 @styled
-def against(panels: Mapping[str, Panel], base: str, words: Mapping[str, str]) -> Figure:
-    """Draw arm - base with its paired 95 % interval for every arm; one panel for each measure."""
-    arms = [a for a in words if a != base and any(p.difference(a, base) for p in panels.values())]
+def against(panels: "Mapping[str, tuple[pd.DataFrame, str]]", base: str, words: Mapping[str, str]) -> Figure:
+    """Draw arm - base with its paired 95 % interval for every arm; one panel for each measure.
+
+    Parameters
+    ----------
+    panels : dict of str to (DataFrame, str)
+        Runs and the column to compare, by the name of the measure.
+    """
+    arms = [a for a in words if a != base and any(difference(*p, a, base) for p in panels.values())]
     if not arms:
         return empty("no pair of runs is here yet")
     figure, axes = canvas(len(panels) * (0.3 * len(arms) + 1.0) + 0.2, len(panels))
     for axis, (name, panel) in zip(axes[:, 0], panels.items(), strict=True):
         for y, arm in enumerate(arms):
-            found, colour = panel.difference(arm, base), _line(arm)[0]
+            found, colour = difference(*panel, arm, base), _line(arm)[0]
             if found is None:
                 continue
             if found.low is not None and found.high is not None:

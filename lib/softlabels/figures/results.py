@@ -8,11 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison
 from softlabels.analysis.formatting import NAMES
+from softlabels.analysis.table import HIGHER_IS_BETTER, difference, settings, winner
 from softlabels.figures.base import ARMS, canvas, empty, styled
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from softlabels.runs import Record
 
 COLOURS = {"soft": ARMS["soft"], "hard": ARMS["hard"], "open": "#777777"}
@@ -26,37 +28,35 @@ UNITS = {"kl": " [nats]", "cross_entropy": " [nats]"}
 
 
 @styled
-def differences(
-    comparisons: Sequence[Comparison], metrics: Sequence[str] = ("macro_accuracy", "kl")
-) -> Figure:
+def differences(runs: "pd.DataFrame", metrics: Sequence[str] = ("macro_accuracy", "kl")) -> Figure:
     """Draw soft - hard for every setting with its paired 95 % interval; one panel per measure.
 
     The colour says which label the interval decides for. A setting with one pair has a hollow dot and no
     interval; one without a pair is left out.
     """
-    shown = [c for c in comparisons if c.seeds]
+    shown = settings(runs)
     if not shown:
         return empty("no pair of runs is here yet")
     figure, axes = canvas(len(metrics) * (0.34 * max(len(shown), 2) + 1.1) + 0.5, len(metrics))
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
-        for y, c in enumerate(shown):
-            _interval(axis, y, c, metric)
+        for y, (_, here) in enumerate(shown):
+            _interval(axis, y, here, f"test.{metric}")
         axis.axvline(0, color="black", lw=1)
-        axis.set_yticks(range(len(shown)), [c.setting for c in shown], fontsize=9)
+        axis.set_yticks(range(len(shown)), [name for name, _ in shown], fontsize=9)
         axis.set_ylim(len(shown) - 0.5, -0.5)
         side = "right" if HIGHER_IS_BETTER[metric] else "left"
         unit = UNITS.get(metric, "")
         axis.set_xlabel(f"{NAMES[metric]}{unit}: soft − hard\n(soft is better to the {side})")
         axis.grid(visible=False, axis="y")
     words = {"soft": "soft is better", "hard": "hard is better", "open": "open"}
-    for winner, word in words.items():
-        axes[0, 0].plot([], [], "o-", color=COLOURS[winner], label=word)
+    for who, word in words.items():
+        axes[0, 0].plot([], [], "o-", color=COLOURS[who], label=word)
     figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
-def _interval(axis: Axes, y: int, c: Comparison, metric: str) -> None:
-    found, colour = c.difference(metric), COLOURS.get(c.winner(metric), "#777777")
+def _interval(axis: Axes, y: int, here: "pd.DataFrame", measure: str) -> None:
+    found, colour = difference(here, measure), COLOURS.get(winner(here, measure), "#777777")
     if found is None:
         return
     if found.low is not None and found.high is not None:

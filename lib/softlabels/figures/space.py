@@ -10,10 +10,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from softlabels.analysis.verdicts import Measures, measured
+from softlabels.analysis.embeddings import measured
 from softlabels.figures.base import ARMS, canvas, empty, styled
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from softlabels.analysis.embeddings import Embedding
 
 
@@ -91,18 +93,25 @@ def _bare(axis: Axes, title: str) -> None:
 
 
 @styled
-def structure(measures: Measures) -> Figure:
-    """Draw the measures of structure: one dot for each run, a bar at the mean of each arm."""
-    if not any(measures.values()):
+def structure(runs: "pd.DataFrame") -> Figure:
+    """Draw the measures of structure: one dot for each run, a bar at the mean of each arm.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        One setting, from `embeddings.with_maps`.
+    """
+    runs = runs[runs.embedding.notna()]
+    if runs.empty:
         return empty("no measures are here yet")
-    titles = measured(measures)
+    titles = measured(runs)
     figure, axes = canvas(0.62 * len(titles) + 1.1)
     axis: Any = axes[0, 0]
     for y, name in enumerate(titles):
         for shift, arm in ((-0.14, "hard"), (0.14, "soft")):
-            values = [run[name] for run in measures.get(arm, {}).values()]
+            values = runs[f"structure.{name}"][runs.arm == arm].to_numpy()
             axis.plot(values, np.full(len(values), y + shift), "o", color=ARMS[arm], alpha=0.7, ms=6)
-            if values:
+            if len(values):
                 axis.plot(
                     [np.mean(values)] * 2, [y + shift - 0.12, y + shift + 0.12], color=ARMS[arm], lw=2.5
                 )

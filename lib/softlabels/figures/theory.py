@@ -1,15 +1,19 @@
 """Figures of the small worlds of `chapters.why_distributions_help`, and of runs by number of annotations."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison
 from softlabels.analysis.formatting import NAMES
 from softlabels.analysis.statistics import paired_interval
+from softlabels.analysis.table import HIGHER_IS_BETTER, difference, settings
 from softlabels.figures.base import ARMS, canvas, empty, styled
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLOURS = {**ARMS, "sampled": "#009E73"}
 MARKERS = {"hard": "s", "soft": "o", "sampled": "^"}
@@ -116,16 +120,14 @@ def _points(
 
 
 @styled
-def by_annotations(
-    comparisons: Sequence[Comparison], metrics: Sequence[str] = ("macro_accuracy", "kl")
-) -> Figure:
+def by_annotations(runs: "pd.DataFrame", metrics: Sequence[str] = ("macro_accuracy", "kl")) -> Figure:
     """Draw soft - hard of trained networks by annotations per image, a panel for each measure."""
-    shown = [c for c in comparisons if c.seeds]
+    shown = settings(runs)
     if not shown:
         return empty("no pair of runs is here yet")
     figure, axes = canvas(2.9, 1, len(metrics))
     for axis, metric in zip(axes[0], metrics, strict=True):
-        differences = [(d.mean, d.low, d.high) for c in shown if (d := c.difference(metric))]
-        _points(axis, [c.config.annotations for c in shown], differences, HIGHER_IS_BETTER[metric])
+        found = [(d.mean, d.low, d.high) for _, here in shown if (d := difference(here, f"test.{metric}"))]
+        _points(axis, [here.config.iloc[0].annotations for _, here in shown], found, HIGHER_IS_BETTER[metric])
         axis.set_title(f"{NAMES[metric]}: soft − hard")
     return figure

@@ -1,13 +1,13 @@
 """The plain answer of the chapter on your own data, in sentences that are computed from the records."""
 
 from softlabels import owndata
-from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison
 from softlabels.analysis.formatting import NAMES, interval, number, signed
 from softlabels.analysis.statistics import Interval
+from softlabels.analysis.table import HIGHER_IS_BETTER, difference, summary, values, winner
 from softlabels.datasets import folder
 from softlabels.datasets.collection import printable
 from softlabels.owndata import OwnData
-from softlabels.owndata.benefit import CLOSE
+from softlabels.owndata.benefit import CLOSE, kept_in
 
 
 def answer(own: OwnData) -> list[str]:
@@ -34,17 +34,16 @@ def of_votes(own: OwnData) -> list[str]:
 
 
 def _networks(own: OwnData) -> list[str]:
-    whole = own.whole
-    if whole is None or not whole.seeds:
+    if not own.pairs:
         return ["**Not answered yet**: the runs with all annotations are missing."]
-    measures = [_by_how_much(whole, metric) for metric in owndata.METRICS]
+    measures = [_by_how_much(own, metric) for metric in owndata.METRICS]
     base = owndata.baselines(own)
     constant = (
         f"Without looking at an image, the mean label of all has KL {number(base.kl)} nats, and a constant "
         f"guess accuracy {number(base.accuracy)}."
     )
     if owndata.learned(own):
-        return [_pays(whole), *measures, constant]
+        return [_pays(own), *measures, constant]
     return [
         "**The networks did not learn**: they are no better than the mean label of all images (KL "
         f"{number(base.kl)} nats) or a constant guess (accuracy {number(base.accuracy)}). So whether keeping "
@@ -88,8 +87,8 @@ def _gain(name: str, verb: str, found: Interval) -> str:
     )
 
 
-def _pays(whole: Comparison) -> str:
-    kl, accuracy = whole.winner("kl"), whole.winner("macro_accuracy")
+def _pays(own: OwnData) -> str:
+    kl, accuracy = (winner(own.settings[0], f"test.{metric}") for metric in ("kl", "macro_accuracy"))
     if kl == "soft" and accuracy != "hard":
         better = "and in accuracy" if accuracy == "soft" else "and accuracy does not decide against it"
         return f"**Keeping the distribution pays here**: in KL, {better}."
@@ -100,21 +99,19 @@ def _pays(whole: Comparison) -> str:
         return f"**Keeping the distribution does not pay here**: hard labels are better in {worse}."
     if accuracy == "soft":
         return "**Keeping the distribution pays in accuracy**; KL does not decide."
-    pairs = len(whole.seeds)
-    return (
-        f"**Not decided** by {pairs} pair{'s' if pairs > 1 else ''} of runs; more seeds narrow the interval."
-    )
+    plural = "s" if own.pairs > 1 else ""
+    return f"**Not decided** by {own.pairs} pair{plural} of runs; more seeds narrow the interval."
 
 
-def _by_how_much(whole: Comparison, metric: str) -> str:
-    difference = whole.difference(metric)
-    means = [whole.summary(arm, metric)[0] for arm in ("hard", "soft")]
+def _by_how_much(own: OwnData, metric: str) -> str:
+    apart = difference(own.settings[0], f"test.{metric}")
+    means = [summary(own.trained(own.settings[0], arm), f"test.{metric}")[0] for arm in ("hard", "soft")]
     unit = " nats" if metric == "kl" else ""
     better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
     return (
         f"{NAMES[metric].capitalize() if metric != 'kl' else 'KL'} ({better} is better): hard "
-        f"{number(means[0])}, soft {number(means[1])}{unit}; soft − hard {interval(difference)}, with the "
-        f"paired 95 % interval over {len(whole.seeds)} random splits."
+        f"{number(means[0])}, soft {number(means[1])}{unit}; soft − hard {interval(apart)}, with the "
+        f"paired 95 % interval over {own.pairs} random splits."
     )
 
 
@@ -138,11 +135,11 @@ def _more(own: OwnData) -> list[str]:
 
 
 def _enough(own: OwnData) -> list[str]:
-    if not any(len(setting.values("soft", "kl")) for setting in own.settings[1:]):
+    if not any(len(values(own.trained(here), "test.kl")) for here in own.settings[1:]):
         return []
     found = owndata.enough(own)
     if found is None:
-        few = max(setting.config.annotations for setting in own.settings[1:])
+        few = max(map(kept_in, own.settings[1:]))
         return [f"More than {few} annotations an image are needed to come within {CLOSE} nats of all."]
     kept, difference = found
     return [
@@ -165,9 +162,9 @@ def ceiling_in_words(own: OwnData) -> str:
         f"and accuracy {number(found.accuracy)} [{number(found.accuracy_low)}, "
         f"{number(found.accuracy_high)}] (from {found.n_images:,} images; 95 % bootstrap intervals)."
     )
-    if own.whole is None or not own.whole.seeds:
+    if not own.pairs:
         return words
-    hard, soft = (own.whole.summary(arm, "kl")[0] for arm in ("hard", "soft"))
+    hard, soft = (summary(own.trained(own.settings[0], arm), "test.kl")[0] for arm in ("hard", "soft"))
     share = (hard - soft) / (hard - found.kl) if hard > found.kl else float("nan")
     return f"{words} Of the way in KL from hard labels to that ceiling, soft labels go {share:.0%}."
 

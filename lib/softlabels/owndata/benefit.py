@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from softlabels import datasets
-from softlabels.analysis.comparisons import Comparison, gather, missing_command
 from softlabels.analysis.formatting import NAMES, spread
-from softlabels.analysis.statistics import Interval, paired_interval
+from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
+from softlabels.analysis.table import complete, of_cells, paired, settings, values
 from softlabels.datasets import Annotations, Dataset, folder
 from softlabels.datasets.collection import printable
 from softlabels.errors import ConfigError, DataError
@@ -42,15 +42,15 @@ class OwnData:
     name : str
         As a run knows it.
     data : Dataset
-    settings : list of Comparison
-        All annotations first, then fewer; empty where nothing can be compared.
+    runs : DataFrame
+        A table of runs, all annotations first, then fewer; None before they were looked for.
     people : tuple of str
         Names of the annotators, where they are known.
     """
 
     name: str
     data: Dataset
-    settings: list[Comparison]
+    runs: "pd.DataFrame | None" = None
     people: tuple[str, ...] = ()
 
     @property
@@ -59,9 +59,23 @@ class OwnData:
         return int(np.median(self.data.counts.sum(1).round()))
 
     @property
-    def whole(self) -> Comparison | None:
-        """The comparison with all annotations."""
-        return self.settings[0] if self.settings else None
+    def settings(self) -> "list[pd.DataFrame]":
+        """The runs cut by annotations kept; empty where nothing can be compared."""
+        return [] if self.runs is None else [here for _, here in settings(self.runs, complete_only=False)]
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of runs with all annotations."""
+        return len(complete(self.settings[0])) // 2 if self.settings else 0
+
+    def trained(self, here: "pd.DataFrame", arm: str = "soft") -> "pd.DataFrame":
+        """Runs of one arm of a setting; of one annotation both arms are the same."""
+        return here[here.arm == ("soft" if kept_in(here) == 1 else arm)]
+
+
+def kept_in(here: "pd.DataFrame") -> int:
+    """Annotations of each image that the runs of a setting learn from; 0: all."""
+    return here.config.iloc[0].annotations
 
 
 def study(
@@ -88,15 +102,15 @@ def study(
     """
     name, chosen = frozen.pinned(dataset), seeds_of(seeds)
     data = _load(name, profile)
-    found = OwnData(name, data, [], folder.people(name))
-    cells = runs_of(found, profile, chosen)
-    return replace(found, settings=gather(cells, train, device, fresh))
+    found = OwnData(name, data, people=folder.people(name))
+    planned = runs_of(found, profile, chosen)
+    return replace(found, runs=of_cells("your_data", planned, profile, train, device, fresh))
 
 
 def cells(dataset: str, profile: str, seeds: Sequence[int]) -> list[grids.Cell]:
     """List the runs of a dataset, for the command line."""
     name = frozen.pinned(dataset)
-    return runs_of(OwnData(name, _load(name, profile), []), profile, seeds_of(seeds))
+    return runs_of(OwnData(name, _load(name, profile)), profile, seeds_of(seeds))
 
 
 def runs_of(own: OwnData, profile: str, seeds: Sequence[int], length: int | None = None) -> list[grids.Cell]:
@@ -174,17 +188,17 @@ def learned(own: OwnData) -> bool:
     In KL it has to be better than the mean label; in accuracy it has to close more than `LEARNED` of the gap
     between a constant guess and 1, since a network that confuses nearly everything still beats a guess.
     """
-    base, whole = baselines(own), own.whole
-    if whole is None:
+    base = baselines(own)
+    if not own.settings:
         return False
     least = base.accuracy + LEARNED * (1 - base.accuracy)
     for arm in ("hard", "soft"):
         for metric, constant, better in (("kl", base.kl, -1), ("macro_accuracy", least, 1)):
-            values = whole.values(arm, metric)
-            if not len(values):
+            known = values(own.trained(own.settings[0], arm), f"test.{metric}")
+            if not len(known):
                 continue
-            found = paired_interval(values, [constant] * len(values))
-            if (found.sign if len(values) > 1 else np.sign(found.mean)) == better:
+            found = paired_interval(known, [constant] * len(known))
+            if (found.sign if len(known) > 1 else np.sign(found.mean)) == better:
                 return True
     return False
 
@@ -195,16 +209,14 @@ def enough(own: OwnData) -> tuple[int, Interval] | None:
     The difference is that of the soft arm with fewer and with all annotations, seed by seed; None where the
     budgets are missing.
     """
-    whole = own.whole
-    for setting in sorted(own.settings[1:], key=lambda s: s.config.annotations):
-        runs, all_runs = setting.runs.get("soft", {}), whole.runs.get("soft", {}) if whole else {}
-        seeds = sorted(set(runs) & set(all_runs))
-        if not seeds:
+    whole, *fewer = own.settings or [None]
+    for here in sorted(fewer, key=kept_in):
+        few, all_of = paired(own.trained(here), own.trained(whole), "test.kl", ["seed"])
+        if not len(few):
             continue
-        few, whole_kl = ([r[s].metrics["test"]["kl"] for s in seeds] for r in (runs, all_runs))
-        found = paired_interval(few, whole_kl)
+        found = paired_interval(few, all_of)
         if (found.mean if found.high is None else found.high) < CLOSE:
-            return setting.config.annotations, found
+            return kept_in(here), found
     return None
 
 
@@ -314,12 +326,10 @@ def conspicuous(own: OwnData) -> str:
 def curve(own: OwnData, arm: str, metric: str) -> list[tuple[int, float, float]]:
     """Annotations per image, mean and standard deviation over runs, from few to all; none where missing."""
     points = []
-    for setting in own.settings:
-        kept = setting.config.annotations
-        values = setting.values("soft" if kept == 1 else arm, metric)
-        if len(values):
-            sd = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-            points.append((kept or own.annotations, float(values.mean()), sd))
+    for here in own.settings:
+        known = values(own.trained(here, arm), f"test.{metric}")
+        if len(known):
+            points.append((kept_in(here) or own.annotations, *mean_sd(known)))
     return sorted(points)
 
 
@@ -333,13 +343,13 @@ def budget_table(own: OwnData) -> "pd.DataFrame":
     import pandas as pd
 
     rows = []
-    for setting in sorted(own.settings, key=lambda s: s.config.annotations or 10**9):
-        kept = setting.config.annotations
+    for here in sorted(own.settings, key=lambda one: kept_in(one) or 10**9):
+        kept = kept_in(here)
         row = {"annotations per image": f"{own.annotations} (all)" if kept == 0 else str(kept)}
         for metric in METRICS:
             for arm in ("hard", "soft"):
-                values = setting.summary("soft" if kept == 1 else arm, metric)
-                row[f"{NAMES[metric]}, {arm}"] = spread(*values[:2])
+                known = values(own.trained(here, arm), f"test.{metric}")
+                row[f"{NAMES[metric]}, {arm}"] = spread(*mean_sd(known))
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -351,10 +361,10 @@ def doubling(own: OwnData) -> Interval | None:
     about 1 / n. From n to 2 n it changes by -b / (2 n).
     """
     by_seed: dict[int, list[tuple[int, float]]] = {}
-    for setting in own.settings:
-        for seed, record in setting.runs.get("soft", {}).items():
-            kept = setting.config.annotations or own.annotations
-            by_seed.setdefault(seed, []).append((kept, record.metrics["test"]["kl"]))
+    for here in own.settings:
+        kept = kept_in(here) or own.annotations
+        for row in own.trained(here).dropna(subset="record").to_dict("records"):
+            by_seed.setdefault(row["seed"], []).append((kept, row["test.kl"]))
     changes = []
     for points in by_seed.values():
         if len(points) >= 3:
@@ -375,5 +385,7 @@ def noise_ceiling(own: OwnData) -> Ceiling | None:
 
 def missing(own: OwnData, dataset: str, profile: str) -> str | None:
     """Name the command that trains what is missing, or None."""
-    command = missing_command(own.settings, "your_data", profile)
-    return f"{command} --dataset {shlex.quote(dataset)}" if command else None
+    lacks = [] if own.runs is None else sorted(set(own.runs.seed[own.runs.record.isna()]))
+    seeds = " ".join(map(str, lacks))
+    command = f"softlabels train --chapter your_data --profile {profile} --seeds {seeds}"
+    return f"{command} --dataset {shlex.quote(dataset)}" if lacks else None

@@ -11,8 +11,8 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from softlabels import owndata
-from softlabels.analysis.comparisons import all_records, arrange, record_of
 from softlabels.analysis.formatting import markup
+from softlabels.analysis.table import record_of, recorded, tabulate
 from softlabels.datasets import Dataset, folder
 from softlabels.errors import ConfigError
 from softlabels.owndata import OwnData, answers, benefit
@@ -60,10 +60,10 @@ def study(
     for i, cell in enumerate(tqdm(cells, "training", unit="run", disable=not cells)):
         begin = time.perf_counter()
         fits = budget is None or i < 2 or begin - start + longest <= budget
-        record = record_of(cell, fits, device, False)
+        record = record_of(cell, fits, device)
         longest = max(longest, time.perf_counter() - begin)
-        found.append((cell, record))
-    return replace(own, settings=arrange(found))
+        found.append(("your_data", cell, record))
+    return replace(own, runs=tabulate(found, profile))
 
 
 def seconds_per_step(profile: str, data: Dataset, device: str | None = None) -> float:
@@ -127,7 +127,7 @@ def _inline(sentence: str) -> str:
 
 
 def _figure(own: OwnData, profile: str) -> list[str]:
-    if not all_records(own.settings):
+    if own.runs is None or not recorded(own.runs):
         return []
     from softlabels import figures
 
@@ -153,8 +153,8 @@ def _ask_again(own: OwnData) -> list[str]:
 
 
 def _source(own: OwnData, profile: str) -> str:
-    records = all_records(own.settings)
-    left = sum(len(setting.missing) for setting in own.settings)
+    records = [] if own.runs is None else recorded(own.runs)
+    left = 0 if own.runs is None else int(own.runs.record.isna().sum())
     minutes = sum(record.seconds for record in records) / 60
     missing = f", {left} left out for want of time" if left else ""
     seeds = sorted({record.config.seed for record in records})

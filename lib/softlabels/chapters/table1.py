@@ -1,0 +1,216 @@
+"""Chapter 3: BHL's Table 1, published rows above ours."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from softlabels.analysis import competence, published, table
+from softlabels.analysis.claims import CLAIMS
+from softlabels.analysis.embeddings import with_maps
+from softlabels.analysis.formatting import NAMES, NOTHING, interval, markdown, number, signed, spread
+from softlabels.analysis.table import ARMS, complete, difference, pairs, settings, summary
+from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.chapters import figure1
+from softlabels.runs.profiles import SPLITS
+
+if TYPE_CHECKING:
+    from softlabels.runs.records import Record
+
+GRIDS = ("table1", "tuning", "figure1")
+PRIMARY = ("synthetic", "efficientnet-lite0", "stated-pretrained")  # dataset, network, recipe
+FEWEST, STRONG = 3, 0.5  # settings, and rank correlation, from which a trend is read
+
+
+def collect(
+    profile: str,
+    seeds: Sequence[int],
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+    committed_only: bool = False,
+) -> pd.DataFrame:
+    """The chapter's runs, those of Figure 1 with the maps that are stored.
+
+    Beside profile "laptop" stand the settings of Table 1 of profile "paper" that have records.
+    """
+    found = table.gather(GRIDS[:2], profile, seeds, train, device, fresh, committed_only)
+    maps = table.gather(GRIDS[2:], profile, seeds, train, device, fresh, committed_only)
+    parts = [found, with_maps(maps, committed_only=committed_only)]
+    if profile == "laptop":
+        whole = table.gather(GRIDS[:1], "paper", seeds, committed_only=committed_only)
+        parts += [here for _, here in settings(whole, complete_only=False) if here.record.notna().any()]
+    return pd.concat(parts, ignore_index=True)
+
+
+def competent(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Runs of the settings whose networks learnt, and a table of the others with what each arm lacks."""
+    kept, rows = [], []
+    for name, here in settings(runs, complete_only=False):
+        whole = complete(here)
+        if lacks := competence.lacking(whole, ("soft", "hard")):
+            rows.append((f"{name}, {here.epochs.iloc[0]} epochs", str(len(whole) // 2), lacks))
+        else:
+            kept.append(here)
+    others = pd.DataFrame(rows, columns=["setting", "pairs", "what is lacking"])
+    return (pd.concat(kept) if kept else runs[:0]), others
+
+
+def measure(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One measure of Table 1: published rows, and ours below them, for both arms and their difference.
+
+    Parameters
+    ----------
+    metric : str
+        "macro_accuracy" or "kl".
+    """
+    rows = []
+    for dataset in dict.fromkeys([*runs.dataset, "micebone"]):
+        rows += printed(dataset, metric)
+        rows += [_ours(here, metric) for _, here in settings(runs[runs.dataset == dataset], False)]
+    return pd.DataFrame(rows).fillna(NOTHING)
+
+
+def _ours(here: pd.DataFrame, metric: str) -> dict[str, str]:
+    hard, soft = (here[here.arm == arm] for arm in ARMS)
+    n = [int(arm.record.notna().sum()) for arm in (hard, soft)]
+    gaps = int(here.record.isna().sum())
+    words = (str(n[1]) if n[0] == n[1] else f"{n[0]} hard, {n[1]} soft") + (
+        f" ({gaps} missing)" if gaps else ""
+    )
+    row = {"setting": f"{here.setting.iloc[0]}, {here.epochs.iloc[0]} epochs", "n": words}
+    row |= {a: spread(*summary(of, f"test.{metric}")[:2]) for a, of in (("hard", hard), ("soft", soft))}
+    return row | {"soft − hard": interval(difference(here, f"test.{metric}"))}
+
+
+def printed(dataset: str, metric: str) -> list[dict[str, str]]:
+    """What is published of a dataset; of CIFAR-10H its authors report cross-entropy, not KL."""
+    if dataset in ("synthetic", "micebone"):
+        entry = published.get("bhl")
+        where = f"**published**: {dataset} · {entry[dataset]['network']}, {entry['epochs']} epochs"
+        row = {"setting": where, "n": str(entry["splits"])}
+        row |= {arm: spread(*published.bhl(dataset, arm, metric)) for arm in ARMS}
+        return [row | {"soft − hard": signed(published.bhl_difference(dataset, metric))}]
+    if dataset.startswith("cifar10h") and metric == "macro_accuracy":
+        entry = published.get("cifar10h")
+        hard, soft = (entry[arm]["accuracy"] for arm in ARMS)
+        where = f"**published**: cifar10h · {entry['networks']}, {entry['epochs']} epochs"
+        row = {"setting": where, "n": f"{entry['folds']} folds", "hard": number(hard), "soft": number(soft)}
+        return [row | {"soft − hard": signed(soft - hard)}]
+    return []
+
+
+def extras(
+    runs: pd.DataFrame,
+    measures: Sequence[str] = ("ece", "brier", "entropy_correlation", "second_best_accuracy"),
+) -> pd.DataFrame:
+    """Means of measures that the paper does not give, hard → soft, in bold where the interval decides."""
+
+    def change(here: pd.DataFrame, metric: str) -> str:
+        hard, soft = (number(summary(here[here.arm == arm], f"test.{metric}")[0], 3) for arm in ARMS)
+        found = difference(here, f"test.{metric}")
+        return f"**{hard} → {soft}**" if found and found.sign else f"{hard} → {soft}"
+
+    return pd.DataFrame(
+        [
+            {"setting": name} | {NAMES[m]: change(here, m) for m in measures}
+            for name, here in settings(runs, False)
+        ]
+    )
+
+
+def tuning(records: "Iterable[Record]", chosen: Mapping[tuple[str, str, str], float]) -> pd.DataFrame:
+    """Validation loss of every learning rate that was tried, in nats; the chosen one in bold.
+
+    Parameters
+    ----------
+    chosen : dict of (dataset, network, arm) to float
+    """
+    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    for record in sorted(records, key=lambda r: r.config.lr):
+        config, loss = record.config, number(record.metrics["validation"]["loss"])
+        key = (config.dataset, config.network, config.label)
+        row = rows.setdefault(key, dict(zip(("dataset", "network", "arm"), key, strict=True)))
+        row[f"lr {config.lr:g}"] = f"**{loss}**" if chosen.get(key) == config.lr else loss
+    return pd.DataFrame([rows[key] for key in sorted(rows)]).fillna(NOTHING)
+
+
+def gain(runs: pd.DataFrame) -> str:
+    """Do soft labels gain most accuracy where hard labels reach least? Settings with a pair of runs count."""
+    both = [pairs(here, "test.macro_accuracy") for _, here in settings(runs)]
+    found = sorted((float(hard.mean()), float((soft - hard).mean())) for soft, hard in both)
+    question = "Do soft labels gain most accuracy where hard labels reach least?"
+    if len(found) < FEWEST:
+        return f"{question} Open: fewer than {FEWEST} of these settings have a pair of runs."
+    hard, gained = zip(*found, strict=True)
+    ranks = np.array([np.unique(values, return_inverse=True)[1] for values in (hard, gained)])
+    with np.errstate(invalid="ignore"):  # all the same: no correlation
+        r = float(np.corrcoef(ranks)[0, 1])
+    answer = "Yes" if r <= -STRONG else "No, the contrary" if r >= STRONG else "Not to be seen"
+    return (
+        f"{question} {answer}: over {len(found)} settings soft − hard goes from {signed(gained[0])}, where "
+        f"hard labels reach {number(hard[0])}, to {signed(gained[-1])}, where they reach {number(hard[-1])}; "
+        f"the rank correlation is {signed(r, 2)}."
+    )
+
+
+def missing(runs: pd.DataFrame) -> str:
+    """Markdown: what is not here and the command that makes it."""
+    said = [words] if (words := table.missing(runs)) and runs.record.isna().any() else []
+    if not (runs.dataset == "micebone").any():
+        said.append(
+            "MiceBone: its images have to be fetched from its authors, so Table 1 has its published numbers "
+            "alone. `softlabels train --chapter table1 --profile paper --dataset micebone` downloads them "
+            "and trains both arms by the recipes stated and public-code, from pretrained weights too."
+        )
+    return "\n\n".join(said)
+
+
+def headline(runs: pd.DataFrame | None = None) -> str:
+    """Markdown: BHL's published row, and for each dataset all recipes of the network with the most runs.
+
+    Without an argument: the committed records of profile laptop.
+    """
+    found = collect("laptop", SPLITS) if runs is None else runs
+    found = found[found.grid == "table1"]
+    chosen = []
+    for dataset in dict.fromkeys(found.dataset):
+        here = settings(found[found.dataset == dataset])
+        n = Counter[str]()
+        for _, one in here:
+            n[one.network.iloc[0]] += len(complete(one)) // 2
+        chosen += [one for _, one in here if one.network.iloc[0] == n.most_common(1)[0][0]]
+    both = []
+    for metric in ("macro_accuracy", "kl"):
+        frame = pd.DataFrame(printed("synthetic", metric) + [_ours(one, metric) for one in chosen])
+        frame = frame.set_index(["setting", "n"])[["hard", "soft"]]
+        both.append(frame.rename(columns=lambda arm, name=NAMES[metric]: f"{name}, {arm}"))
+    return markdown(pd.concat(both, axis=1).reset_index())
+
+
+def verdicts(runs: pd.DataFrame) -> list[Verdict]:
+    """Judge the claims of BHL from the runs of Table 1 and the maps of Figure 1."""
+    regular = runs[runs.grid == "figure1"]
+    cut = [here for _, here in settings(runs[runs.grid == "table1"], complete_only=False)]
+    first = ["dataset", "network", "recipe"]
+    primary = next((here for here in cut if tuple(here[first].iloc[0]) == PRIMARY), None)
+    # Other settings are shown where they have two pairs or more and their networks learnt.
+    others = [
+        here
+        for here in cut
+        if here is not primary and here.dataset.iloc[0] == "synthetic" and len(complete(here)) > 2
+    ]
+    others = [here for here in others if not competence.lacking(complete(here), ARMS)]
+    lacks = "" if primary is None else competence.lacking(complete(primary), ("soft", "hard"))
+    found = []
+    for name, metric in (("bhl-accuracy", "test.macro_accuracy"), ("bhl-kl", "test.kl")):
+        claim = CLAIMS[name]
+        signs = [claim.better * d.sign for here in others if (d := difference(here, metric))]
+        words = f"other competent settings: {signs.count(1)} of {len(signs)} alike, {signs.count(-1)} against"
+        found.append(judge(claim, None if primary is None else difference(primary, metric), lacks, words))
+    bone = next((here for here in cut if here.dataset.iloc[0] == "micebone"), None)
+    for name, metric in (("bhl-accuracy-bone", "test.macro_accuracy"), ("bhl-kl-bone", "test.kl")):
+        found.append(judge(CLAIMS[name], None if bone is None else difference(bone, metric)))
+    return [*found, figure1.more_regular(regular), judge(CLAIMS["bhl-features-bone"], None)]
