@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from softlabels.errors import DataUnavailable
 from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
 from softlabels.runs import parallel
 from softlabels.runs.grids import Cell
 from softlabels.runs.records import Record, find
@@ -89,8 +90,6 @@ def train(
     The first `at_once` units are begun in any case. How long they took, against what was expected, corrects
     the expectation of the others.
     """
-    from softlabels.learning.hardware import hardware
-
     gpu, start = hardware(device).device.type != "cpu", clock()
     left, found, hoped = missing(cells), [], 0.0
     size = at_once
