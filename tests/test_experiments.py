@@ -233,3 +233,13 @@ def test_of_several_profiles_with_a_run_the_one_asked_for_is_named():
 def test_a_misspelt_name_is_answered_with_the_nearest(call, nearest):
     with pytest.raises(ConfigError, match=f"did you mean '{nearest}'"):
         call()
+
+
+@pytest.mark.parametrize("given", [5, "5", [5], "[5]", "[5, 5]"])
+def test_seeds_as_papermill_hands_them_on(given):
+    """`-p seeds 5` gives a number, `-p seeds "[5]"` words; of both a chapter makes the same table."""
+    cells = grids.grid("human", "smoke", given)
+    assert cells == grids.grid("human", "smoke", [5]) and {c.seed for c in cells} == {5}
+    assert {c.seed for c in grids.grid("table1", "smoke", "[5, 6]")} <= {5, 6}
+    with pytest.raises(ConfigError, match=r"expected a list of numbers such as \[0, 1, 2\]"):
+        grids.grid("human", "smoke", "five")

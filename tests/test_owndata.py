@@ -250,6 +250,15 @@ def test_better_in_kl_alone_is_learning():
     assert not owndata.learned(study(learns_nothing, seeds=(1,)))
 
 
+def test_small_test_parts_do_not_hide_that_networks_learned():
+    """Ninety photographs: accuracy .45, .6 and .75 of three classes on three test parts of eighteen."""
+    own = study(lambda arm, kept, seed: (0.6 + 0.15 * (seed - 1), 0.9 + seed / 4))
+    assert owndata.learned(own)
+    assert not owndata.learned(study(lambda arm, kept, seed: (0.5 + 0.2 * (seed - 1), 1.3 + seed))), (
+        "one at .3"
+    )
+
+
 def test_a_little_better_than_a_guess_is_no_learning():
     """1,200 faces, trained too short: accuracy .15 of eight classes, KL above that of the mean label."""
     own = study(lambda arm, kept, seed: (0.36 + 0.001 * wobble(seed), 1.3 + wobble(seed)))

@@ -63,9 +63,11 @@ def _train(options: argparse.Namespace) -> None:
         _train_batch(options)
         return
     cells, left_out = _cells(options), []
+    left = _minutes_left(cells, options.device)
     for number, c in enumerate(cells, 1):
         print(
-            f"[{number}/{len(cells)}] {c.config.id} {c.dataset} {c.network} {c.recipe} {c.arm} seed {c.seed}"
+            f"[{number}/{len(cells)}] {c.config.id} {c.dataset} {c.network} {c.recipe} {c.arm} "
+            f"seed {c.seed}, about {left[number - 1]:.0f} minutes left"
         )
         try:
             record = runs.get(c.config, options.device)
@@ -78,6 +80,15 @@ def _train(options: argparse.Namespace) -> None:
                 starts.publish(record.id)
     if left_out:
         raise DataUnavailable(f"{len(left_out)} of {len(cells)} runs left out:\n" + "\n".join(left_out))
+
+
+def _minutes_left(cells: list, device: str | None) -> list[float]:
+    """Minutes that each run and those after it are expected to take, by the records of runs like them."""
+    from softlabels.learning.hardware import hardware
+
+    past, gpu = workload.past(), hardware(device).device.type != "cpu"
+    each = [0.0 if records.find(c.config) else past.expected(c.config, gpu) for c in cells]
+    return [sum(each[i:]) for i in range(len(each))]
 
 
 def _train_batch(options: argparse.Namespace) -> None:
@@ -263,12 +274,13 @@ def _answer(options: argparse.Namespace) -> None:
     root = options.path.expanduser()
     dataset = f"folder:{root}" if options.features is None else features.pin(root, options.features)
     own = command.study(dataset, options.profile, seeds_of(options.seeds), options.device, budget)
-    for sentence in answers.answer(own):
+    sentences = answers.answer(own)
+    for sentence in sentences:
         print(sentence.replace("**", ""))
     html = options.html or paths.cache() / "answers" / f"{root.resolve().name or 'folder'}.html"
     try:
         html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(command.page(own, dataset, options.profile), encoding="utf-8")
+        html.write_text(command.page(own, dataset, options.profile, sentences), encoding="utf-8")
     except OSError as error:
         remedy = "name a place with --html FILE, or another cache with SOFTLABELS_CACHE"
         raise SoftlabelsError(f"{error.filename}: cannot be written ({error.strerror}); {remedy}") from error

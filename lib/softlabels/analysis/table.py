@@ -81,7 +81,7 @@ def gather(
         people), "truth.macro_accuracy" (against the dataset's own label), "validation.loss", or
         "last.accuracy" and "annotators.auroc" of a method for several annotators.
     """
-    cells = [(name, cell) for name in names for cell in grid(name, profile, list(seeds))]
+    cells = [(name, cell) for name in names for cell in grid(name, profile, seeds)]
     return _looked_up(cells, profile, train, device, fresh, committed_only)
 
 

@@ -2,6 +2,9 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +24,18 @@ from softlabels.learning.hardware import Hardware
 from softlabels.learning.inputs import Task
 from softlabels.learning.streams import generator
 
+BARS: ContextVar[bool] = ContextVar("BARS", default=True)  # whether a training draws one
 WHITENED = 2000  # training images whose patches whiten the first layer of networks that have one
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Draw no bar for each training: whoever trains many has one for all of them."""
+    before = BARS.set(False)
+    try:
+        yield
+    finally:
+        BARS.reset(before)
 
 
 def learning_rate_factor(schedule: str, t: float) -> float:
@@ -191,7 +205,8 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
     model, optimiser = build(config, task, hw)
     done = checkpoint.restore(path, config.id, model, optimiser)
     title = f"{config.network} {config.label} seed {config.seed}"
-    bar = tqdm(range(len(done.history), config.epochs), title, initial=len(done.history), total=config.epochs)
+    left, n = range(len(done.history), config.epochs), len(done.history)
+    bar = tqdm(left, title, initial=n, total=config.epochs, disable=not BARS.get())
     with torch.random.fork_rng():
         for epoch in bar:
             if config.patience and epoch - _lowest(done) >= config.patience:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from tqdm.auto import tqdm
 
 from softlabels import owndata
@@ -15,7 +16,9 @@ from softlabels.analysis.formatting import markup
 from softlabels.analysis.table import record_of, recorded, tabulate
 from softlabels.datasets import Dataset, folder
 from softlabels.errors import ConfigError
-from softlabels.owndata import OwnData, answers, benefit
+from softlabels.learning import models, training
+from softlabels.learning.hardware import hardware
+from softlabels.owndata import OwnData, answers, benefit, frozen
 from softlabels.owndata.page import STYLE
 from softlabels.runs import experiments_own
 
@@ -60,7 +63,8 @@ def study(
     for i, cell in enumerate(tqdm(cells, "training", unit="run", disable=not cells)):
         begin = time.perf_counter()
         fits = budget is None or i < 2 or begin - start + longest <= budget
-        record = record_of(cell, fits, device)
+        with training.without_bars():
+            record = record_of(cell, fits, device)
         longest = max(longest, time.perf_counter() - begin)
         found.append(("your_data", cell, record))
     return replace(own, runs=tabulate(found, profile))
@@ -68,11 +72,6 @@ def study(
 
 def seconds_per_step(profile: str, data: Dataset, device: str | None = None) -> float:
     """Time a few steps of a profile's network on noise of the shape of the data: the median, in seconds."""
-    import torch
-
-    from softlabels.learning import models
-    from softlabels.learning.hardware import hardware
-
     own, hw, n_classes = experiments_own.numbers(profile), hardware(device), len(data.classes)
     if data.images.ndim == 2:
         width = data.images.shape[1]
@@ -98,10 +97,16 @@ def seconds_per_step(profile: str, data: Dataset, device: str | None = None) -> 
     return sorted(took[1:])[2]  # the first one compiles and allocates
 
 
-def page(own: OwnData, dataset: str, profile: str) -> str:
-    """Write the answer as one HTML page with its figure inside; every word of the data is escaped."""
+def page(own: OwnData, dataset: str, profile: str, sentences: Sequence[str] | None = None) -> str:
+    """Write the answer as one HTML page with its figure inside; every word of the data is escaped.
+
+    Parameters
+    ----------
+    sentences : sequence of str or None
+        What `answers.answer` said, where it has been asked already.
+    """
     title = html.escape(Path(dataset.removeprefix(folder.PATH_PREFIX)).name or dataset)
-    sentences = answers.answer(own)
+    sentences = answers.answer(own) if sentences is None else sentences
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -163,9 +168,11 @@ def _source(own: OwnData, profile: str) -> str:
     improving = sum(r.best_epoch > r.config.epochs - least for r in records if r.config.epochs > 1)
     late = f" {improving} of them improved to the end: longer training (profile paper) may change them."
     took = f"{minutes:.1f} minutes{missing}"
+    seen = f" A small network learns from what {frozen.NETWORK}, as ImageNet trained it, sees in the images."
     return (
         f"Profile {profile}, {len(records)} runs of at most {length} epochs ({took}), "
         f"seeds {', '.join(map(str, seeds)) or 'none'}, data {own.name}; an interval is over {len(seeds)} "
         f"splits, and votes are enough where KL comes within {benefit.CLOSE} nats."
         + (late if improving else "")
+        + (seen if frozen.is_frozen(own.name) else "")
     )

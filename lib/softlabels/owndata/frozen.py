@@ -19,6 +19,7 @@ NETWORK = "efficientnet-lite0"
 FEWER = 500  # images below which features are frozen
 SIZE = 128  # pixels that the network sees
 BATCH = 50
+FOLDER = "features"  # of the cache
 
 
 def pinned(dataset: str) -> str:
@@ -52,6 +53,12 @@ def available() -> bool:
     return True
 
 
+def is_frozen(name: str) -> bool:
+    """Whether pinned data are images as `NETWORK` sees them."""
+    places = folder.noted(name) if name.startswith(folder.FEATURES_PREFIX) else {}
+    return Path(places.get("features", "")).parent == (paths.cache() / FOLDER).resolve()
+
+
 def of_folder(name: str, root: Path) -> Path:
     """Averaged features [N, D] of the images of a pinned folder, computed once and kept in the cache."""
     import torch
@@ -59,7 +66,7 @@ def of_folder(name: str, root: Path) -> Path:
     from softlabels.learning import models
 
     checksum = name.removeprefix(folder.PIN_PREFIX)
-    kept = paths.cache() / "features" / f"{checksum}-{NETWORK}-{SIZE}.npz"
+    kept = paths.cache() / FOLDER / f"{checksum}-{NETWORK}-{SIZE}.npz"
     if kept.exists():
         return kept
     data = folder.load_pinned(checksum, SIZE)

@@ -10,7 +10,12 @@ from softlabels.owndata.check import FINE, ON_PAGE, Report, verdict
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;
   max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
-table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}
+table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto;
+  /* A shadow at the edge beyond which a table goes on. */
+  background:linear-gradient(90deg,#fff 30%,#fff0),linear-gradient(270deg,#fff 30%,#fff0) 100% 0,
+    linear-gradient(90deg,#0004,#0000),linear-gradient(270deg,#0004,#0000) 100% 0;
+  background-repeat:no-repeat;background-size:2rem 100%,2rem 100%,.6rem 100%,.6rem 100%;
+  background-attachment:local,local,scroll,scroll}
 th,td{padding:.25rem .7rem;text-align:left;
   border-bottom:1px solid #ddd;vertical-align:top;overflow-wrap:anywhere}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}

@@ -4,12 +4,13 @@ The numbers stand in `profiles`, `recipes` and the modules ``experiments_…``, 
 set of numbers, never another code path; what each run took stands in its record.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from softlabels.errors import unknown
+from softlabels.errors import ConfigError, unknown
 from softlabels.learning.config import RunConfig
 from softlabels.runs import experiments_annotators, experiments_human, experiments_own, experiments_text
 from softlabels.runs.experiments_search import SPACES, Space
@@ -196,8 +197,27 @@ CHAPTERS: dict[str, Grid] = {
 }
 
 
-def grid(chapter: str, profile: str = "laptop", seeds: Sequence[int] = SEEDS) -> list[Cell]:
+def seeds_of(given: int | str | Sequence[int]) -> list[int]:
+    """Read seeds as people write them: a list, one number, or numbers in words ("[0, 1]", "0 1").
+
+    Raises
+    ------
+    ConfigError
+        Anything else.
+    """
+    words = re.findall(r"[^\s,\[\]()]+", given) if isinstance(given, str) else given
+    listed = [words] if isinstance(words, int) else list(words)
+    try:
+        found = [int(str(seed)) for seed in listed]
+    except ValueError as error:
+        raise ConfigError(f"seeds: expected a list of numbers such as [0, 1, 2], not {given!r}") from error
+    return list(dict.fromkeys(found))
+
+
+def grid(chapter: str, profile: str = "laptop", seeds: int | str | Sequence[int] = SEEDS) -> list[Cell]:
     """List the runs that a chapter is drawn from, in the order in which they are worth training.
+
+    `seeds` are as people write them: a list, a number, or numbers in words, as papermill hands them on.
 
     Raises
     ------
@@ -206,7 +226,7 @@ def grid(chapter: str, profile: str = "laptop", seeds: Sequence[int] = SEEDS) ->
     """
     if chapter not in CHAPTERS:
         raise unknown("chapter", chapter, CHAPTERS)
-    return CHAPTERS[chapter](profile, list(seeds))
+    return CHAPTERS[chapter](profile, seeds_of(seeds))
 
 
 def profile_of(config: RunConfig, asked: str = "") -> str:
