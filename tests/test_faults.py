@@ -30,7 +30,7 @@ from softlabels.errors import RecordError, StorageError, TrainingError
 from softlabels.learning import checkpoint
 from softlabels.learning.annotators import training
 from softlabels.learning.config import RunConfig
-from softlabels.runs import damage, records
+from softlabels.runs import records
 from softlabels.runs import run as runs
 from softlabels.store import pack
 from test_science import CROWD, planted
@@ -437,4 +437,4 @@ def test_a_loss_of_an_annotator_model_that_is_no_number_names_epoch_batch_and_ru
 
         monkeypatch.setattr(training, "build_all", spoil)
         runs.get(CROWD, "cpu")
-    assert damage.sound(CROWD) is None
+    assert runs._sound(CROWD) is None

@@ -9,7 +9,7 @@ import pytest
 from softlabels.errors import ConfigError, DataError, RecordError
 from softlabels.labels import votes
 from softlabels.learning.config import RunConfig
-from softlabels.runs import archive, evaluations, records, schema
+from softlabels.runs import archive, evaluations, records
 from softlabels.store import pack, read_arrays
 
 INPUTS = int(os.environ.get("INPUTS", 200))
@@ -61,7 +61,7 @@ def test_json_that_is_too_deep_or_no_record(read, content, tmp_path):
 @pytest.mark.parametrize("number", [10**400, 10**30, -(10**19), float("inf"), float("nan"), True, "1"])
 def test_a_number_that_is_none_is_refused_in_a_record(number):
     with pytest.raises(TypeError, match="kl of test: expected a number"):
-        schema._numbers("test", {"kl": number})
+        records._numbers("test", {"kl": number})
 
 
 @pytest.mark.filterwarnings("ignore:overflow")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from softlabels.analysis.embeddings import Embedding
-from softlabels.chapters import adversarial, annotation_budget, atlas, sliders, thumbnails
+from softlabels.chapters import adversarial, annotation_budget, atlas, sliders
 from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.errors import ConfigError, RecordError
 from softlabels.figures import interactive
@@ -35,7 +35,7 @@ def small():
 
     records = {arm: SimpleNamespace(id=arm, arrays=lambda arm=arm: arrays(arm)) for arm in ("hard", "soft")}
     images = rng.integers(0, 255, (N, 8, 8, 3), dtype=np.uint8)
-    return atlas.Atlas("toy", CLASSES, records, maps, thumbnails.sheet(images))
+    return atlas.Atlas("toy", CLASSES, records, maps, atlas.sheet(images))
 
 
 @pytest.fixture
@@ -360,8 +360,8 @@ def test_held_data_survives_any_string():
 
 def test_a_sheet_holds_every_image_in_order():
     images = np.repeat(np.linspace(0, 250, 7).astype(np.uint8), 16 * 16 * 3).reshape(7, 16, 16, 3)
-    tiles = np.asarray(Image.open(io.BytesIO(thumbnails.sheet(images))).convert("L"), np.int64)
-    wide = thumbnails.columns(7)
+    tiles = np.asarray(Image.open(io.BytesIO(atlas.sheet(images))).convert("L"), np.int64)
+    wide = atlas.columns(7)
     for i in range(7):
         y, x = 16 * (i // wide) + 8, 16 * (i % wide) + 8
         assert abs(tiles[y, x] - int(images[i, 0, 0, 0])) < 12

@@ -14,6 +14,7 @@ from softlabels.chapters import annot_mix
 from softlabels.errors import ConfigError
 from softlabels.learning import attacks
 from softlabels.learning.annotators.base import blend
+from softlabels.learning.annotators.embedded import log_marginal_of
 
 NOTEBOOKS = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
 SHARED = {"profile", "seeds", "device", "fresh"}
@@ -89,6 +90,12 @@ def test_the_mixture_that_is_shown_is_that_of_the_method():
     theirs = blend(images, weight, torch.tensor([1, 0]))[0]
     np.testing.assert_allclose(shown["x"], theirs.numpy())
     assert shown["a"].sum() == pytest.approx(1) and shown["z"].sum() == pytest.approx(1)
+    rng = np.random.default_rng(0)
+    p, confusion = rng.dirichlet(np.ones(6)), rng.dirichlet(np.ones(6), 6)  # [K], [K (true), K (given)]
+    log_p, log_a = (torch.from_numpy(np.log(one)) for one in (p, confusion))
+    given = torch.tensor([made[2]])
+    both = -log_marginal_of(log_p[None], log_a[:, :, None], given)[0]
+    assert shown["loss"](p, confusion) == pytest.approx(float(0.6 * both[0] + 0.4 * both[1]))
 
 
 @pytest.fixture(scope="module")

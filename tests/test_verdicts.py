@@ -12,7 +12,7 @@ from softlabels.analysis.statistics import Interval, paired_interval
 from softlabels.learning.config import RunConfig
 from softlabels.runs import experiments_human
 
-CLAIM = Claim("c", "papers", "", "a claim", "a comparison", HIGHER, effect=0.10)
+CLAIM = Claim("c", "papers", "a claim", "a comparison", HIGHER, effect=0.10)
 NONE = replace(CLAIM, better=0, effect=0.0, margin=0.02)
 
 

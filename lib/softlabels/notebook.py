@@ -1,4 +1,4 @@
-"""What every notebook imports: ``from softlabels.notebook import *`` by name, and its chapter beside it."""
+"""What notebooks import by name, beside their chapter: the table of runs, tables, figures, words."""
 
 import numpy as np
 import pandas as pd

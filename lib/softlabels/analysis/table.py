@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from softlabels.analysis.statistics import Interval, mean_sd, paired_interval, paired_p
+from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
 from softlabels.errors import DataUnavailable
 from softlabels.learning import suites
 from softlabels.runs import evaluations, records
@@ -252,11 +252,6 @@ def difference(
     if relative:
         a, b = a / b, np.ones(len(b))
     return paired_interval(a, b, overlap=overlap_of(runs)) if len(a) else None
-
-
-def p_value(runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard") -> float:
-    """Two-sided p of the paired t test; nan for fewer than two pairs."""
-    return paired_p(*pairs(runs, measure, arm, base))
 
 
 def winner(runs: "pd.DataFrame", measure: str) -> str:

@@ -5,23 +5,28 @@
 
 import argparse
 import base64
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from softlabels import datasets, figures
 from softlabels.analysis import embeddings, table
 from softlabels.analysis.embeddings import Embedding
 from softlabels.analysis.formatting import NOTHING, number
-from softlabels.chapters import thumbnails
 from softlabels.command import told
 from softlabels.datasets import cifar10
-from softlabels.errors import RecordError
+from softlabels.datasets.base import checksum
+from softlabels.errors import DataError, DataUnavailable, RecordError
 from softlabels.figures import interactive
 from softlabels.labels.votes import entropy
+from softlabels.learning import inputs
+from softlabels.store import Shelf, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
     from softlabels.runs.records import Record
 
 GRIDS = ("atlas",)
+SHELF = Shelf("atlas")  # the test images of a run side by side in one small file
+TILE = 32  # pixels
+QUALITY = 70  # of WebP: 0.4 to 0.5 MB for two to three thousand tiles
 ARMS = ("hard", "soft")
 TITLES = {"people": "People", "hard": "Hard-label network", "soft": "Soft-label network"}
 LICENCES = {
@@ -107,7 +115,7 @@ def _atlas(dataset: str, records: "Mapping[str, Record]", maps: Mapping[str, Emb
     if not np.array_equal(maps["hard"].ids, maps["soft"].ids):
         ids = " and ".join(record.id for record in records.values())
         raise RecordError(f"runs {ids}: their test images differ, so that their maps cannot be linked")
-    return Atlas(dataset, datasets.CLASSES[dataset], records, maps, thumbnails.find(records["hard"], draw))
+    return Atlas(dataset, datasets.CLASSES[dataset], records, maps, find_sheet(records["hard"], draw))
 
 
 def data(atlas: Atlas) -> dict[str, Any]:
@@ -140,7 +148,7 @@ def _sheet_data(atlas: Atlas) -> dict[str, Any] | None:
     if not atlas.sheet:
         return None
     url = "data:image/webp;base64," + base64.b64encode(atlas.sheet).decode("ascii")
-    return {"url": url, "tile": thumbnails.TILE, "columns": thumbnails.columns(len(atlas.ids))}
+    return {"url": url, "tile": TILE, "columns": columns(len(atlas.ids))}
 
 
 def _placed(points: np.ndarray) -> np.ndarray:
@@ -213,6 +221,71 @@ def picture(atlas: Atlas, profile: str) -> str:
     return figures.markup(figure, text, words, list(atlas.records.values()), profile)
 
 
+def columns(n: int) -> int:
+    """Tiles in a row of a sheet of `n`."""
+    return int(np.ceil(np.sqrt(n)))
+
+
+def sheet(images: np.ndarray) -> bytes:
+    """Lay images uint8 ``[N, S, S, 3]`` side by side, row by row, and return them as one WebP file."""
+    n, size, wide = len(images), images.shape[1], columns(len(images))
+    high = -(-n // wide)
+    tiles = np.zeros((high * wide, size, size, 3), np.uint8)
+    tiles[:n] = images
+    whole = tiles.reshape(high, wide, size, size, 3).swapaxes(1, 2).reshape(high * size, wide * size, 3)
+    buffer = io.BytesIO()
+    Image.fromarray(whole).save(buffer, "webp", quality=QUALITY, method=6)
+    return buffer.getvalue()
+
+
+def of_run(record: "Record") -> np.ndarray:
+    """Test images of a run, in the order of its record, as uint8 ``[N, TILE, TILE, 3]``.
+
+    Raises
+    ------
+    DataError, DataUnavailable
+        If they must not be shown, or are neither here nor to be downloaded.
+    """
+    data = inputs.load(record.config)
+    rows = np.searchsorted(data.ids, record.arrays()["ids"])
+    small = [
+        Image.fromarray(image.squeeze()).convert("RGB").resize((TILE, TILE), Image.Resampling.BOX)
+        for image in data.pictures(rows)
+    ]
+    return np.stack([np.asarray(image) for image in small])
+
+
+def find_sheet(record: "Record", draw: bool = False) -> bytes:
+    """Return the stored sheet of a run's test images; if asked to, draw it; empty where there is none."""
+    name = _sheet_name(record)
+    if path := SHELF.find(name):
+        return path.read_bytes()
+    if not draw:
+        return b""
+    try:
+        return _drawn(record, SHELF.cached / name)
+    except (DataUnavailable, DataError):
+        return b""
+
+
+def publish_sheet(record: "Record") -> Path:
+    """Draw the sheet of a run's test images among the committed results; returns the file."""
+    path = SHELF.committed / _sheet_name(record)
+    _drawn(record, path)
+    return path
+
+
+def _drawn(record: "Record", path: Path) -> bytes:
+    content = sheet(of_run(record))
+    write_atomically(path, content)
+    return content
+
+
+def _sheet_name(record: "Record") -> str:
+    content, chosen = record.data["sha256"][:8], checksum(record.arrays()["ids"])[:8]
+    return f"{record.config.dataset}-{content}-{chosen}-{TILE}px.webp"
+
+
 @told(2)
 def main(arguments: list[str] | None = None) -> None:
     """Make the committed maps and pictures from runs at hand; prints their files."""
@@ -226,7 +299,7 @@ def main(arguments: list[str] | None = None) -> None:
         for record in found:
             print(embeddings.publish(record, embeddings.settings_of(options.profile)), flush=True)
         for record in found[:1]:
-            print(thumbnails.publish(record), flush=True)
+            print(publish_sheet(record), flush=True)
 
 
 if __name__ == "__main__":

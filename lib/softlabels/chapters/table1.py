@@ -14,7 +14,6 @@ from softlabels.analysis.formatting import NAMES, NOTHING, interval, markdown, n
 from softlabels.analysis.table import ARMS, complete, difference, pairs, settings, summary
 from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.chapters import figure1
-from softlabels.runs.profiles import SPLITS
 
 if TYPE_CHECKING:
     from softlabels.runs.records import Record
@@ -168,16 +167,11 @@ def missing(runs: pd.DataFrame) -> str:
     return "\n\n".join(said)
 
 
-def headline(runs: pd.DataFrame | None = None) -> str:
-    """Markdown: BHL's published row, and for each dataset all recipes of the network with the most runs.
-
-    Without an argument: the committed records of profile laptop.
-    """
-    found = collect("laptop", SPLITS) if runs is None else runs
-    found = found[found.grid == "table1"]
+def headline(runs: pd.DataFrame) -> str:
+    """Markdown: BHL's published row, and for each dataset all recipes of the network with the most runs."""
     chosen = []
-    for dataset in dict.fromkeys(found.dataset):
-        here = settings(found[found.dataset == dataset])
+    for dataset in dict.fromkeys(runs.dataset):
+        here = settings(runs[runs.dataset == dataset])
         n = Counter[str]()
         for _, one in here:
             n[one.network.iloc[0]] += len(complete(one)) // 2

@@ -20,7 +20,7 @@ from softlabels.errors import DataUnavailable, RecordError, SoftlabelsError
 from softlabels.learning import suites
 from softlabels.learning.config import RunConfig
 from softlabels.learning.suites import AttackSuite, Row, Suite
-from softlabels.runs import records, schema
+from softlabels.runs import records
 from softlabels.store import Shelf, pack, read_arrays, write
 
 SCHEMA = 1
@@ -95,7 +95,7 @@ def read(path: Path) -> Evaluation:
         body["run"] = RunConfig.from_dict(body["run"])
         body["rows"] = [(str(c), float(x), str(m), float(v)) for c, x, m, v in body["rows"]]
         found = Evaluation(folder=path.parent, **body)
-        schema.check_digests(found.checksums, ("weights", "arrays"))
+        records.check_digests(found.checksums, ("weights", "arrays"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecordError(f"{path}: not an evaluation ({type(error).__name__}: {error})") from error
     except SoftlabelsError as error:

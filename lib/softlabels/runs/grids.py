@@ -13,7 +13,6 @@ from typing import Any
 from softlabels.errors import ConfigError, unknown
 from softlabels.learning.config import RunConfig
 from softlabels.runs import experiments_annotators, experiments_human, experiments_own, experiments_text
-from softlabels.runs.experiments_search import SPACES, Space
 from softlabels.runs.profiles import (
     ANNOTATIONS,
     ARMS,
@@ -21,8 +20,10 @@ from softlabels.runs.profiles import (
     DISTRIBUTIONS_RATE,
     PROFILES,
     SEEDS,
+    SPACES,
     Profile,
     Row,
+    Space,
 )
 from softlabels.runs.recipes import TUNED_LIKE, TUNING_RATES, settings
 from softlabels.runs.recipes import TUNED_RATES as TUNED_RATES

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
 from softlabels import paths
-from softlabels.errors import DataUnavailable
+from softlabels.errors import DataUnavailable, RecordError
 from softlabels.labels import metrics, votes
 from softlabels.learning import starts, training
 from softlabels.learning.annotators import training as learning
@@ -24,12 +25,13 @@ from softlabels.learning.checkpoint import Progress, snapshot
 from softlabels.learning.config import LABELS, RunConfig
 from softlabels.learning.hardware import Hardware, hardware
 from softlabels.learning.inputs import Task, prepare
-from softlabels.runs import damage, experiments_human, records
+from softlabels.runs import experiments_human, records
 from softlabels.runs.records import Record, find
-from softlabels.store import pack, write_atomically
+from softlabels.store import pack, set_aside, write_atomically
 
 __all__ = ["Record", "RunConfig", "find", "get", "get_all", "restored"]
 
+_SUFFIXES = (".json", ".npz", ".features.npz")
 _VERSIONS = ("softlabels", "torch", "timm", "numpy")
 
 
@@ -48,12 +50,51 @@ def get(config: RunConfig, device: str | None = None, fresh: bool = False) -> Re
     A second process that asks for the same run waits for the first and reads its record. A damaged record
     of the cache is set aside with a warning and trained again; a damaged committed one is an error.
     """
-    if not fresh and (record := damage.sound(config)):
+    if not fresh and (record := _sound(config)):
         return record
     with _lock(config):
-        if not fresh and (record := damage.sound(config, aside=True)):
+        if not fresh and (record := _sound(config, aside=True)):
             return record
         return train_in(records.SHELF.cached, config, device, fresh)
+
+
+def _sound(config: RunConfig, aside: bool = False) -> Record | None:
+    """Return the record of a run, or None where it has to be made: a damaged one of the cache does not count.
+
+    Parameters
+    ----------
+    aside : bool
+        Set the files of a damaged record aside, so that another one can be written, and warn of it.
+
+    Raises
+    ------
+    RecordError
+        If it is a committed record that is damaged: git has the whole one.
+    """
+    try:
+        record = records.find(config)
+        if record and record.folder == records.SHELF.cached:
+            record.check_files()
+        return record
+    except RecordError as error:
+        if records.SHELF.find(f"{config.id}.json", committed_only=True):
+            raise
+        if aside:
+            files = [records.SHELF.cached / f"{config.id}{suffix}" for suffix in _SUFFIXES]
+            set_aside([path for path in files if path.exists()], str(error))
+        return None
+
+
+def _filled(model: nn.Module, path: Path) -> bool:
+    """Load weights into a network; False where there is no file, or none that fits: that is set aside."""
+    if not path.exists():
+        return False
+    try:
+        model.load_state_dict(load_file(path))
+        return True
+    except (SafetensorError, RuntimeError, OSError) as error:
+        set_aside([path], f"{path}: not the weights of this run ({error})")
+        return False
 
 
 def get_all(
@@ -155,9 +196,9 @@ def restored(config: RunConfig, task: Task, hw: Hardware) -> nn.Module:
     path = records.SHELF.cached / f"{config.id}.safetensors"
     _have_base(config, str(hw.device))
     model, _ = training.build(config, task, hw)
-    if not damage.filled(model, path):
+    if not _filled(model, path):
         with _lock(config):
-            if not damage.filled(model, path):
+            if not _filled(model, path):
                 train_in(records.SHELF.cached, config, str(hw.device), fresh=False)
         model.load_state_dict(load_file(path))
     return model.eval()
