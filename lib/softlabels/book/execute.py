@@ -165,15 +165,17 @@ def _verdicts() -> str:
     return _judged(paths.results())
 
 
-def _verdict_sentence() -> str:
-    return _verdicts().partition("\n")[0]
+def _verdict_counts() -> str:
+    """The first sentence of the verdicts, linked to their page."""
+    words = _verdicts().partition("\n")[0].partition(": of ")[2].replace(" claims, ", " claims: ")
+    return f"[{words}](chapters/15_verdicts.ipynb)"
 
 
 PARTS: dict[str, Callable[[], str]] = {
     "example": _of("first_page", "example"),
     "answer": _of("first_page", "answer"),
     "headline": _of("first_page", "headline"),
-    "verdict-sentence": _verdict_sentence,
+    "verdict-counts": _verdict_counts,
     "verdicts": _verdicts,
     "timings": _of("costs", "timings"),
     "costs": _of("costs"),

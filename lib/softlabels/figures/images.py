@@ -1,7 +1,8 @@
 """Figures that show images with label distributions."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -68,6 +69,18 @@ def votes(image: np.ndarray, counts: Mapping[str, int]) -> Figure:
     axes[0, 1].grid(visible=False)
     axes[0, 1].set_xticks([])
     axes[0, 1].set_xlabel("people who said so")
+    return figure
+
+
+@styled
+def card(image: np.ndarray, title: str, words: str) -> Figure:
+    """Draw what stands beside a link to the book, 1200 × 630 pixels: an image, the title, a few sentences."""
+    figure, axes = canvas(5.25, 1, 2, width=10.0, width_ratios=(1, 1.9))
+    _picture(axes[0, 0], image)
+    axes[0, 1].set_axis_off()
+    top: dict[str, Any] = {"va": "top", "transform": axes[0, 1].transAxes}
+    axes[0, 1].text(0.03, 0.95, "\n".join(wrap(title, 22)), fontsize=30, fontweight="bold", **top)
+    axes[0, 1].text(0.03, 0.62, "\n".join(wrap(words, 48)), fontsize=15, linespacing=1.35, **top)
     return figure
 
 

@@ -1,6 +1,8 @@
 """Figures of what the runs gave."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 
 from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison
 from softlabels.analysis.formatting import NAMES
-from softlabels.figures.base import ARMS, canvas, empty, styled
+from softlabels.analysis.statistics import Interval
+from softlabels.figures.base import ARMS, WIDTH, canvas, empty, styled
 
 if TYPE_CHECKING:
     from softlabels.runs import Record
@@ -22,6 +25,7 @@ VERDICTS = {
     "contradicted": "#D55E00",
     "not tested": "#BBBBBB",
 }
+PUBLISHED = "#333333"
 UNITS = {"kl": " [nats]", "cross_entropy": " [nats]"}
 
 
@@ -63,6 +67,80 @@ def _interval(axis: Axes, y: int, c: Comparison, metric: str) -> None:
         axis.plot([found.low, found.high], [y, y], color=colour, lw=2.5, solid_capstyle="round")
     face = "white" if found.low is None else colour
     axis.plot(found.mean, y, "o", color=colour, markerfacecolor=face, ms=7)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of the first page's picture: what all votes change against the dataset's label or majority.
+
+    Attributes
+    ----------
+    dataset, words : str
+        The group, and network and training in words.
+    accuracy, kl : Interval
+        Of the paired differences; `kl` relative to the other arm.
+    published_accuracy, published_kl : float or None
+        The same of the paper.
+    begun : bool
+        Pretrained, or trained briefly: not a network trained to the end from random weights.
+    """
+
+    dataset: str
+    words: str
+    accuracy: Interval
+    kl: Interval
+    published_accuracy: float | None = None
+    published_kl: float | None = None
+    begun: bool = True
+
+
+@styled
+def answer(settings: Sequence[Setting], width: float = 7.2) -> Figure:
+    """Draw what all votes change, accuracy and KL beside each other, with the published values as diamonds.
+
+    Lines are grouped by dataset, in the order given. `width` in inches: of a desk, or less for a phone.
+    """
+    if not settings:
+        return empty("no pair of runs is here yet")
+    groups = [(name, list(found)) for name, found in groupby(settings, lambda s: s.dataset)]
+    lines = len(settings) + len(groups)
+    narrow = width <= WIDTH
+    shape = (2, 1) if narrow else (1, 2)
+    figure, axes = canvas((0.27 * lines + 0.85) * shape[0], *shape, width=width, sharey=True)
+    left, right = axes.flat
+    words: list[str] = []
+    headings = []
+    for name, found in groups:
+        headings.append(len(words))
+        words.append(name)
+        for one in found:
+            _change(left, len(words), one.accuracy, one.published_accuracy, better=1)
+            _change(right, len(words), one.kl, one.published_kl, better=-1)
+            words.append(one.words)
+    left.set_ylim(lines - 0.5, -0.5)
+    left.set_xlabel("accuracy [points]\nbetter →")
+    right.set_xlabel("KL to the people [%]\n← better")
+    for axis in (left, right) if narrow else (left,):
+        axis.set_yticks(range(lines), words)
+        for place in headings:
+            axis.get_yticklabels()[place].set_fontweight("bold")
+    for axis in (left, right):
+        axis.axvline(0, color=".15", lw=1)
+        axis.grid(visible=False, axis="y")
+        axis.xaxis.set_major_locator(MaxNLocator(4 if narrow else 5))
+    right.plot([], [], "o-", color=COLOURS["open"], label="ours, 95 % interval")
+    right.plot([], [], "D", color=PUBLISHED, markerfacecolor="none", label="published")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    return figure
+
+
+def _change(axis: Axes, y: int, ours: Interval, published: float | None, better: int) -> None:
+    colour = {1: COLOURS["soft"], -1: COLOURS["hard"], 0: COLOURS["open"]}[better * ours.sign]
+    if ours.low is not None and ours.high is not None:
+        axis.plot([100 * ours.low, 100 * ours.high], [y, y], color=colour, lw=2.5)
+    axis.plot(100 * ours.mean, y, "o", color=colour, ms=6)
+    if published is not None:
+        axis.plot(100 * published, y, "D", color=PUBLISHED, markerfacecolor="none", ms=6, mew=1.4)
 
 
 @styled

@@ -11,7 +11,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from softlabels.book.site import assets, code, launch, provenance, tables, verdicts
+from softlabels.book.site import assets, code, gallery, launch, provenance, tables, verdicts
 from softlabels.book.site.numbers import Numbers
 
 
@@ -47,6 +47,7 @@ def _settings(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the parts with the moments at which Sphinx calls them."""
+    app.add_directive("chapters", gallery.Chapters)
     app.connect("config-inited", _settings)
     app.connect("builder-inited", provenance.begin)
     app.connect("doctree-resolved", _dress)

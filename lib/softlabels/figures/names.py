@@ -1,0 +1,64 @@
+"""Names that people read on axes and in legends, for the short ones by which the code finds things."""
+
+# One name for what an arm learns from, everywhere; the glossary explains each.
+ARMS = {
+    "truth": "dataset's label",
+    "hard": "majority",
+    "soft": "all votes",
+    "sampled": "one vote",
+    "class-mean": "mean of the class",
+    "permuted": "votes on another image",
+    "smoothed": "label smoothing",
+    "mixup": "mixup",
+    "distilled": "distillation",
+    "people": "people",
+}
+DATASETS = {
+    "synthetic": "Generated shapes",
+    "micebone": "MiceBone",
+    "micebone-standin": "Generated textures",
+    "cifar10h-9500": "CIFAR-10H",
+    "ferplus": "FER+",
+    "chaosnli:snli/logits": "Pairs of sentences (SNLI)",
+    "chaosnli:mnli/logits": "Pairs of sentences (MNLI)",
+}
+NETWORKS = {
+    "resnet9": "ResNet-9",
+    "resnet9-avg": "ResNet-9, averaging",
+    "resnet9-tiny": "tiny ResNet-9",
+    "resnet9-cifar": "ResNet-9",
+    "resnet18": "ResNet-18",
+    "resnet18-nomaxpool": "ResNet-18",
+    "resnet50v2": "ResNet-50v2",
+    "densenet121": "DenseNet-121",
+    "densenet121-cifar": "DenseNet-121",
+    "efficientnet-lite0": "EfficientNet-Lite0",
+    "cifarnet-8": "tiny network",
+    "cifarnet-32": "small network",
+    "cifarnet-64": "wider network",
+    "mlp-128": "small network",
+}
+RECIPES = {
+    "stated": "as stated",
+    "stated-pretrained": "as stated, pretrained",
+    "public-code": "as the authors' code",
+    "tuned": "tuned",
+    "tuned-longer": "tuned, longer",
+    "transferred": "tuned elsewhere",
+    "text": "published logits",
+}
+
+
+def arm(name: str) -> str:
+    """What an arm learns from, in words."""
+    return ARMS.get(name, name)
+
+
+def setting(network: str, recipe: str) -> str:
+    """Network and recipe in words."""
+    return f"{NETWORKS.get(network, network)}, {RECIPES.get(recipe, recipe)}"
+
+
+def dataset(name: str) -> str:
+    """A dataset in words."""
+    return DATASETS.get(name, name)
