@@ -245,7 +245,7 @@ def test_site_has_every_file_it_loads_and_none_from_elsewhere(site: Path) -> Non
 def test_every_image_has_a_text_and_every_formula_is_mathml(site: Path) -> None:
     pages = Site(site).pages
     assert [image for page in pages.values() for image in page.without_alt] == []
-    assert pages[site.resolve() / "intro.html"].n_formulas >= 5
+    assert pages[site.resolve() / "glossary.html"].n_formulas >= 5
     assert all("\\(" not in page.path.read_text() for page in pages.values() if page.n_formulas)
 
 
@@ -294,7 +294,7 @@ def test_pages_without_network(site: Path, browser, width: int) -> None:
 
 def test_formula_has_a_size_in_the_browser(site: Path, browser) -> None:
     page = browser.new_page()
-    page.goto((site / "intro.html").as_uri())
+    page.goto((site / "glossary.html").as_uri())
     box = page.locator(".formula math").first.bounding_box()
     page.close()
     assert box["height"] > 25 and box["width"] > 150  # drawn as a formula, not as a line of letters

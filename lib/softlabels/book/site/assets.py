@@ -35,7 +35,8 @@ def drop_unused(app: Sphinx, error: Exception | None) -> None:
     loaded = "".join(pages.values())
     for name in NEEDED_BY:
         if name not in loaded and name != "searchindex.js":
-            (static / name).unlink(missing_ok=True)
+            for file in (static / name).parent.glob(f"{Path(name).name}*"):
+                file.unlink()
     stylesheets.combine(static, pages)
     for path, text in pages.items():
         path.write_text(text, "utf-8")

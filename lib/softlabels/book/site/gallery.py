@@ -55,5 +55,5 @@ def _sentence(cell: str) -> str:
     """The claim's first sentence, without marks."""
     found = re.search(r"\*\*Claim[^*]*\*\*\s*(.+)|^([^#\n].+)", cell, re.MULTILINE)
     words = (found[1] or found[2]) if found else ""
-    words = re.sub(r"\{[a-z]+\}`[^`]*`|[*`$]|\[([^\]]*)\]\([^)]*\)", r"\1", words)
-    return re.split(r"(?<=[.?!])\s", words.strip())[0]
+    words = re.sub(r"\(?\{[a-z]+\}`[^`]*`\)?|[*`$]|\[([^\]]*)\]\([^)]*\)", r"\1", words)
+    return re.sub(r"\s+([,;.)])", r"\1", re.split(r"(?<![A-Z] al)(?<=[.?!])\s", words.strip())[0])
