@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from softlabels import datasets, paths
+from softlabels import datasets, figures, paths
 from softlabels.analysis import comparisons, panels, published, tables, verdicts_human
 from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.formatting import number, signed
@@ -153,8 +153,6 @@ def _figure(name: str, alt: str, found: "Sequence[Setting]") -> str:
 
 def draw() -> "dict[str, bytes]":
     """Pictures of the first page by the name of their file in ``book/_static``."""
-    from softlabels import figures
-
     _, image = _chosen()
     found = settings()
     return {
@@ -231,7 +229,7 @@ def _of_arms(found: "Sequence[Comparison]") -> "Iterator[Setting]":
         kl = paired_interval(soft / hard, np.ones(len(hard)), overlap=one.overlap)
         yield Setting(
             names.dataset(one.dataset),
-            f"{names.setting(one.network, one.recipe)}, {one.config.epochs} epochs",
+            names.setting(one.network, one.recipe, one.config.epochs),
             accuracy,
             kl,
             CLAIMS["bhl-accuracy"].effect if one.dataset == "synthetic" else None,

@@ -4,11 +4,12 @@ import base64
 import html
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from softlabels.runs.grids import profile_of
@@ -22,6 +23,7 @@ P = ParamSpec("P")
 ARMS = {"hard": "#D55E00", "soft": "#0072B2", "people": "#555555"}
 WIDTH = 6.0  # inches; 11 pt at this width stays readable on a phone
 DPI = 120
+LEGEND_MARK, LETTER = 0.62, 0.078  # inches of a legend's entry, beside its words and for each letter
 HEAVIEST = 90_000  # bytes of an SVG; more is a cloud of points
 LINE_ART = "line-art"  # a drawing on a transparent ground, which a dark page may invert
 STYLE: Any = {
@@ -69,6 +71,35 @@ def canvas(
     """Return a figure and its axes as an array [rows, columns]; `height` and `width` in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def legend_above(figure: Figure, axis: Axes, words: Mapping[str, str] | None = None) -> None:
+    """Put an axis's legend above all axes, in as many columns as fit; the figure grows by its lines."""
+    handles, labels = axis.get_legend_handles_labels()
+    labels = [(words or {}).get(label, label) for label in labels]
+    entry = LEGEND_MARK + LETTER * max(map(len, labels), default=0)
+    columns = min(len(labels), max(1, int(figure.get_figwidth() // entry))) or 1
+    figure.set_figheight(figure.get_figheight() + 0.2 * (-(-len(labels) // columns) - 1))
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+
+
+def grouped(axis: Axes, lines: Sequence[tuple[str, str]], size: int = 10) -> list[int]:
+    """Name the lines of an axis, each a group and its words, with the groups as headings; returns their y."""
+    words: list[str] = []
+    places: list[int] = []
+    headings: list[int] = []
+    for number, (group, line) in enumerate(lines):
+        if number == 0 or lines[number - 1][0] != group:
+            headings.append(len(words))
+            words.append(group)
+        places.append(len(words))
+        words.append(line)
+    axis.set_yticks(range(len(words)), words, fontsize=size)
+    for place in headings:
+        axis.get_yticklabels()[place].set_fontweight("bold")
+    axis.set_ylim(len(words) - 0.5, -0.5)
+    axis.grid(visible=False, axis="y")
+    return places
 
 
 def empty(words: str) -> Figure:

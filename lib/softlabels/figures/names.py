@@ -1,5 +1,8 @@
 """Names that people read on axes and in legends, for the short ones by which the code finds things."""
 
+import re
+from collections.abc import Mapping
+
 # One name for what an arm learns from, everywhere; the glossary explains each.
 ARMS = {
     "truth": "dataset's label",
@@ -40,7 +43,7 @@ NETWORKS = {
 }
 RECIPES = {
     "stated": "as stated",
-    "stated-pretrained": "as stated, pretrained",
+    "stated-pretrained": "pretrained",
     "public-code": "as the authors' code",
     "tuned": "tuned",
     "tuned-longer": "tuned, longer",
@@ -49,14 +52,20 @@ RECIPES = {
 }
 
 
-def arm(name: str) -> str:
-    """What an arm learns from, in words."""
-    return ARMS.get(name, name)
+def arm(name: str, words: Mapping[str, str] | None = None) -> str:
+    """What an arm learns from, in a chapter's own words where it has some."""
+    return (words or {}).get(name) or ARMS.get(name, name)
 
 
-def setting(network: str, recipe: str) -> str:
-    """Network and recipe in words."""
-    return f"{NETWORKS.get(network, network)}, {RECIPES.get(recipe, recipe)}"
+def setting(network: str, recipe: str, epochs: int) -> str:
+    """Network, recipe and length of training in words."""
+    return f"{NETWORKS.get(network, network)}, {RECIPES.get(recipe, recipe)}, {epochs} epochs"
+
+
+def measure(words: str) -> str:
+    """A measure with its unit, where it has one and does not say it."""
+    natural = re.match(r"(KL|cross-entropy|entropy(?! corr)|loss)\b", words)
+    return f"{words} [nats]" if natural and "[" not in words else words
 
 
 def dataset(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodF
 from softlabels.analysis.comparisons import HIGHER_IS_BETTER, Comparison
 from softlabels.analysis.formatting import NAMES
 from softlabels.analysis.statistics import Interval
-from softlabels.figures.base import ARMS, WIDTH, canvas, empty, styled
+from softlabels.figures import names
+from softlabels.figures.base import ARMS, WIDTH, canvas, empty, grouped, legend_above, styled
 
 if TYPE_CHECKING:
     from softlabels.runs import Record
@@ -26,7 +26,6 @@ VERDICTS = {
     "not tested": "#BBBBBB",
 }
 PUBLISHED = "#333333"
-UNITS = {"kl": " [nats]", "cross_entropy": " [nats]"}
 
 
 @styled
@@ -41,21 +40,19 @@ def differences(
     shown = [c for c in comparisons if c.seeds]
     if not shown:
         return empty("no pair of runs is here yet")
-    figure, axes = canvas(len(metrics) * (0.34 * max(len(shown), 2) + 1.1) + 0.5, len(metrics))
+    lines = [(names.dataset(c.dataset), names.setting(c.network, c.recipe, c.config.epochs)) for c in shown]
+    height = 0.27 * (len(shown) + len({c.dataset for c in shown})) + 1.1
+    figure, axes = canvas(len(metrics) * max(height, 1.8) + 0.4, len(metrics))
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
-        for y, c in enumerate(shown):
+        for y, c in zip(grouped(axis, lines, 9), shown, strict=True):
             _interval(axis, y, c, metric)
         axis.axvline(0, color="black", lw=1)
-        axis.set_yticks(range(len(shown)), [c.setting for c in shown], fontsize=9)
-        axis.set_ylim(len(shown) - 0.5, -0.5)
         side = "right" if HIGHER_IS_BETTER[metric] else "left"
-        unit = UNITS.get(metric, "")
-        axis.set_xlabel(f"{NAMES[metric]}{unit}: soft − hard\n(soft is better to the {side})")
-        axis.grid(visible=False, axis="y")
-    words = {"soft": "soft is better", "hard": "hard is better", "open": "open"}
+        axis.set_xlabel(f"{names.measure(NAMES[metric])}: votes − majority\n(votes are better to the {side})")
+    words = {"soft": "votes are better", "hard": "majority is better", "open": "open"}
     for winner, word in words.items():
         axes[0, 0].plot([], [], "o-", color=COLOURS[winner], label=word)
-    figure.legend(loc="outside upper center", ncols=3)
+    legend_above(figure, axes[0, 0])
     return figure
 
 
@@ -102,32 +99,22 @@ def answer(settings: Sequence[Setting], width: float = 7.2) -> Figure:
     """
     if not settings:
         return empty("no pair of runs is here yet")
-    groups = [(name, list(found)) for name, found in groupby(settings, lambda s: s.dataset)]
-    lines = len(settings) + len(groups)
+    lines = len(settings) + len({one.dataset for one in settings})
     narrow = width <= WIDTH
     shape = (2, 1) if narrow else (1, 2)
-    figure, axes = canvas((0.27 * lines + 0.85) * shape[0], *shape, width=width, sharey=True)
+    figure, axes = canvas((0.27 * lines + 0.85) * shape[0], *shape, width=width)
     left, right = axes.flat
-    words: list[str] = []
-    headings = []
-    for name, found in groups:
-        headings.append(len(words))
-        words.append(name)
-        for one in found:
-            _change(left, len(words), one.accuracy, one.published_accuracy, better=1)
-            _change(right, len(words), one.kl, one.published_kl, better=-1)
-            words.append(one.words)
-    left.set_ylim(lines - 0.5, -0.5)
+    for axis in (left, right):
+        places = grouped(axis, [(one.dataset, one.words) for one in settings], 9 if narrow else 10)
+        axis.axvline(0, color=".15", lw=1)
+        axis.xaxis.set_major_locator(MaxNLocator(4 if narrow else 5))
+    if not narrow:
+        right.tick_params(labelleft=False)
+    for y, one in zip(places, settings, strict=True):
+        _change(left, y, one.accuracy, one.published_accuracy, better=1)
+        _change(right, y, one.kl, one.published_kl, better=-1)
     left.set_xlabel("accuracy [points]\nbetter →")
     right.set_xlabel("KL to the people [%]\n← better")
-    for axis in (left, right) if narrow else (left,):
-        axis.set_yticks(range(lines), words)
-        for place in headings:
-            axis.get_yticklabels()[place].set_fontweight("bold")
-    for axis in (left, right):
-        axis.axvline(0, color=".15", lw=1)
-        axis.grid(visible=False, axis="y")
-        axis.xaxis.set_major_locator(MaxNLocator(4 if narrow else 5))
     right.plot([], [], "o-", color=COLOURS["open"], label="ours, 95 % interval")
     right.plot([], [], "D", color=PUBLISHED, markerfacecolor="none", label="published")
     figure.legend(*right.get_legend_handles_labels(), loc="outside upper right", ncols=2)
@@ -167,8 +154,8 @@ def learning_curves(records: "Sequence[Record]") -> Figure:
     axes[-1, 0].set_xlabel("epoch (the dot marks the one that is tested)")
     axes[-1, 0].xaxis.get_major_locator().set_params(integer=True)
     for arm in dict.fromkeys(r.config.label for r in records):
-        axes[0, 0].plot([], [], color=ARMS.get(arm, "#777777"), label=f"{arm} labels")
-    figure.legend(loc="outside upper center", ncols=2)
+        axes[0, 0].plot([], [], color=ARMS.get(arm, "#777777"), label=names.arm(arm))
+    legend_above(figure, axes[0, 0])
     return figure
 
 
@@ -186,5 +173,5 @@ def verdict_counts(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("claims")
     axis.grid(visible=False, axis="y")
-    figure.legend(loc="outside upper center", ncols=4)
+    legend_above(figure, axis)
     return figure

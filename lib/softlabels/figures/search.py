@@ -10,7 +10,8 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from softlabels.analysis import search
 from softlabels.analysis.comparisons import Comparison
 from softlabels.analysis.formatting import NAMES, signed
-from softlabels.figures.base import ARMS, canvas, empty, styled
+from softlabels.figures import names
+from softlabels.figures.base import ARMS, canvas, empty, grouped, legend_above, styled
 
 if TYPE_CHECKING:
     from softlabels.labels.ceiling import Ceiling
@@ -46,7 +47,7 @@ def landscape(comparisons: Sequence[Comparison], metric: str) -> Figure:
         vmax=reach,
         xticklabels=["\n".join(setting) for setting in others],
         yticklabels=[f"lr {rate:g}" for rate in rates],
-        cbar_kws={"label": f"advantage of soft labels,\n{NAMES[metric]}"},
+        cbar_kws={"label": f"advantage of all votes,\n{names.measure(NAMES[metric])}"},
     )
     axis.tick_params(axis="x", labelsize=9, rotation=0)
     axis.tick_params(axis="y", rotation=0)
@@ -69,9 +70,9 @@ def tried(comparisons: Sequence[Comparison], metric: str) -> Figure:
     figure, axes = canvas(3.0)
     for arm, curve in curves.items():
         k = np.arange(1, len(curve) + 1)
-        axes[0, 0].plot(k, curve, "o-", ms=4, color=ARMS[arm], label=f"{arm} labels")
+        axes[0, 0].plot(k, curve, "o-", ms=4, color=ARMS[arm], label=names.arm(arm))
     axes[0, 0].set_xlabel("settings tried (k)")
-    axes[0, 0].set_ylabel(f"expected test {NAMES[metric]}")
+    axes[0, 0].set_ylabel(names.measure(NAMES[metric]) + "\nexpected on the test part")
     axes[0, 0].legend()
     return figure
 
@@ -85,9 +86,10 @@ def placement(comparisons: Sequence[Comparison], ceilings: "Mapping[str, Ceiling
     shown = [c for c in comparisons if c.dataset in ceilings and c.records]
     if not shown:
         return empty("no run on a dataset with panels is here yet")
-    figure, axes = canvas(0.42 * len(shown) + 1.5)
+    lines = [(names.dataset(c.dataset), names.setting(c.network, c.recipe, c.config.epochs)) for c in shown]
+    figure, axes = canvas(0.3 * (len(shown) + len({c.dataset for c in shown})) + 1.5)
     axis: Any = axes[0, 0]
-    for y, c in enumerate(shown):
+    for y, c in zip(grouped(axis, lines, 9), shown, strict=True):
         found = ceilings[c.dataset]
         axis.fill_betweenx([y - 0.4, y + 0.4], found.kl, found.kl_above, color="#999999", alpha=0.35, lw=0)
         axis.plot([found.kl] * 2, [y - 0.4, y + 0.4], color="black", lw=1.5)
@@ -98,12 +100,9 @@ def placement(comparisons: Sequence[Comparison], ceilings: "Mapping[str, Ceiling
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.set_yticks(range(len(shown)), [c.setting for c in shown], fontsize=9)
-    axis.set_ylim(len(shown) - 0.5, -0.5)
     axis.set_xlabel("KL on the test part [nats]")
-    axis.grid(visible=False, axis="y")
     for arm in ("hard", "soft"):
-        axis.plot([], [], "o", color=ARMS[arm], label=f"{arm} labels")
+        axis.plot([], [], "o", color=ARMS[arm], label=names.arm(arm))
     axis.plot([], [], color="black", label="perfect model, and the bound above it")
-    figure.legend(loc="outside upper center", ncols=2)
+    legend_above(figure, axis)
     return figure
