@@ -2,24 +2,28 @@
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 from site_pages import Site
-from softlabels import paths
-from softlabels.book import execute, screens
+from softlabels import cli, paths
+from softlabels.book import citation, execute, screens
 from softlabels.book.site.mathml import mathml
 from softlabels.errors import ConfigError, SoftlabelsError
 
 CHAPTERS = paths.PROJECT / "book" / "chapters"
 PUBLISHED = sorted(CHAPTERS.glob("*.ipynb"))
+COMMANDS = ("book/reproduce.md", "book/run_one.md", "book/your_votes.md", "book/api.md")
 DRAWN = [path for path in PUBLISHED if path.stem.split("_", 1)[1] not in execute.LIVE]
 
 
@@ -163,6 +167,41 @@ def test_every_dataset_has_a_row_on_its_page() -> None:
     # A run names a folder of one's own by "folder@" and what is in it; a reader never writes that.
     missing += [name for name in PREFIXES if name != "folder@" and f"`{name}" not in page]
     assert not missing
+
+
+BARE = re.compile(r"^(?:softlabels|papermill|snakemake|python|ruff|mypy|pytest) ")
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *COMMANDS])
+def test_no_command_is_bare(page: str) -> None:
+    """A block to paste that needs the environment begins with it, or follows what makes it."""
+    text = (paths.PROJECT / page).read_text()
+    blocks = re.findall(r"(?:^    .+\n)+", text, re.MULTILINE)
+    blocks += re.findall(r"^```(?:sh|bash)?\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    seen = 0
+    for block in blocks:
+        lines = [line.strip() for line in block.splitlines()]
+        bare = [n for n, line in enumerate(lines) if BARE.match(line)]
+        if not bare or ">>>" in block:
+            continue
+        seen += 1
+        assert any("bin/activate" in line for line in lines[: bare[0]]), f"{page}: {lines[bare[0]]}"
+    assert seen, f"{page}: no command found"
+
+
+def test_citations_are_those_of_the_bibliography() -> None:
+    text = citation.page()
+    assert text.count("@") == 1 + len(citation.PAPERS) and "doi       = {10.1109" in text
+    assert yaml.safe_load((paths.PROJECT / "CITATION.cff").read_text())["version"] in text
+
+
+def test_the_version_is_that_of_the_package(capsys) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    said = capsys.readouterr().out.strip()
+    project = tomllib.loads((paths.PROJECT / "pyproject.toml").read_text())["project"]
+    assert said == f"softlabels {project['version']}"
+    assert f"## {project['version']}" in (paths.PROJECT / "CHANGELOG.md").read_text()
 
 
 def test_published_chapters_hold_nothing_volatile() -> None:

@@ -182,6 +182,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "shares": _of("costs", "shares"),
     "speed": _of("speed"),
     "scaling": _of("scaling"),
+    "bibtex": _of("citation"),
 }
 
 

@@ -19,6 +19,7 @@ from softlabels.book.site import (
     head,
     launch,
     provenance,
+    reference,
     tables,
     verdicts,
 )
@@ -55,6 +56,7 @@ def _without_roles(app: Sphinx, page: str, template: str, context: dict[str, Any
 
 def _settings(app: Sphinx, config: Config) -> None:
     launch.only_with_an_address(config)
+    reference.mock_what_is_missing(config)
     # The notebook is linked under its claim, and a browser prints by itself, in the style for paper.
     config.html_theme_options |= {"use_download_button": False, "use_fullscreen_button": False}
     config.html_context.setdefault("default_mode", "auto")  # the theme's script knows no empty one
@@ -63,6 +65,7 @@ def _settings(app: Sphinx, config: Config) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the parts with the moments at which Sphinx calls them."""
     app.add_directive("chapters", gallery.Chapters)
+    app.add_directive("settings", reference.Settings)
     app.connect("config-inited", _settings)
     for part in (provenance, verdicts, head, folded):
         app.connect("builder-inited", part.begin)
