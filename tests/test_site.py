@@ -287,7 +287,9 @@ def page(browser):
     assert errors == []
 
 
-def test_from_the_first_page_to_a_record(site: Path, page) -> None:
+@pytest.mark.parametrize("width", [1280, 390])
+def test_from_the_first_page_to_a_record(site: Path, page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
     page.goto((site / "intro.html").as_uri())
     page.locator("article a", has_text="full table").first.click()
     page.wait_for_url("**/03_table1.html")
@@ -320,10 +322,20 @@ def test_the_theme_can_be_switched(site: Path, page) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
-def test_search_finds_kl_divergence(site: Path, page) -> None:
-    page.goto(f"{(site / 'search.html').as_uri()}?q=KL+divergence")
-    page.locator("#search-results li a").first.wait_for(timeout=20_000)
-    assert page.locator("#search-results li a").count() >= 3
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("GPU", "run_one.html"),
+        ("KL divergence", "glossary.html"),
+        ("Dawid-Skene", "glossary.html"),
+        ("install", "reproduce.html"),
+    ],
+)
+def test_search_finds_the_right_page_first(site: Path, page, words: str, first: str) -> None:
+    page.goto(f"{(site / 'search.html').as_uri()}?q={words.replace(' ', '+')}")
+    page.locator("#search-results li a").nth(2).wait_for(timeout=20_000)
+    assert page.locator("#search-results li a").first.get_attribute("href").partition("#")[0] == first
+    assert "device = None" not in (site / "searchindex.js").read_text()
 
 
 def test_the_keyboard_reaches_content_and_tables(site: Path, browser) -> None:
@@ -425,8 +437,8 @@ def test_without_scripts_nothing_is_missing(site: Path, browser) -> None:
 
 
 COMBINATIONS = [(theme, width) for theme in screens.THEMES for width in screens.WIDTHS]
-# The first page, one with tables, and the search; the weekly test looks at all.
-SOME = ("intro.html", "03_table1.html", "search.html")
+# The first page, one with tables, cards, the library, and the search; the weekly test looks at all.
+SOME = ("intro.html", "03_table1.html", "15_verdicts.html", "api_runs.html", "search.html")
 
 
 def test_axe_finds_nothing_serious(site: Path, browser) -> None:
@@ -473,6 +485,25 @@ def test_links_of_the_pdf_stay_inside(tmp_path: Path) -> None:
 def test_pages_are_numbered_as_on_the_site() -> None:
     pages = ["intro.html", "chapters/03_table1.html", "differences.html", "data.html"]
     assert pdf.numbers(pages) == {pages[0]: "", pages[1]: "3", pages[2]: "A", pages[3]: "B"}
+
+
+def test_a_printed_page_has_its_title_verdicts_and_every_column(site: Path, page, tmp_path: Path) -> None:
+    pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed: `make test` has it")
+    text = {}
+    for name in ("15_verdicts", "03_table1"):
+        page.goto((site / "chapters" / f"{name}.html").as_uri())
+        page.pdf(path=tmp_path / f"{name}.pdf", format="A4")
+        leaves = pypdf.PdfReader(tmp_path / f"{name}.pdf").pages
+        text[name] = " ".join(" ".join(leaf.extract_text() for leaf in leaves).split())
+    page.goto((site / "chapters" / "15_verdicts.html").as_uri())
+    words = page.locator(".card-of .verdict").all_inner_texts()
+    for word in verdicts.SIGNS:
+        assert text["15_verdicts"].count(word) >= sum(word in one for one in words)
+    assert "Verdicts" in text["15_verdicts"][:200] and "Would decide" in text["15_verdicts"]
+    assert "Table 1: accuracy and KL" in text["03_table1"] and "profile =" not in text["03_table1"]
+    for row in (site / "tables" / "03_table1-1.csv").read_text().splitlines()[1:4]:
+        last = row.rpartition(",")[2].strip('"').split(" ")[0]
+        assert last.replace("-", "−") in text["03_table1"], row
 
 
 def test_the_book_is_printed(site: Path, browser, tmp_path: Path, monkeypatch) -> None:

@@ -76,6 +76,7 @@ function sortable(table) {
     return found ? Number(found[0]) : NaN;
   };
   for (const th of table.querySelectorAll("thead th")) {
+    if (!th.textContent.trim()) continue;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "sort";

@@ -20,6 +20,7 @@ import nbformat
 
 from softlabels import paths
 from softlabels.book import stamps
+from softlabels.book.site import head
 from softlabels.command import told
 from softlabels.errors import ConfigError, SoftlabelsError, unknown
 
@@ -99,7 +100,9 @@ def normalised(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.id = f"cell-{number:03d}"
         cell.metadata = {key: cell.metadata[key] for key in ("mystnb", "tags") if cell.metadata.get(key)}
         if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata["tags"] = ["injected-parameters", "remove-cell"]  # executed, but not shown
+            # Shown where a chapter was made with other settings than it says; `train` changes nothing in it.
+            told = "hide-input" if head.injected(cell.source) else "remove-cell"
+            cell.metadata["tags"] = ["injected-parameters", told]
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not _volatile(output)]
     return notebook

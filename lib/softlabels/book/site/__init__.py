@@ -75,5 +75,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", _without_roles)
     app.connect("html-collect-pages", code.pages)
     app.connect("build-finished", provenance.copy_records)
-    app.connect("build-finished", assets.drop_unused)
+    # After the theme, which writes its colours of code when the build is finished.
+    app.connect("build-finished", assets.drop_unused, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -10,15 +10,17 @@ from docutils.statemachine import StringList
 from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
 
+from softlabels.learning import config
+
 _CONFIG = Path(__file__).parents[2] / "learning" / "config.py"
 _FIELD = re.compile(r"    (\w+): (\w+) = ([^#]+?)(?:\s+# (.+))?")
 # What a reader's environment lacks; without these the pages show the same signatures.
 _HEAVY = ("torch", "timm", "torchvision", "safetensors")
 
 
-def mock_what_is_missing(config: Config) -> None:
+def mock_what_is_missing(options: Config) -> None:
     """Let pages be made from modules whose libraries are not installed here."""
-    config.autodoc_mock_imports = [name for name in _HEAVY if find_spec(name) is None]
+    options.autodoc_mock_imports = [name for name in _HEAVY if find_spec(name) is None]
 
 
 class Settings(SphinxDirective):
@@ -35,8 +37,6 @@ class Settings(SphinxDirective):
 
 def settings() -> list[tuple[str, str, str]]:
     """Name, default and meaning of every field of `RunConfig`."""
-    from softlabels.learning import config
-
     source = _CONFIG.read_text("utf-8")
     [body] = [n for n in ast.parse(source).body if isinstance(n, ast.ClassDef) and n.name == "RunConfig"]
     lines = source.splitlines()

@@ -23,6 +23,7 @@ from softlabels.book.site.provenance import is_html
 
 # A word and a sign, so that the colour says nothing that they do not say.
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "◐", "not tested": "○"}
+KEY = '<p class="axis-key">◇ published · ● ours, the line its 95 % interval · │ no difference</p>'
 Row = Mapping[str, str]  # a row of the table; cells are HTML
 _MOST = 12  # rows under a claim; more are shown by their counts
 _NUMBER = re.compile(r"[+−-]?\d+(?:\.\d+)?")
@@ -91,7 +92,7 @@ def cards(rows: Sequence[Row], places: Mapping[str, str] | None = None) -> str:
     places : dict of str to str
         Address of the chapter that judges a claim, by the claim's id; used where a row names its chapter.
     """
-    return f'<ul class="cards">{"".join(_card(row, places or {}) for row in rows)}</ul>'
+    return f'{KEY}<ul class="cards">{"".join(_card(row, places or {}) for row in rows)}</ul>'
 
 
 def _card(row: Row, places: Mapping[str, str]) -> str:
@@ -138,8 +139,10 @@ def plain(cell: str) -> str:
 
 
 def _values(row: Row) -> str:
-    ours = row["ours"] if row["ours"] != NOTHING else "–"
-    words = f'<span class="was">published {row["published"]}</span> <span class="found">ours {ours}</span>'
+    theirs = row["published"]
+    was = "no published number" if theirs.startswith("no number") else f"published {theirs}"
+    ours = f"ours {row['ours']}" if row["ours"] != NOTHING else "no result of ours"
+    words = f'<span class="was">{was}</span> <span class="found">{ours}</span>'
     return f'<p class="values">{axis(row)}{words}</p>'
 
 
@@ -205,8 +208,8 @@ def _marks(rows: Sequence[Row]) -> str:
         items = [_mark(row) for row in rows if row["verdict"] != "not tested"]
         items += _untested([row for row in rows if row["verdict"] == "not tested"], len(rows))
     listed = "".join(f"<li>{item}</li>" for item in items)
-    kind = "verdicts counted" if many else "verdicts"
-    return f'<ul class="{kind}" aria-label="Verdicts on the claims">{listed}</ul>'
+    kind, key = ("verdicts counted", "") if many else ("verdicts", KEY)
+    return f'{key}<ul class="{kind}" aria-label="Verdicts on the claims">{listed}</ul>'
 
 
 def _mark(row: Row) -> str:
