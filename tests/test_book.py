@@ -113,6 +113,15 @@ def test_normalising_removes_progress_and_widgets_and_keeps_warnings() -> None:
     assert set(after.metadata) == {"kernelspec", "language_info"}
 
 
+@pytest.mark.parametrize(
+    ("source", "tag"), [("train = False", "remove-cell"), ("seeds = [5]\ntrain = True", "hide-input")]
+)
+def test_settings_that_change_a_chapter_are_shown_in_it(source: str, tag: str) -> None:
+    cell = new_code_cell(f"# Parameters\n{source}", metadata={"tags": ["injected-parameters"]})
+    found = execute.normalised(new_notebook(cells=[cell]))
+    assert found.cells[0].metadata["tags"] == ["injected-parameters", tag]
+
+
 def test_publishing_replaces_and_removes(tmp_path: Path) -> None:
     executed, chapters = tmp_path / "executed", tmp_path / "chapters"
     for folder, names in [(executed, ["01_a", "02_b"]), (chapters, ["01_a", "09_gone"])]:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from base64 import b64encode
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -265,6 +266,37 @@ def toy() -> nbformat.NotebookNode:
     shown = new_output("display_data", data={"text/html": formatting.markup(frame), "text/plain": ""})
     cells = [new_markdown_cell("# Toy\n\n**Claim.** It works."), new_code_cell("1", outputs=[shown])]
     return new_notebook(cells=cells, metadata=execute.KERNEL)
+
+
+def test_a_rebuilt_site_says_so_and_shows_its_chapters(tmp_path: Path) -> None:
+    for name in ("_config.yml", "book/references.bib"):
+        shutil.copy(paths.PROJECT / name, tmp_path)
+    toc = "format: jb-book\nroot: intro\nchapters:\n- file: chapters/01_toy\n"
+    (tmp_path / "_toc.yml").write_text(toc)
+    (tmp_path / "intro.md").write_text("# Page\n\nWords.\n\n```{chapters}\n```\n")
+    (tmp_path / "chapters").mkdir()
+    notebook = toy()
+    told = new_code_cell("profile = 'smoke'\nseeds = [5]\ntrain = False")
+    told.metadata["tags"] = ["injected-parameters", "hide-input"]
+    drawn = new_output("display_data", data={"text/html": DRAWN, "text/plain": ""})
+    notebook.cells += [told, new_code_cell("2", outputs=[drawn])]
+    nbformat.write(notebook, tmp_path / "chapters" / "01_toy.ipynb")
+    first = execute.build(tmp_path).with_name("intro.html").read_text()
+    chapter = (tmp_path / "_build" / "html" / "chapters" / "01_toy.html").read_text()
+    for page in (first, chapter):
+        assert "Built with profile smoke, seeds [5]: not the published book." in page
+    assert "published records" in first and "published records" not in chapter
+    card = re.search(r'<ol class="gallery">(.*?)</ol>', first, re.DOTALL)
+    assert card and "1</span> Toy" in card[1] and "<p>It works.</p>" in card[1]
+    [address] = re.findall(r'src="(_images/[^"]+\.svg)"', card[1])
+    assert (tmp_path / "_build" / "html" / address).read_bytes() == b"<svg/>"
+    assert 'src="../_images/01_toy-figure-1-1.svg"' in chapter and "data:image/svg" not in chapter
+
+
+DRAWN = (
+    f'<figure><img alt="a" class="line-art" src="data:image/svg+xml;base64,{b64encode(b"<svg/>").decode()}">'
+    '<figcaption style="color:inherit"><p>C</p><p><small>S</small></p></figcaption></figure>'
+)
 
 
 # In the browser
