@@ -49,7 +49,7 @@ def test_pages_show_the_functions_of_their_modules(site: Path) -> None:
 def test_what_is_not_installed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     from types import SimpleNamespace
 
-    config = SimpleNamespace()
+    config = SimpleNamespace(suppress_warnings=[])
     monkeypatch.setattr(reference, "find_spec", lambda name: None if name == "torch" else name)
     reference.mock_what_is_missing(config)
-    assert config.autodoc_mock_imports == ["torch"]
+    assert config.autodoc_mock_imports == ["torch"] and config.suppress_warnings == ["autodoc"]

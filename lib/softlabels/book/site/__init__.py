@@ -70,7 +70,13 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for part in (provenance, verdicts, head, folded):
         app.connect("builder-inited", part.begin)
     app.connect("doctree-resolved", _dress)
-    for step in (tables.finish, folded.switch, head.describe, head.say_rebuilt):
+    for step in (
+        tables.finish,
+        folded.switch,
+        head.describe,
+        head.say_rebuilt,
+        reference.say_what_is_missing,
+    ):
         app.connect("html-page-context", step)
     app.connect("html-page-context", _without_roles)
     app.connect("html-collect-pages", code.pages)

@@ -4,9 +4,11 @@ import ast
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
 
@@ -14,13 +16,27 @@ from softlabels.learning import config
 
 _CONFIG = Path(__file__).parents[2] / "learning" / "config.py"
 _FIELD = re.compile(r"    (\w+): (\w+) = ([^#]+?)(?:\s+# (.+))?")
-# What a reader's environment lacks; without these the pages show the same signatures.
+# What a reader's environment lacks.
 _HEAVY = ("torch", "timm", "torchvision", "safetensors")
+_NEED_IT = ("api_runs", "api_attacks")
 
 
 def mock_what_is_missing(options: Config) -> None:
-    """Let pages be made from modules whose libraries are not installed here."""
+    """Let pages be made where PyTorch is not installed; what cannot be read without it is left out."""
     options.autodoc_mock_imports = [name for name in _HEAVY if find_spec(name) is None]
+    if options.autodoc_mock_imports:
+        options.suppress_warnings = [*options.suppress_warnings, "autodoc"]
+
+
+def say_what_is_missing(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Say on pages that lack functions why."""
+    if page in _NEED_IT and app.config.autodoc_mock_imports:
+        note = (
+            '<p class="rebuilt" role="note">Built without PyTorch: functions that need it are not shown.</p>'
+        )
+        context["body"] = note + context["body"]
 
 
 class Settings(SphinxDirective):

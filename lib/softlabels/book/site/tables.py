@@ -108,5 +108,5 @@ def rows(text: str) -> list[dict[str, str]]:
     """Rows of a table that a cell has shown, by the name of the column; cells are HTML."""
     head, _, body = text.partition("</thead>")
     names = [html.unescape(name) for name in re.findall(r"<th(?:\s[^>]*)?>(.*?)</th>", head, re.DOTALL)]
-    found = (_CELL.findall(line) for line in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL))
+    found = (_CELL.findall(line) for line in re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL))
     return [dict(zip(names, line, strict=True)) for line in found]

@@ -25,6 +25,7 @@ from softlabels.book.site.provenance import is_html
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "◐", "not tested": "○"}
 KEY = '<p class="axis-key">◇ published · ● ours, the line its 95 % interval · │ no difference</p>'
 Row = Mapping[str, str]  # a row of the table; cells are HTML
+NEEDED = ("claim", "published", "ours", "verdict")  # columns of a table that becomes cards
 _MOST = 12  # rows under a claim; more are shown by their counts
 _NUMBER = re.compile(r"[+−-]?\d+(?:\.\d+)?")
 _TAG = re.compile(r"<[^>]+>")
@@ -33,7 +34,11 @@ _WIDTH, _HEIGHT, _EDGE = 240, 26, 8  # of an axis
 
 def is_table(node: nodes.Node) -> bool:
     """Is this a table of verdicts that a cell has shown?"""
-    return is_html(node) and ">verdict</th>" in node.astext()
+    return is_html(node) and _has_columns(node.astext())
+
+
+def _has_columns(text: str) -> bool:
+    return all(f">{name}</th>" in text for name in NEEDED)
 
 
 def begin(app: Sphinx) -> None:
@@ -49,7 +54,7 @@ def _rows_of(path: Path) -> Iterator[dict[str, str]]:
     for cell in nbformat.read(path, as_version=4).cells:
         for output in cell.get("outputs", []):
             text = "".join(output.get("data", {}).get("text/html", ""))
-            if ">verdict</th>" in text:
+            if _has_columns(text):
                 yield from tables.rows(text)
 
 
