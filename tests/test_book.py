@@ -2,24 +2,28 @@
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 from site_pages import Site
-from softlabels import paths
-from softlabels.book import execute, screens
+from softlabels import cli, paths
+from softlabels.book import citation, execute, screens
 from softlabels.book.site.mathml import mathml
 from softlabels.errors import ConfigError, SoftlabelsError
 
 CHAPTERS = paths.PROJECT / "book" / "chapters"
 PUBLISHED = sorted(CHAPTERS.glob("*.ipynb"))
+COMMANDS = ("book/reproduce.md", "book/run_one.md", "book/your_votes.md", "book/api.md")
 DRAWN = [path for path in PUBLISHED if path.stem.split("_", 1)[1] not in execute.LIVE]
 
 
@@ -109,6 +113,15 @@ def test_normalising_removes_progress_and_widgets_and_keeps_warnings() -> None:
     assert set(after.metadata) == {"kernelspec", "language_info"}
 
 
+@pytest.mark.parametrize(
+    ("source", "tag"), [("train = False", "remove-cell"), ("seeds = [5]\ntrain = True", "hide-input")]
+)
+def test_settings_that_change_a_chapter_are_shown_in_it(source: str, tag: str) -> None:
+    cell = new_code_cell(f"# Parameters\n{source}", metadata={"tags": ["injected-parameters"]})
+    found = execute.normalised(new_notebook(cells=[cell]))
+    assert found.cells[0].metadata["tags"] == ["injected-parameters", tag]
+
+
 def test_publishing_replaces_and_removes(tmp_path: Path) -> None:
     executed, chapters = tmp_path / "executed", tmp_path / "chapters"
     for folder, names in [(executed, ["01_a", "02_b"]), (chapters, ["01_a", "09_gone"])]:
@@ -163,6 +176,41 @@ def test_every_dataset_has_a_row_on_its_page() -> None:
     # A run names a folder of one's own by "folder@" and what is in it; a reader never writes that.
     missing += [name for name in PREFIXES if name != "folder@" and f"`{name}" not in page]
     assert not missing
+
+
+BARE = re.compile(r"^(?:softlabels|papermill|snakemake|python|ruff|mypy|pytest) ")
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *COMMANDS])
+def test_no_command_is_bare(page: str) -> None:
+    """A block to paste that needs the environment begins with it, or follows what makes it."""
+    text = (paths.PROJECT / page).read_text()
+    blocks = re.findall(r"(?:^    .+\n)+", text, re.MULTILINE)
+    blocks += re.findall(r"^```(?:sh|bash)?\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    seen = 0
+    for block in blocks:
+        lines = [line.strip() for line in block.splitlines()]
+        bare = [n for n, line in enumerate(lines) if BARE.match(line)]
+        if not bare or ">>>" in block:
+            continue
+        seen += 1
+        assert any("bin/activate" in line for line in lines[: bare[0]]), f"{page}: {lines[bare[0]]}"
+    assert seen, f"{page}: no command found"
+
+
+def test_citations_are_those_of_the_bibliography() -> None:
+    text = citation.page()
+    assert text.count("@") == 1 + len(citation.PAPERS) and "doi       = {10.1109" in text
+    assert yaml.safe_load((paths.PROJECT / "CITATION.cff").read_text())["version"] in text
+
+
+def test_the_version_is_that_of_the_package(capsys) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    said = capsys.readouterr().out.strip()
+    project = tomllib.loads((paths.PROJECT / "pyproject.toml").read_text())["project"]
+    assert said == f"softlabels {project['version']}"
+    assert f"## {project['version']}" in (paths.PROJECT / "CHANGELOG.md").read_text()
 
 
 def test_published_chapters_hold_nothing_volatile() -> None:
@@ -245,7 +293,7 @@ def test_site_has_every_file_it_loads_and_none_from_elsewhere(site: Path) -> Non
 def test_every_image_has_a_text_and_every_formula_is_mathml(site: Path) -> None:
     pages = Site(site).pages
     assert [image for page in pages.values() for image in page.without_alt] == []
-    assert pages[site.resolve() / "intro.html"].n_formulas >= 5
+    assert pages[site.resolve() / "glossary.html"].n_formulas >= 5
     assert all("\\(" not in page.path.read_text() for page in pages.values() if page.n_formulas)
 
 
@@ -294,7 +342,7 @@ def test_pages_without_network(site: Path, browser, width: int) -> None:
 
 def test_formula_has_a_size_in_the_browser(site: Path, browser) -> None:
     page = browser.new_page()
-    page.goto((site / "intro.html").as_uri())
+    page.goto((site / "glossary.html").as_uri())
     box = page.locator(".formula math").first.bounding_box()
     page.close()
     assert box["height"] > 25 and box["width"] > 150  # drawn as a formula, not as a line of letters

@@ -1,14 +1,18 @@
 """Tables, verdicts, cards and figures from records whose numbers are known."""
 
 import json
+import re
 from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 from softlabels import figures
-from softlabels.analysis import embeddings, formatting, published, table, tables
+from softlabels.analysis import embeddings, formatting, published, table, tables, verdicts
 from softlabels.analysis.embeddings import Embedding
 from softlabels.analysis.statistics import paired_interval
 from softlabels.chapters import (
@@ -20,10 +24,11 @@ from softlabels.chapters import (
     table1,
 )
 from softlabels.errors import ConfigError, RecordError
+from softlabels.figures import names
 from softlabels.labels import metrics
 from softlabels.labels.ceiling import Ceiling
 from softlabels.learning.config import RunConfig
-from softlabels.runs import grids
+from softlabels.runs import experiments_human, grids
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -399,7 +404,91 @@ def drawings(card, won, gap):
         "no search": lambda: figures.landscape(landscape() * np.nan, "kl"),
         "no ceiling": lambda: figures.placement(won, {}),
         "no measures": lambda: figures.structure(no_maps()),
+        "votes": lambda: figures.votes(card.examples[0], {"cat": 26, "dog": 26, "frog": 0}),
+        "card": lambda: figures.card(card.examples[0], "A title of some words", "Two sentences. " * 12),
+        "answer": lambda: figures.answer(changes()),
+        "answer, narrow": lambda: figures.answer(changes(), 4.8),
+        "no answer": lambda: figures.answer([]),
+        "verdict counts": lambda: figures.verdict_counts({"a group": dict.fromkeys(verdicts.WORDS, 2)}),
+        "budget": lambda: figures.budget({m: {"soft": [(1, 0.5, 0.1)]} for m in ("macro_accuracy", "kl")}),
+        **arms_of(experiments_human.WORDS),
+        **arms_of({}),
+        "risk and coverage": lambda: figures.risk_coverage(
+            {arm: [(np.linspace(0.1, 1, 9), np.linspace(0, 0.3, 9))] for arm in ("truth", "soft")}
+        ),
+        "blurring": lambda: figures.blurring(
+            card.examples[:4],
+            {arm: q[:4] for arm in ("truth", "soft", "permuted")},
+            (0, 1, 2, 3),
+            card.facts["classes"],
+        ),
     }
+
+
+def changes():
+    """Two settings of two datasets each; of one a value is published."""
+    found = paired_interval([0.95, 0.96], [0.90, 0.92])
+    words = names.setting("efficientnet-lite0", "stated-pretrained", 20)  # the longest
+    return [
+        figures.Setting(dataset, words, found, found, 0.08 if n else None)
+        for dataset in ("Generated shapes", "Pairs of sentences (SNLI)")
+        for n in range(2)
+    ]
+
+
+def arms_of(words):
+    """Figures of every arm that a chapter compares, with a chapter's words or our own."""
+    runs = pd.DataFrame(
+        [
+            {"arm": arm, "network": "n", "seed": 0, "fold": fold, "value": n / (50 - 10 * fold) + 0.01 * fold}
+            for n, arm in enumerate(experiments_human.ARMS)
+            for fold in (0, 1)
+        ]
+    )
+    lines = {arm: {level: [level / 9, 0.1] for level in (0.5, 1, 8)} for arm in experiments_human.ARMS}
+    every = {**dict.fromkeys(experiments_human.ARMS, ""), **words}
+    shown = {"accuracy, FGSM": lines, "loss, gradient": lines}
+    return {
+        f"against {len(words)}": lambda: figures.against({"cross-entropy": (runs, "value")}, "truth", every),
+        f"curves {len(words)}": lambda: figures.curves(shown, "radius [1/255]", words, "symlog"),
+    }
+
+
+def texts(figure):
+    """Everything that is written in a drawn figure."""
+    return [text.get_text() for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+
+
+def test_no_legend_leaves_its_figure(card, won, gap):
+    seen = 0
+    for name, draw in drawings(card, won, gap).items():
+        figure = draw()
+        FigureCanvasAgg(figure).draw()
+        width, height = figure.bbox.size
+        for legend in figure.findobj(Legend):
+            seen += 1
+            for part in legend.get_texts():
+                box = part.get_window_extent()
+                assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height, (name, part)
+    assert seen > 12
+
+
+def test_no_network_is_named_truth_and_measures_have_units(card, won, gap):
+    for name, draw in drawings(card, won, gap).items():
+        figure = draw()
+        FigureCanvasAgg(figure).draw()
+        words = texts(figure)
+        assert not [word for word in words if re.search(r"\btruth\b", word)], name
+        bare = [w for w in words if re.match(r"(KL|cross-entropy|loss)\b", w) and "[" not in w]
+        assert not bare, (name, bare)
+
+
+def test_lines_become_svg_and_photographs_png(card, won):
+    kind, drawn = figures.picture(figures.differences([won]))
+    assert kind == "svg+xml" and drawn == figures.picture(figures.differences([won]))[1]
+    assert b"<metadata" not in drawn and len(drawn) < 90_000
+    kind, drawn = figures.picture(figures.tiles(card.examples[:4], card.distributions[:4], "abcdef"))
+    assert kind == "png" and drawn.startswith(PNG)
 
 
 def test_every_figure_repeats_byte_by_byte_and_shows_a_smoke_run(card, won, gap):

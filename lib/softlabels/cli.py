@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from softlabels import paths, runs
+from softlabels import __version__, paths, runs
 from softlabels.errors import CheckError, DataUnavailable, SoftlabelsError, unknown
 from softlabels.learning import suites
 from softlabels.runs import archive, evaluations, grids, planning, records, workload
@@ -380,6 +380,7 @@ def _record_options(parser: argparse.ArgumentParser) -> None:
 def parser() -> argparse.ArgumentParser:
     """Build the parser of ``softlabels``."""
     top = argparse.ArgumentParser(prog="softlabels", description="Runs and records of the companion.")
+    top.add_argument("--version", action="version", version=f"softlabels {__version__}")
     commands = top.add_subparsers(required=True, metavar="command")
 
     train = commands.add_parser("train", help="train what is missing of a chapter")

@@ -20,6 +20,7 @@ import nbformat
 
 from softlabels import paths
 from softlabels.book import stamps
+from softlabels.book.site import head
 from softlabels.command import told
 from softlabels.errors import ConfigError, SoftlabelsError, unknown
 
@@ -99,7 +100,9 @@ def normalised(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.id = f"cell-{number:03d}"
         cell.metadata = {key: cell.metadata[key] for key in ("mystnb", "tags") if cell.metadata.get(key)}
         if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata["tags"] = ["injected-parameters", "remove-cell"]  # executed, but not shown
+            # Shown where a chapter was made with other settings than it says; `train` changes nothing in it.
+            told = "hide-input" if head.injected(cell.source) else "remove-cell"
+            cell.metadata["tags"] = ["injected-parameters", told]
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not _volatile(output)]
     return notebook
@@ -165,21 +168,24 @@ def _verdicts() -> str:
     return _judged(paths.results())
 
 
-def _verdict_sentence() -> str:
-    return _verdicts().partition("\n")[0]
+def _verdict_counts() -> str:
+    """The first sentence of the verdicts, linked to their page."""
+    words = _verdicts().partition("\n")[0].partition(": of ")[2].replace(" claims, ", " claims: ")
+    return f"[{words}](chapters/15_verdicts.ipynb)"
 
 
 PARTS: dict[str, Callable[[], str]] = {
     "example": _of("first_page", "example"),
     "answer": _of("first_page", "answer"),
     "headline": _of("first_page", "headline"),
-    "verdict-sentence": _verdict_sentence,
+    "verdict-counts": _verdict_counts,
     "verdicts": _verdicts,
     "timings": _of("costs", "timings"),
     "costs": _of("costs"),
     "shares": _of("costs", "shares"),
     "speed": _of("speed"),
     "scaling": _of("scaling"),
+    "bibtex": _of("citation"),
 }
 
 

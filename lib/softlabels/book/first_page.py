@@ -3,30 +3,41 @@
 ``python -m softlabels.book.first_page`` chooses the image anew; that needs the data.
 """
 
+import html
 import io
 import json
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
-from softlabels import datasets, paths
-from softlabels.analysis import table
+from softlabels import datasets, figures, paths
+from softlabels.analysis import competence, published, table
+from softlabels.analysis.claims import CLAIMS
+from softlabels.analysis.formatting import number, signed
+from softlabels.chapters import human_uncertainty, table1
 from softlabels.command import told
+from softlabels.figures import names
+from softlabels.figures.results import Setting
 from softlabels.runs.profiles import SPLITS
 from softlabels.store import Shelf, pack, read, unpack, write, write_atomically
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
     from softlabels.datasets.base import Dataset
+    from softlabels.learning.config import RunConfig
 
 SHELF, FILE = Shelf("datasets"), "most_divided.json"
 DATASET = "cifar10h-9500"
 PROFILES = ("laptop", "paper")
+TITLE = "Learning from people who disagree"
+SHOWN = 128  # pixels of the photograph on the page
+# Lines of the picture for each dataset.
+SETTINGS = {"Generated shapes": 2, "Generated textures": 1, "CIFAR-10H": 2, "Pairs of sentences (SNLI)": 1}
 
 
 def most_divided(counts: np.ndarray) -> int:
@@ -69,88 +80,194 @@ def _chosen() -> tuple[dict[str, Any], np.ndarray]:
 
 
 def example() -> str:
-    """Markdown: the chosen image, with what the people said and under which terms."""
+    """HTML: the chosen image, with what the people said and under which terms."""
     facts, _ = _chosen()
     said = sorted(((n, name) for name, n in facts["votes"].items() if n), reverse=True)
-    words = ", ".join(f"{n} say {name}" for n, name in said)
-    tie = " The majority vote has to be drawn by lot." if said[0][0] == said[1][0] else ""
-    caption = (
-        f"{sum(facts['votes'].values())} people saw this photograph, 32 pixels wide: {words}.{tie} "
-        f"Of all images whose votes go to two classes, it divides people most evenly.\n\n"
-        f"Image {facts['image']} of CIFAR-10's test part {{cite}}`krizhevsky2009`, "
-        f"votes of CIFAR-10H {{cite}}`peterson2019` · terms: {facts['licence']}"
+    total = sum(facts["votes"].values())
+    bars = "".join(
+        f'<li><span>{n} say {html.escape(name)}</span><b style="width:{100 * n / total:.0f}%"></b></li>'
+        for n, name in said
     )
-    alt = f"A small, blurred photograph beside bars of its votes: {words}; no other class has any."
-    return _directive("example", alt, caption)
+    words = ", ".join(f"{n} say {name}" for n, name in said)
+    shape = f'src="_static/example.png" width="{SHOWN}" height="{SHOWN}"'
+    terms = f"CIFAR-10, image {facts['image']}; votes: CIFAR-10H. Terms of {facts['licence']}"
+    return (
+        f'<figure class="asked"><img {shape} alt="A small, blurred photograph of which {words}.">'
+        f"<figcaption><p>{total} people saw this, 32 pixels wide:</p><ul>{bars}</ul>"
+        f"<p><small>{html.escape(terms)}</small></p></figcaption></figure>"
+    )
 
 
 def answer() -> str:
-    """Markdown: where soft labels are better by accuracy and by KL, in sentences and in one figure."""
-    from softlabels import figures
-    from softlabels.analysis import tables
-
+    """Markdown: what all votes change, in two sentences and in one figure."""
     found = settings()
-    runs = table.recorded(found)
-    said = " ".join(tables.winners_sentence(found, metric) for metric in ("macro_accuracy", "kl"))
-    caption = (
-        "Soft minus hard with paired 95 % intervals, for every setting that has a pair of runs: accuracy "
-        f"above, KL below.\n\n{figures.caption_line(runs, PROFILES[0])}"
+    said = sentences(found)
+    return f"{said}\n\n{_figure('answer', _plain(said), found)}"
+
+
+def sentences(found: "Sequence[Setting]") -> str:
+    """The answer: by KL over all settings, and by accuracy for networks begun and trained to the end."""
+    if not found:
+        return "No pair of runs is here yet."
+    better = [s for s in found if s.kl.sign < 0]
+    change = float(np.median([s.kl.mean for s in found]))
+    first = (
+        f"Trained on all votes, networks predict people’s doubt better: KL is lower in **{len(better)} of "
+        f"{len(found)} settings**, by **{number(-100 * change, 0)} %** in the median."
     )
-    return f"{said}\n\n{_directive('answer', said, caption)}"
+    parts = [
+        f"by {signed(100 * float(np.median([s.accuracy.mean for s in some])), 1)} points where they {words}"
+        for words, some in (
+            ("are pretrained or trained briefly", [s for s in found if s.begun]),
+            ("are trained to the end from random weights", [s for s in found if not s.begun]),
+        )
+        if some
+    ]
+    up, down = (sum(s.accuracy.sign == sign for s in found) for sign in (1, -1))
+    return (
+        f"{first}\nTheir accuracy changes {' and '.join(parts)} (medians): up beyond doubt in **{up}** "
+        f"settings, down in **{down}**, open in **{len(found) - up - down}**."
+    )
+
+
+def _plain(markdown: str) -> str:
+    return markdown.replace("**", "").replace("\n", " ")
 
 
 def headline() -> str:
     """Markdown: the published row of Table 1 and ours."""
-    from softlabels.chapters import table1
+    kept = [
+        here
+        for profile in PROFILES
+        for _, here in table.settings(_gathered("table1", profile))
+        if not competence.lacking(table.complete(here), table.ARMS)
+    ]
+    return table1.headline(pd.concat(kept))
 
-    return table1.headline(settings())
+
+def _figure(name: str, alt: str, found: "Sequence[Setting]") -> str:
+    narrow = f'<source media="(max-width: 600px)" srcset="_static/{name}-narrow.svg">'
+    image = f'<img class="line-art" src="_static/{name}.svg" alt="{html.escape(alt)}">'
+    drawn = f"<picture>{narrow}{image}</picture>"
+    return (
+        f'<figure class="drawn">{drawn}<figcaption><p>All votes less the majority or the dataset’s label: '
+        "paired 95 % intervals; blue where votes are better, orange where worse, grey where open. "
+        f"{len(shown(found))} of {len(found)} settings with competent networks; "
+        '<a href="chapters/03_table1.html">chapter 3</a> has the full table.</p></figcaption></figure>'
+    )
 
 
-def _directive(name: str, alt: str, caption: str) -> str:
-    return f"```{{figure}} _static/{name}.png\n:alt: {alt}\n:name: {name}\n\n{caption}\n```"
-
-
-def draw() -> "dict[str, Figure]":
-    """Figures of the first page by the name of their file in ``book/_static``."""
-    from softlabels import figures
-
-    facts, image = _chosen()
-    return {"example": figures.votes(image, facts["votes"]), "answer": figures.differences(settings())}
+def draw() -> "dict[str, bytes]":
+    """Pictures of the first page by the name of their file in ``book/_static``."""
+    _, image = _chosen()
+    found = settings()
+    return {
+        "example.png": _enlarged(image),
+        "answer.svg": figures.svg(figures.answer(shown(found))),
+        "answer-narrow.svg": figures.svg(figures.answer(shown(found), 4.8)),
+        "social.png": _light(figures.png(figures.card(image, TITLE, _plain(sentences(found)))), 128),
+    }
 
 
 def renew(folder: Path | None = None) -> list[Path]:
-    """Write the figures that have changed; returns their files."""
-    from softlabels import figures
-
+    """Write the pictures that have changed; returns their files."""
     changed = []
-    for name, figure in draw().items():
-        file = (folder or paths.PROJECT / "book" / "_static") / f"{name}.png"
-        drawn = _light(figures.png(figure))
+    for name, drawn in draw().items():
+        file = (folder or paths.PROJECT / "book" / "_static") / name
         if not file.exists() or file.read_bytes() != drawn:
             write_atomically(file, drawn)
             changed.append(file)
     return changed
 
 
-def _light(image: bytes) -> bytes:
-    """The same PNG with a palette of 128 colours, a third of its size: the first page is to be light."""
+def _enlarged(image: np.ndarray) -> bytes:
+    """The photograph, twice as large as it is shown, as PNG."""
+    size = (2 * SHOWN, 2 * SHOWN)
     buffer = io.BytesIO()
-    Image.open(io.BytesIO(image)).convert("RGB").quantize(128).save(buffer, "PNG", optimize=True)
+    Image.fromarray(image).resize(size, Image.Resampling.BICUBIC).save(buffer, "PNG")
+    return _light(buffer.getvalue(), 128)
+
+
+def _light(image: bytes, colours: int) -> bytes:
+    """The same PNG with a palette, a third of its size: the first page is to be light."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(image)).convert("RGB").quantize(colours).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
-def settings() -> "pd.DataFrame":
-    """Runs of the settings of Table 1 that have a pair of committed runs of competent networks.
+def shown(found: "Sequence[Setting]") -> "list[Setting]":
+    """The first settings of each dataset of `SETTINGS`, as many as it says: what the picture has room for."""
+    kept: list[Setting] = []
+    for one in found:
+        if sum(other.dataset == one.dataset for other in kept) < SETTINGS.get(one.dataset, 0):
+            kept.append(one)
+    return kept
+
+
+def settings() -> "list[Setting]":
+    """Settings with a paired interval between competent networks, from committed records alone.
 
     The local cache is left out: the page must be the same in every clone.
     """
-    import pandas as pd
+    every = [_of_arms(_gathered("table1", profile)) for profile in PROFILES]
+    return [one for found in (*every, _of_folds(), _of_arms(_gathered("text", PROFILES[0]))) for one in found]
 
-    from softlabels.chapters import table1
 
-    every = [table.gather(["table1"], profile, SPLITS, committed_only=True) for profile in PROFILES]
-    pairs = [here for runs in every for _, here in table.settings(runs)]
-    return table1.competent(pd.concat(pairs))[0]
+def _gathered(grid: str, profile: str) -> "pd.DataFrame":
+    return table.gather([grid], profile, SPLITS, committed_only=True)
+
+
+def _of_arms(runs: "pd.DataFrame") -> "Iterator[Setting]":
+    """Soft less hard labels of the same seeds."""
+    for _, here in table.settings(runs):
+        whole = table.complete(here)
+        if competence.lacking(whole, table.ARMS):
+            continue
+        one = _setting(here, ("soft", "hard"), names.line(here)[1])
+        if one and here.dataset.iloc[0] == "synthetic":
+            one = replace(
+                one, published_accuracy=CLAIMS["bhl-accuracy"].effect, published_kl=_published_change()
+            )
+        if one:
+            yield one
+
+
+def _of_folds() -> "Iterator[Setting]":
+    """Human distributions less CIFAR-10's label, over the folds of CIFAR-10H."""
+    arms = human_uncertainty.PEOPLE, human_uncertainty.LABEL
+    for grid, words, claim in (
+        ("human", "fine-tuned", None),
+        ("human-scratch", "from scratch", "huc-accuracy"),
+    ):
+        here = _gathered(grid, PROFILES[0])
+        here = here[here.record.notna()]
+        if here.empty or competence.lacking(here, arms):
+            continue
+        network, epochs = here[["network", "epochs"]].iloc[0]
+        one = _setting(here, arms, f"{names.NETWORKS[network]}, {words}, {epochs} epochs")
+        if one:
+            yield replace(one, published_accuracy=CLAIMS[claim].effect) if claim else one
+
+
+def _setting(here: "pd.DataFrame", arms: tuple[str, str], words: str) -> Setting | None:
+    """The paired differences of two arms of one setting; None with fewer than two pairs."""
+    accuracy = table.difference(here, f"{'truth' if 'truth' in arms else 'test'}.macro_accuracy", *arms)
+    kl = table.difference(here, "test.kl", *arms, relative=True)
+    if accuracy is None or kl is None or kl.n < 2:
+        return None
+    config = here.config.iloc[0]
+    return Setting(names.dataset(here.dataset.iloc[0]), words, accuracy, kl, None, None, _begun(config))
+
+
+def _published_change() -> float:
+    """BHL's KL on synthetic images, relative."""
+    soft, hard = (published.bhl("synthetic", arm, "kl")[0] for arm in ("soft", "hard"))
+    return soft / hard - 1
+
+
+def _begun(config: "RunConfig") -> bool:
+    """Not trained from random weights for as many epochs as BHL train."""
+    return config.start != "scratch" or config.epochs < published.get("bhl", "epochs")
 
 
 @told(2)

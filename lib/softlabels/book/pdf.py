@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # What only a reader at a screen can use; the code is in the notebooks.
-SCREEN_ONLY = ".headerlink, .cell_input, details.hide, details.records, .download, script, style, .copybtn"
+SCREEN_ONLY = (
+    ".headerlink, .cell_input, details.hide, details.records, .download, script, style, .copybtn, "
+    ".code-switch, .filters, .table-tools, source"
+)
 FORM: dict[str, Any] = {
     "format": "A4",
     "margin": {"top": "20mm", "bottom": "20mm", "left": "18mm", "right": "18mm"},

@@ -2,11 +2,11 @@
 
 from softlabels.figures.annotators import ablations, confusions, critical_differences, mixed_triple
 from softlabels.figures.arms import against, blurring, curves, risk_coverage
-from softlabels.figures.base import ARMS, caption_line, markup, png, show
-from softlabels.figures.images import examples, predictions, tiles, votes
+from softlabels.figures.base import ARMS, caption_line, markup, picture, png, show, svg
+from softlabels.figures.images import card, examples, predictions, tiles, votes
 from softlabels.figures.labels import entropy_histograms, reconstruction
 from softlabels.figures.own import budget
-from softlabels.figures.results import differences, learning_curves, verdict_counts
+from softlabels.figures.results import Setting, answer, differences, learning_curves, verdict_counts
 from softlabels.figures.search import landscape, placement, tried
 from softlabels.figures.space import figure1, figure2, structure
 from softlabels.figures.theory import (
@@ -19,12 +19,15 @@ from softlabels.figures.theory import (
 
 __all__ = [
     "ARMS",
+    "Setting",
     "ablations",
     "against",
+    "answer",
     "blurring",
     "budget",
     "by_annotations",
     "caption_line",
+    "card",
     "confusions",
     "critical_differences",
     "curves",
@@ -41,6 +44,7 @@ __all__ = [
     "markup",
     "mixed_triple",
     "order_of_accuracies",
+    "picture",
     "placement",
     "png",
     "predictions",
@@ -48,6 +52,7 @@ __all__ = [
     "risk_coverage",
     "show",
     "structure",
+    "svg",
     "tiles",
     "tried",
     "verdict_counts",

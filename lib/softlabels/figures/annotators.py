@@ -44,6 +44,8 @@ def mixed_triple(
         _bars(axes[row, 2], mass)
     axes[0, 1].set_title("annotator")
     axes[0, 2].set_title("label")
+    for row in range(3):
+        axes[row, 1].set_ylabel("weight", fontsize=9)
     return figure
 
 
@@ -64,7 +66,7 @@ def critical_differences(found: dict[str, Ranks | None]) -> Figure:
     for axis, (name, value) in zip(axes[:, 0], shown.items(), strict=True):
         _ranks(axis, value)
         cd = value.critical_difference()
-        axis.set_title(f"{name}: {value.n} datasets, critical difference {cd:.2f}")
+        axis.set_title(f"{name}: mean rank over {value.n} datasets, critical difference {cd:.2f}")
     return figure
 
 

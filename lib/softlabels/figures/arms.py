@@ -1,6 +1,7 @@
 """Figures of many arms: differences to one of them, curves over a level, pictures that blur."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from softlabels.analysis.table import difference
-from softlabels.figures.base import canvas, empty, styled
+from softlabels.figures import names
+from softlabels.figures.base import canvas, empty, legend_above, styled
+from softlabels.figures.images import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +49,7 @@ def against(panels: "Mapping[str, tuple[pd.DataFrame, str]]", base: str, words: 
     arms = [a for a in words if a != base and any(difference(*p, a, base) for p in panels.values())]
     if not arms:
         return empty("no pair of runs is here yet")
-    figure, axes = canvas(len(panels) * (0.3 * len(arms) + 1.0) + 0.2, len(panels))
+    figure, axes = canvas(len(panels) * (0.3 * len(arms) + 1.2) + 0.2, len(panels))
     for axis, (name, panel) in zip(axes[:, 0], panels.items(), strict=True):
         for y, arm in enumerate(arms):
             found, colour = difference(*panel, arm, base), _line(arm)[0]
@@ -57,9 +60,10 @@ def against(panels: "Mapping[str, tuple[pd.DataFrame, str]]", base: str, words: 
             face = "white" if found.low is None else colour
             axis.plot(found.mean, y, "o", color=colour, markerfacecolor=face, ms=7)
         axis.axvline(0, color="black", lw=1)
-        axis.set_yticks(range(len(arms)), [words[a] for a in arms], fontsize=9)
+        said = [fill(names.arm(a, words), 28) for a in arms]
+        axis.set_yticks(range(len(arms)), said, fontsize=9)
         axis.set_ylim(len(arms) - 0.5, -0.5)
-        axis.set_xlabel(f"{name}: arm − {base}")
+        axis.set_xlabel(f"{names.measure(name)}\nless that of “{names.arm(base, words)}”")
         axis.xaxis.set_major_locator(MaxNLocator(5))
         axis.grid(visible=False, axis="y")
     return figure
@@ -95,15 +99,14 @@ def curves(
             x = sorted(values)
             colour, style = _line(arm, number)
             mean = [np.mean(values[v]) for v in x]
-            axis.plot(x, mean, style, color=colour, lw=2, marker="o", ms=4, label=(words or {}).get(arm, arm))
+            axis.plot(x, mean, style, color=colour, lw=2, marker="o", ms=4, label=names.arm(arm, words))
             if band:
                 low, high = ([pick(values[v]) for v in x] for pick in (np.min, np.max))
                 axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
-        axis.set_ylabel(name)
+        axis.set_ylabel(names.measure(name))
         _scale(axis, scale, sorted({v for values in lines.values() for v in values}))
     axes[-1, 0].set_xlabel(level)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=2)
+    legend_above(figure, axes[0, 0])
     return figure
 
 
@@ -131,7 +134,7 @@ def risk_coverage(lines: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]) 
     for number, (arm, found) in enumerate(lines.items()):
         colour, style = _line(arm, number)
         risks = np.array([np.interp(grid, coverage, risk) for coverage, risk in found])
-        axes[0, 0].plot(grid, risks.mean(0), style, color=colour, lw=2, label=f"{arm} labels")
+        axes[0, 0].plot(grid, risks.mean(0), style, color=colour, lw=2, label=names.arm(arm))
         axes[0, 0].fill_between(grid, risks.min(0), risks.max(0), color=colour, alpha=0.12, lw=0)
     axes[0, 0].set(xlim=(0, 1), ylim=(0, None), xlabel="coverage: share of images that the model answers")
     axes[0, 0].set_ylabel("error among these")
@@ -150,7 +153,7 @@ def blurring(
     images : uint8 [steps, H, W, 3]
     p : dict of str to [steps, K]
     """
-    figure, axes = canvas(1.35 + 0.95 * len(p), 1 + len(p), len(sigmas), sharey="row")
+    figure, axes = canvas(1.85 + 0.95 * len(p), 1 + len(p), len(sigmas), sharey="row")
     for column, (image, sigma) in enumerate(zip(images, sigmas, strict=True)):
         axes[0, column].imshow(image, interpolation="nearest")
         axes[0, column].set_axis_off()
@@ -159,9 +162,13 @@ def blurring(
             axis = axes[row, column]
             axis.bar(range(len(classes)), values[column].astype(float), 0.85, color=_line(arm)[0])
             axis.set(ylim=(0, 1.02), xticks=[])
+            if row == len(p):
+                axis.set_xticks(
+                    range(len(classes)), [plain(name) for name in classes], rotation=90, fontsize=6
+                )
             axis.set_yticks([0, 0.5, 1], ["0", "", "1"])
             top = int(values[column].argmax())
             axis.set_xlabel(f"{classes[top]} {values[column][top]:.2f}", fontsize=7.5)
             if column == 0:
-                axis.set_ylabel(arm, fontsize=9)
+                axis.set_ylabel(fill(names.arm(arm), 12), fontsize=9)
     return figure

@@ -3,11 +3,13 @@
 import base64
 import html
 import io
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from softlabels.runs.grids import profile_of
@@ -21,6 +23,9 @@ P = ParamSpec("P")
 ARMS = {"hard": "#D55E00", "soft": "#0072B2", "people": "#555555"}
 WIDTH = 6.0  # inches; 11 pt at this width stays readable on a phone
 DPI = 120
+LEGEND_MARK, LETTER = 0.62, 0.078  # inches of a legend's entry, beside its words and for each letter
+HEAVIEST = 90_000  # bytes of an SVG; more is a cloud of points
+LINE_ART = "line-art"  # a drawing on a transparent ground, which a dark page may invert
 STYLE: Any = {
     # seaborn's "whitegrid", written out: importing it takes longer than drawing most figures.
     "axes.axisbelow": True,
@@ -60,10 +65,41 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return inner
 
 
-def canvas(height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
-    """Return a figure of the common width and its axes as an array [rows, columns]; `height` in inches."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+def canvas(
+    height: float, rows: int = 1, columns: int = 1, width: float = WIDTH, **options: Any
+) -> tuple[Figure, Any]:
+    """Return a figure and its axes as an array [rows, columns]; `height` and `width` in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def legend_above(figure: Figure, axis: Axes, words: Mapping[str, str] | None = None) -> None:
+    """Put an axis's legend above all axes, in as many columns as fit; the figure grows by its lines."""
+    handles, labels = axis.get_legend_handles_labels()
+    labels = [(words or {}).get(label, label) for label in labels]
+    entry = LEGEND_MARK + LETTER * max(map(len, labels), default=0)
+    columns = min(len(labels), max(1, int(figure.get_figwidth() // entry))) or 1
+    figure.set_figheight(figure.get_figheight() + 0.2 * (-(-len(labels) // columns) - 1))
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+
+
+def grouped(axis: Axes, lines: Sequence[tuple[str, str]], size: int = 10) -> list[int]:
+    """Name the lines of an axis, each a group and its words, with the groups as headings; returns their y."""
+    words: list[str] = []
+    places: list[int] = []
+    headings: list[int] = []
+    for number, (group, line) in enumerate(lines):
+        if number == 0 or lines[number - 1][0] != group:
+            headings.append(len(words))
+            words.append(group)
+        places.append(len(words))
+        words.append(line)
+    axis.set_yticks(range(len(words)), words, fontsize=size)
+    for place in headings:
+        axis.get_yticklabels()[place].set_fontweight("bold")
+    axis.set_ylim(len(words) - 0.5, -0.5)
+    axis.grid(visible=False, axis="y")
+    return places
 
 
 def empty(words: str) -> Figure:
@@ -74,14 +110,67 @@ def empty(words: str) -> Figure:
     return figure
 
 
-def png(figure: Figure, profile: str = "") -> bytes:
+def png(figure: Figure, profile: str = "", dpi: int = DPI) -> bytes:
     """Draw a figure as PNG; the same figure gives the same bytes. Profile "smoke" is marked as such."""
+    _mark(figure, profile)
+    buffer = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def svg(figure: Figure, profile: str = "") -> bytes:
+    """Draw a figure as SVG on a transparent ground, letters as outlines; the same figure, the same bytes."""
+    _mark(figure, profile)
+    buffer = io.StringIO()
+    with mpl.rc_context(STYLE | {"svg.hashsalt": "softlabels", "svg.fonttype": "path"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _short(buffer.getvalue()).encode()
+
+
+def _short(text: str) -> str:
+    """The same SVG in half the space: no comments, short names, round numbers."""
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(?<=<g) id="[^"]*"', "", text)
+    text = text.replace("DejaVuSans-Bold-", "b").replace("DejaVuSans-", "d")
+    text = re.sub(r'(?<= d=")[^"]*|(?<=translate\()[^)]*', lambda found: _rounded(found[0]), text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def _rounded(numbers: str) -> str:
+    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), numbers)
+
+
+def _mark(figure: Figure, profile: str) -> None:
     if profile == "smoke":
         mark: dict[str, Any] = {"size": 64, "rotation": 25, "color": "#b00000", "alpha": 0.3}
         figure.text(0.5, 0.5, "SMOKE", ha="center", va="center", **mark)
+
+
+def picture(figure: Figure, profile: str = "") -> tuple[str, bytes]:
+    """Draw a figure as it needs: lines as SVG; photographs and clouds of points as PNG, twice as fine.
+
+    Returns
+    -------
+    str
+        "svg+xml" or "png", the second half of its media type.
+    bytes
+    """
+    if not any(axis.images for axis in figure.axes):
+        drawn = svg(figure, profile)
+        if len(drawn) <= HEAVIEST:
+            return "svg+xml", drawn
+        profile = ""  # it has its mark
+    return "png", _palette(png(figure, profile, 2 * DPI))
+
+
+def _palette(image: bytes) -> bytes:
+    from PIL import Image
+
     buffer = io.BytesIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    with Image.open(io.BytesIO(image)) as found:
+        found.convert("RGB").quantize(256).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
@@ -153,14 +242,13 @@ def markup(
 ) -> str:
     """What `show` displays, as HTML."""
     line = source or caption_line(records, profile)
-    return _markup(png(figure, profile), alt, caption, records, line)
-
-
-def _markup(image: bytes, alt: str, caption: str, records: "Sequence[Record]", line: str) -> str:
+    kind, image = picture(figure, profile)
     encoded = base64.b64encode(image).decode("ascii")
     ids = " ".join(record.id for record in records)
     listed = f"<details><summary>records</summary><small>{ids}</small></details>" if records else ""
-    data = f"data:image/png;base64,{encoded}"
-    picture = f'<img alt="{html.escape(alt)}" style="max-width:100%;height:auto" src="{data}">'
+    # The ground of a drawing is transparent, and a notebook may be dark; the site takes the white away.
+    drawn = "" if kind == "png" else f'class="{LINE_ART}" '
+    shape = f'{drawn}width="{figure.get_figwidth() * DPI:.0f}" style="max-width:100%;background:#fff"'
+    shown = f'<img alt="{html.escape(alt)}" {shape} src="data:image/{kind};base64,{encoded}">'
     words = f"<p>{html.escape(caption)}</p><p><small>{html.escape(line)}</small></p>{listed}"
-    return f'<figure>{picture}<figcaption style="color:inherit">{words}</figcaption></figure>'
+    return f'<figure>{shown}<figcaption style="color:inherit">{words}</figcaption></figure>'

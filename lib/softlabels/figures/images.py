@@ -1,14 +1,16 @@
 """Figures that show images with label distributions."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from softlabels.datasets.collection import printable
-from softlabels.figures.base import ARMS, canvas, empty, styled
+from softlabels.figures import names
+from softlabels.figures.base import ARMS, canvas, empty, legend_above, styled
 from softlabels.labels.votes import entropy
 
 if TYPE_CHECKING:
@@ -38,13 +40,9 @@ def predictions(
             x = np.arange(len(classes)) + (offset - (len(bars) - 1) / 2) * 0.27
             axes[row, 1].bar(x, values[row], 0.25, color=ARMS[arm], label=arm if row == 0 else None)
         _probability_axis(axes[row, 1], classes if row == len(images) - 1 else [""] * len(classes))
-    names = {
-        "people": "true distribution",
-        "hard": "trained on hard labels",
-        "soft": "trained on soft labels",
-    }
-    handles, labels = axes[0, 1].get_legend_handles_labels()
-    figure.legend(handles, [names[a] for a in labels], loc="outside upper center", ncols=2)
+    learnt = {arm: f"trained on {names.arm(arm)}" for arm in p}
+    words = {"people": "people's distribution", **learnt}
+    legend_above(figure, axes[0, 1], words)
     return figure
 
 
@@ -68,6 +66,18 @@ def votes(image: np.ndarray, counts: Mapping[str, int]) -> Figure:
     axes[0, 1].grid(visible=False)
     axes[0, 1].set_xticks([])
     axes[0, 1].set_xlabel("people who said so")
+    return figure
+
+
+@styled
+def card(image: np.ndarray, title: str, words: str) -> Figure:
+    """Draw what stands beside a link to the book, 1200 × 630 pixels: an image, the title, a few sentences."""
+    figure, axes = canvas(5.25, 1, 2, width=10.0, width_ratios=(1, 1.9))
+    _picture(axes[0, 0], image)
+    axes[0, 1].set_axis_off()
+    top: dict[str, Any] = {"va": "top", "transform": axes[0, 1].transAxes}
+    axes[0, 1].text(0.03, 0.95, "\n".join(wrap(title, 22)), fontsize=30, fontweight="bold", **top)
+    axes[0, 1].text(0.03, 0.62, "\n".join(wrap(words, 48)), fontsize=15, linespacing=1.35, **top)
     return figure
 
 
@@ -102,7 +112,7 @@ def tiles(images: np.ndarray, q: np.ndarray, classes: Sequence[str], columns: in
     if not len(images):
         return empty("the images of this dataset are not to be shown")
     rows = -(-len(images) // columns)
-    figure, axes = canvas(2.35 * rows, 2 * rows, columns, height_ratios=[3, 1] * rows)
+    figure, axes = canvas(2.35 * rows + 0.5, 2 * rows, columns, height_ratios=[3, 1] * rows)
     for axis in axes.flat[:]:
         axis.set_axis_off()
     for i, (image, row) in enumerate(zip(images, q, strict=True)):
@@ -112,6 +122,12 @@ def tiles(images: np.ndarray, q: np.ndarray, classes: Sequence[str], columns: in
         below.bar(range(len(row)), row, 0.8, color=ARMS["people"])
         below.set_ylim(0, 1)
         below.axhline(0, color="#999999", lw=0.8)
+        if i >= len(q) - columns:
+            below.set_axis_on()
+            below.set(yticks=[])
+            below.grid(visible=False)
+            below.spines[:].set_visible(False)
+            below.set_xticks(range(len(row)), [plain(name) for name in classes], rotation=90, fontsize=7)
     return figure
 
 

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from softlabels.analysis.formatting import NAMES
+from softlabels.figures import names
 from softlabels.figures.base import ARMS, canvas, empty, styled
 
 Points = list[tuple[int, float, float]]  # annotations, mean, standard deviation
@@ -22,10 +23,8 @@ def budget(curves: Mapping[str, Mapping[str, Points]]) -> Figure:
         for arm, points in found.items():
             n, mean, sd = ([point[i] for point in points] for i in range(3))
             bars = [0.0 if spread != spread else spread for spread in sd]  # one run has no spread
-            axis.errorbar(
-                n, mean, bars, color=ARMS[arm], marker="o", capsize=3, lw=1.8, label=f"{arm} labels"
-            )
-        axis.set_ylabel(NAMES[metric] + (" [nats]" if metric == "kl" else ""))
+            axis.errorbar(n, mean, bars, color=ARMS[arm], marker="o", capsize=3, lw=1.8, label=names.arm(arm))
+        axis.set_ylabel(names.measure(NAMES[metric]))
     ticks = sorted({n for points in arms.values() for n, _, _ in points})
     axes[1, 0].set_xscale("log")
     axes[1, 0].set_xticks(ticks, [str(n) for n in ticks])

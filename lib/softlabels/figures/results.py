@@ -1,6 +1,7 @@
 """Figures of what the runs gave."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from softlabels.analysis.formatting import NAMES
+from softlabels.analysis.statistics import Interval
 from softlabels.analysis.table import HIGHER_IS_BETTER, difference, settings, winner
-from softlabels.figures.base import ARMS, canvas, empty, styled
+from softlabels.figures import names
+from softlabels.figures.base import ARMS, WIDTH, canvas, empty, grouped, legend_above, styled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +27,7 @@ VERDICTS = {
     "contradicted": "#D55E00",
     "not tested": "#BBBBBB",
 }
-UNITS = {"kl": " [nats]", "cross_entropy": " [nats]"}
+PUBLISHED = "#333333"
 
 
 @styled
@@ -37,21 +40,19 @@ def differences(runs: "pd.DataFrame", metrics: Sequence[str] = ("macro_accuracy"
     shown = settings(runs)
     if not shown:
         return empty("no pair of runs is here yet")
-    figure, axes = canvas(len(metrics) * (0.34 * max(len(shown), 2) + 1.1) + 0.5, len(metrics))
+    lines = [names.line(here) for _, here in shown]
+    height = 0.27 * (len(shown) + len(dict(lines))) + 1.1
+    figure, axes = canvas(len(metrics) * max(height, 1.8) + 0.4, len(metrics))
     for axis, metric in zip(axes[:, 0], metrics, strict=True):
-        for y, (_, here) in enumerate(shown):
+        for y, (_, here) in zip(grouped(axis, lines, 9), shown, strict=True):
             _interval(axis, y, here, f"test.{metric}")
         axis.axvline(0, color="black", lw=1)
-        axis.set_yticks(range(len(shown)), [name for name, _ in shown], fontsize=9)
-        axis.set_ylim(len(shown) - 0.5, -0.5)
         side = "right" if HIGHER_IS_BETTER[metric] else "left"
-        unit = UNITS.get(metric, "")
-        axis.set_xlabel(f"{NAMES[metric]}{unit}: soft − hard\n(soft is better to the {side})")
-        axis.grid(visible=False, axis="y")
-    words = {"soft": "soft is better", "hard": "hard is better", "open": "open"}
+        axis.set_xlabel(f"{names.measure(NAMES[metric])}: votes − majority\n(votes are better to the {side})")
+    words = {"soft": "votes are better", "hard": "majority is better", "open": "open"}
     for who, word in words.items():
         axes[0, 0].plot([], [], "o-", color=COLOURS[who], label=word)
-    figure.legend(loc="outside upper center", ncols=3)
+    legend_above(figure, axes[0, 0])
     return figure
 
 
@@ -63,6 +64,70 @@ def _interval(axis: Axes, y: int, here: "pd.DataFrame", measure: str) -> None:
         axis.plot([found.low, found.high], [y, y], color=colour, lw=2.5, solid_capstyle="round")
     face = "white" if found.low is None else colour
     axis.plot(found.mean, y, "o", color=colour, markerfacecolor=face, ms=7)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of the first page's picture: what all votes change against the dataset's label or majority.
+
+    Attributes
+    ----------
+    dataset, words : str
+        The group, and network and training in words.
+    accuracy, kl : Interval
+        Of the paired differences; `kl` relative to the other arm.
+    published_accuracy, published_kl : float or None
+        The same of the paper.
+    begun : bool
+        Pretrained, or trained briefly: not a network trained to the end from random weights.
+    """
+
+    dataset: str
+    words: str
+    accuracy: Interval
+    kl: Interval
+    published_accuracy: float | None = None
+    published_kl: float | None = None
+    begun: bool = True
+
+
+@styled
+def answer(settings: Sequence[Setting], width: float = 7.2) -> Figure:
+    """Draw what all votes change, accuracy and KL beside each other, with the published values as diamonds.
+
+    Lines are grouped by dataset, in the order given. `width` in inches: of a desk, or less for a phone.
+    """
+    if not settings:
+        return empty("no pair of runs is here yet")
+    lines = len(settings) + len({one.dataset for one in settings})
+    narrow = width <= WIDTH
+    shape = (2, 1) if narrow else (1, 2)
+    figure, axes = canvas((0.27 * lines + 0.85) * shape[0], *shape, width=width)
+    left, right = axes.flat
+    for axis in (left, right):
+        places = grouped(axis, [(one.dataset, one.words) for one in settings], 9 if narrow else 10)
+        axis.axvline(0, color=".15", lw=1)
+        axis.xaxis.set_major_locator(MaxNLocator(4 if narrow else 5))
+    if not narrow:
+        right.tick_params(labelleft=False)
+    for y, one in zip(places, settings, strict=True):
+        _change(left, y, one.accuracy, one.published_accuracy, better=1)
+        _change(right, y, one.kl, one.published_kl, better=-1)
+    left.set_xlabel("accuracy [points]\nbetter →")
+    right.set_xlabel("KL to the people [%]\n← better")
+    right.plot([], [], "o-", color=COLOURS["open"], label="ours, 95 % interval")
+    right.plot([], [], "D", color=PUBLISHED, markerfacecolor="none", label="published")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    return figure
+
+
+def _change(axis: Axes, y: int, ours: Interval, published: float | None, better: int) -> None:
+    colour = {1: COLOURS["soft"], -1: COLOURS["hard"], 0: COLOURS["open"]}[better * ours.sign]
+    if ours.low is not None and ours.high is not None:
+        axis.plot([100 * ours.low, 100 * ours.high], [y, y], color=colour, lw=2.5)
+    axis.plot(100 * ours.mean, y, "o", color=colour, ms=6)
+    if published is not None:
+        axis.plot(100 * published, y, "D", color=PUBLISHED, markerfacecolor="none", ms=6, mew=1.4)
 
 
 @styled
@@ -89,8 +154,8 @@ def learning_curves(records: "Sequence[Record]") -> Figure:
     axes[-1, 0].set_xlabel("epoch (the dot marks the one that is tested)")
     axes[-1, 0].xaxis.get_major_locator().set_params(integer=True)
     for arm in dict.fromkeys(r.config.label for r in records):
-        axes[0, 0].plot([], [], color=ARMS.get(arm, "#777777"), label=f"{arm} labels")
-    figure.legend(loc="outside upper center", ncols=2)
+        axes[0, 0].plot([], [], color=ARMS.get(arm, "#777777"), label=names.arm(arm))
+    legend_above(figure, axes[0, 0])
     return figure
 
 
@@ -108,5 +173,5 @@ def verdict_counts(counts: Mapping[str, Mapping[str, int]]) -> Figure:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("claims")
     axis.grid(visible=False, axis="y")
-    figure.legend(loc="outside upper center", ncols=4)
+    legend_above(figure, axis)
     return figure

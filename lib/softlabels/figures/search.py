@@ -9,7 +9,8 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from softlabels.analysis.formatting import NAMES, signed
 from softlabels.analysis.table import settings, values
-from softlabels.figures.base import ARMS, canvas, empty, styled
+from softlabels.figures import names
+from softlabels.figures.base import ARMS, canvas, empty, grouped, legend_above, styled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ def landscape(advantage: "pd.DataFrame", metric: str) -> Figure:
         vmax=reach,
         xticklabels=list(advantage.columns),
         yticklabels=list(advantage.index),
-        cbar_kws={"label": f"advantage of soft labels,\n{NAMES[metric]}"},
+        cbar_kws={"label": f"advantage of all votes,\n{names.measure(NAMES[metric])}"},
     )
     axis.tick_params(axis="x", labelsize=9, rotation=0)
     axis.tick_params(axis="y", rotation=0)
@@ -65,9 +66,9 @@ def tried(curves: Mapping[str, np.ndarray], metric: str) -> Figure:
     figure, axes = canvas(3.0)
     for arm, curve in curves.items():
         k = np.arange(1, len(curve) + 1)
-        axes[0, 0].plot(k, curve, "o-", ms=4, color=ARMS[arm], label=f"{arm} labels")
+        axes[0, 0].plot(k, curve, "o-", ms=4, color=ARMS[arm], label=names.arm(arm))
     axes[0, 0].set_xlabel("settings tried (k)")
-    axes[0, 0].set_ylabel(f"expected test {NAMES[metric]}")
+    axes[0, 0].set_ylabel(names.measure(NAMES[metric]) + "\nexpected on the test part")
     axes[0, 0].legend()
     return figure
 
@@ -82,9 +83,10 @@ def placement(runs: "pd.DataFrame", ceilings: "Mapping[str, Ceiling]") -> Figure
     shown = settings(runs, complete_only=False)
     if not shown:
         return empty("no run on a dataset with panels is here yet")
-    figure, axes = canvas(0.42 * len(shown) + 1.5)
+    lines = [names.line(here) for _, here in shown]
+    figure, axes = canvas(0.3 * (len(shown) + len(dict(lines))) + 1.5)
     axis: Any = axes[0, 0]
-    for y, (_, here) in enumerate(shown):
+    for y, (_, here) in zip(grouped(axis, lines, 9), shown, strict=True):
         found = ceilings[here.dataset.iloc[0]]
         axis.fill_betweenx([y - 0.4, y + 0.4], found.kl, found.kl_above, color="#999999", alpha=0.35, lw=0)
         axis.plot([found.kl] * 2, [y - 0.4, y + 0.4], color="black", lw=1.5)
@@ -95,12 +97,9 @@ def placement(runs: "pd.DataFrame", ceilings: "Mapping[str, Ceiling]") -> Figure
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.set_yticks(range(len(shown)), [name for name, _ in shown], fontsize=9)
-    axis.set_ylim(len(shown) - 0.5, -0.5)
     axis.set_xlabel("KL on the test part [nats]")
-    axis.grid(visible=False, axis="y")
     for arm in ("hard", "soft"):
-        axis.plot([], [], "o", color=ARMS[arm], label=f"{arm} labels")
+        axis.plot([], [], "o", color=ARMS[arm], label=names.arm(arm))
     axis.plot([], [], color="black", label="perfect model, and the bound above it")
-    figure.legend(loc="outside upper center", ncols=2)
+    legend_above(figure, axis)
     return figure

@@ -11,7 +11,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from softlabels.analysis.embeddings import measured
-from softlabels.figures.base import ARMS, canvas, empty, styled
+from softlabels.figures import names
+from softlabels.figures.base import ARMS, canvas, empty, legend_above, styled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
             axis = axes[row, column]
             # HSV's own colours are what the images show, so the hue needs no perceptual map.
             axis.scatter(*embedding.points.T, c=embedding.known[key], cmap=colours, vmin=0, vmax=1, s=5, lw=0)
-            _bare(axis, f"{arm} labels, by {title}")
+            _bare(axis, f"{names.arm(arm)}, by {title}")
     bars = (["red", "green", "blue", "red"], [0, 1 / 3, 2 / 3, 1]), (["circle", "ellipse"], [0, 1])
     for column, (words, ticks) in enumerate(bars):
         mappable = ScalarMappable(Normalize(0, 1), columns[column][2])
@@ -70,10 +71,10 @@ def figure2(embeddings: "Mapping[str, Embedding]", classes: Sequence[str]) -> Fi
         order = np.argsort(q.max(1), kind="stable")
         mixed = np.clip((q / q.sum(1, keepdims=True)) @ colours, 0, 1)  # [N, 3]
         axis.scatter(*embedding.points[order].T, c=mixed[order], s=5, lw=0)
-        _bare(axis, f"{arm} labels")
+        _bare(axis, names.arm(arm))
     for name, colour in zip(classes, colours, strict=True):
         axes[0, 0].plot([], [], "o", color=tuple(colour), label=name)
-    figure.legend(loc="outside lower center", ncols=min(4, len(classes)))
+    legend_above(figure, axes[0, 0])
     return figure
 
 
@@ -120,6 +121,6 @@ def structure(runs: "pd.DataFrame") -> Figure:
     axis.set_xlabel("value (1 is perfectly regular)")
     axis.grid(visible=False, axis="y")
     for arm in ("hard", "soft"):
-        axis.plot([], [], "o", color=ARMS[arm], label=f"{arm} labels")
-    figure.legend(loc="outside upper center", ncols=2)
+        axis.plot([], [], "o", color=ARMS[arm], label=names.arm(arm))
+    legend_above(figure, axis)
     return figure

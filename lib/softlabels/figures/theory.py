@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from softlabels.analysis.formatting import NAMES
 from softlabels.analysis.statistics import paired_interval
 from softlabels.analysis.table import HIGHER_IS_BETTER, difference, settings
+from softlabels.figures import names
 from softlabels.figures.base import ARMS, canvas, empty, styled
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def descents(kls: Mapping[str, Sequence[float]]) -> Figure:
     for arm, values in kls.items():
         steps = np.arange(1, len(values) + 1)
         axis.plot(steps, values, color=COLOURS[arm], lw=1.8, ls="-" if arm == "soft" else "--")
-        axis.annotate(f"{arm} labels", (steps[-1], values[-1]), ha="right", va="bottom", color=COLOURS[arm])
+        axis.annotate(names.arm(arm), (steps[-1], values[-1]), ha="right", va="bottom", color=COLOURS[arm])
     axis.set(xscale="log", xlabel="step of gradient descent", ylabel="KL on unseen images [nats]")
     axis.margins(y=0.14)  # room for the word at the end of the upper line
     return figure
@@ -96,7 +97,7 @@ def order_of_accuracies(ns: Sequence[int], differences: Mapping[str, np.ndarray]
         intervals = [paired_interval(row, np.zeros_like(row)) for row in values]
         _points(axis, ns, [(i.mean, i.low, i.high) for i in intervals])
         axis.set_title(f'world "{name}"')
-    axes[0, 0].set_ylabel("accuracy: soft − hard")
+    axes[0, 0].set_ylabel("accuracy: votes − majority")
     return figure
 
 
@@ -129,5 +130,5 @@ def by_annotations(runs: "pd.DataFrame", metrics: Sequence[str] = ("macro_accura
     for axis, metric in zip(axes[0], metrics, strict=True):
         found = [(d.mean, d.low, d.high) for _, here in shown if (d := difference(here, f"test.{metric}"))]
         _points(axis, [here.config.iloc[0].annotations for _, here in shown], found, HIGHER_IS_BETTER[metric])
-        axis.set_title(f"{NAMES[metric]}: soft − hard")
+        axis.set_title(f"{names.measure(NAMES[metric])}: votes − majority")
     return figure

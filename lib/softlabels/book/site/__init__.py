@@ -11,7 +11,18 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from softlabels.book.site import assets, code, launch, provenance, tables, verdicts
+from softlabels.book.site import (
+    assets,
+    code,
+    folded,
+    gallery,
+    head,
+    launch,
+    provenance,
+    reference,
+    tables,
+    verdicts,
+)
 from softlabels.book.site.numbers import Numbers
 
 
@@ -20,16 +31,19 @@ def _dress(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         return
     numbers = Numbers(app.env, docname)
     found = list(doctree.findall(lambda n: isinstance(n, nodes.table) or provenance.is_html(n)))
+    if docname.startswith("chapters/"):
+        launch.below_claim(doctree, docname)
+        verdicts.below_claim(doctree)
+    judged = [node for node in found if verdicts.is_table(node)]
     for node in found:
         if isinstance(node, nodes.table):
             tables.caption(node, numbers)
         elif "<figure>" in node.astext():
             provenance.link(app, node, numbers)
+        elif node in judged:
+            verdicts.dress(app, node, numbers, first=node is judged[0])
         elif "<table" in node.astext():
             tables.dress(node, numbers)
-    if docname.startswith("chapters/"):
-        launch.below_claim(doctree, docname)
-        verdicts.below_claim(doctree)
 
 
 def _without_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -42,17 +56,31 @@ def _without_roles(app: Sphinx, page: str, template: str, context: dict[str, Any
 
 def _settings(app: Sphinx, config: Config) -> None:
     launch.only_with_an_address(config)
+    reference.mock_what_is_missing(config)
+    # The notebook is linked under its claim, and a browser prints by itself, in the style for paper.
+    config.html_theme_options |= {"use_download_button": False, "use_fullscreen_button": False}
     config.html_context.setdefault("default_mode", "auto")  # the theme's script knows no empty one
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the parts with the moments at which Sphinx calls them."""
+    app.add_directive("chapters", gallery.Chapters)
+    app.add_directive("settings", reference.Settings)
     app.connect("config-inited", _settings)
-    app.connect("builder-inited", provenance.begin)
+    for part in (provenance, verdicts, head, folded):
+        app.connect("builder-inited", part.begin)
     app.connect("doctree-resolved", _dress)
-    app.connect("html-page-context", tables.scopes)
+    for step in (
+        tables.finish,
+        folded.switch,
+        head.describe,
+        head.say_rebuilt,
+        reference.say_what_is_missing,
+    ):
+        app.connect("html-page-context", step)
     app.connect("html-page-context", _without_roles)
     app.connect("html-collect-pages", code.pages)
     app.connect("build-finished", provenance.copy_records)
-    app.connect("build-finished", assets.drop_unused)
+    # After the theme, which writes its colours of code when the build is finished.
+    app.connect("build-finished", assets.drop_unused, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -1,5 +1,6 @@
 """Where a figure comes from, as links: its records, its notebook, the function that drew it."""
 
+import base64
 import html
 import json
 import re
@@ -19,6 +20,7 @@ FOLDER = "records"  # of the site
 INSIDE = {"atlas.show": "figure2"}  # calls in a cell that draw a figure inside, and by which function
 _RECORDS = re.compile(r"<details><summary>records</summary><small>(.*?)</small></details>", re.DOTALL)
 _LINE = re.compile(r"<p><small>(.*?)</small></p>", re.DOTALL)
+_IMAGE = re.compile(r'src="data:image/([a-z]+)[^;,"]*;base64,([^"]*)"')
 
 
 def is_html(node: nodes.Node) -> bool:
@@ -36,10 +38,25 @@ def link(app: Sphinx, node: nodes.raw, numbers: Numbers) -> None:
     """Number a figure, and turn what stands under it into links."""
     name, text = numbers.next("Figure"), node.astext()
     text = text.replace("<figure>", f'<figure class="drawn" id="{anchor(name)}">', 1)
+    text = _IMAGE.sub(lambda m: _filed(app, numbers, name, m), text)
     text = text.replace('<figcaption style="color:inherit"><p>', f"<figcaption><p>{_number(name)}", 1)
     text = _LINE.sub(lambda m: _line(app, node, numbers, m[1]), text, count=1)
     text = _RECORDS.sub(lambda m: _listed(app, numbers.root, m[1].split()), text)
     node.replace_self(nodes.raw("", text, format="html"))
+
+
+def picture(docname: str, name: str, kind: str) -> str:
+    """Address of a figure's picture, from the site's first folder."""
+    return f"_images/{docname.rsplit('/', 1)[-1]}-{anchor(name)}.{kind}"
+
+
+def _filed(app: Sphinx, numbers: Numbers, name: str, found: re.Match[str]) -> str:
+    """A file of its own: the page is there before its pictures are, and those further down come later."""
+    address = picture(numbers.docname, name, found[1])
+    file = Path(app.outdir) / address
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(base64.b64decode(found[2]))
+    return f'loading="lazy" src="{numbers.root}{address}"'
 
 
 def _number(name: str) -> str:

@@ -1,7 +1,10 @@
-"""Tables with a number, a caption, the scope of every heading cell, and a box to scroll in."""
+"""Tables with a number, a caption, scopes, a box to scroll in, and a file for a spreadsheet."""
 
+import csv
 import html
+import io
 import re
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -9,9 +12,16 @@ from sphinx.application import Sphinx
 
 from softlabels.book.site.numbers import Numbers, anchor, heading
 
+FOLDER = "tables"  # of the site
+SORTED_FROM = 11  # rows
 _BOX = '<div class="pst-scrollable-table-container">'
 _FIRST_CELL = re.compile(r"(<tr[^>]*>\s*)<td([^>]*)>(.*?)</td>", re.DOTALL)
-_OWN_BOX = re.compile(r'^<div style="overflow-x:auto;font-size:0.85em"><table class="table">')
+_OWN_BOX = re.compile(
+    r'^<div style="overflow-x:auto;font-size:0.85em"><table class="table">(?:<caption>(.*?)</caption>)?',
+    re.DOTALL,
+)
+_TABLE = re.compile(r"<table.*?</table>(\s*</div>)?", re.DOTALL)
+_CELL = re.compile(r"<t[hd][^>]*>(.*?)</t[hd]>", re.DOTALL)
 
 
 def caption(table: nodes.table, numbers: Numbers) -> None:
@@ -27,30 +37,76 @@ def caption(table: nodes.table, numbers: Numbers) -> None:
 def dress(node: nodes.raw, numbers: Numbers) -> None:
     """Do the same for a table that a cell of a chapter has shown."""
     name = numbers.next("Table")
-    words = f'<span class="caption-number">{name}. </span>{html.escape(heading(node))}'
-    opening = f'{_BOX}<table class="table from-cell" id="{anchor(name)}"><caption>{words}</caption>'
-    text = _OWN_BOX.sub(opening, node.astext())
+    own = _OWN_BOX.match(node.astext())
+    words = own[1] if own and own[1] else html.escape(heading(node))
+    label = f'<span class="caption-number">{name}. </span>{words}'
+    opening = f'{_BOX}<table class="table from-cell" id="{anchor(name)}"><caption>{label}</caption>'
+    text = _OWN_BOX.sub(lambda _: opening, node.astext())
     node.replace_self(nodes.raw("", text, format="html"))
 
 
-def scopes(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Say of every heading cell what it is the heading of; the first cell of a row names the row."""
-    if "<table" in (context.get("body") or ""):
-        context["body"] = re.sub(r"<table.*?</table>", _scoped, context["body"], flags=re.DOTALL)
+def finish(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Give every table of a page its scopes, its file, and the mark by which it can be sorted."""
+    body = context.get("body") or ""
+    if "<table" not in body or app.builder.format != "html":
+        return
+    count = iter(range(1, body.count("<table") + 1))
+    context["body"] = _TABLE.sub(lambda found: _finished(app, page, found, next(count)), body)
 
 
-def _scoped(found: re.Match[str]) -> str:
-    head, end, body = found[0].partition("</thead>")
-    if not end:
-        return found[0]
+def _finished(app: Sphinx, page: str, found: re.Match[str], number: int) -> str:
+    text = found[0]
+    if "</thead>" not in text:
+        return text
+    if len(lines(text)) > SORTED_FROM:  # the heading is one of them
+        text = text.replace("<table", "<table data-sortable", 1)
+    link = _filed(app, page, f"{page.rsplit('/', 1)[-1]}-{number}", text)
+    tools = f'<p class="table-tools"><span class="scroll-hint" hidden></span> {link}</p>'
+    head, _, body = text.partition("</thead>")
     head = re.sub(r"<th(?=[\s>])(?![^>]*scope)", '<th scope="col"', head)
-    return head + end + _FIRST_CELL.sub(r'\1<th scope="row"\2>\3</th>', body)
+    return f"{head}</thead>{_FIRST_CELL.sub(_named, body)}{tools}"
+
+
+def _named(found: re.Match[str]) -> str:
+    """The first cell of a row names the row."""
+    return f'{found[1]}<th scope="row"{found[2]}>{found[3]}</th>'
+
+
+def csv_link(app: Sphinx, numbers: Numbers, text: str) -> str:
+    """Write a table that is shown in another form, and link to its file."""
+    page = numbers.docname
+    name = f"{page.rsplit('/', 1)[-1]}-{anchor(numbers.next('Table'))}"
+    return f'<p class="table-tools">{_filed(app, page, name, text)}</p>'
+
+
+def _filed(app: Sphinx, page: str, name: str, text: str) -> str:
+    file = Path(app.outdir) / FOLDER / f"{name}.csv"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(as_csv(text), "utf-8")
+    return f'<a class="csv" download href="{"../" * page.count("/")}{FOLDER}/{file.name}">CSV</a>'
+
+
+def as_csv(text: str) -> str:
+    """A table in HTML as comma-separated values, with a plain minus."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(lines(text))
+    return buffer.getvalue()
+
+
+def lines(text: str) -> list[list[str]]:
+    """Cells of every line of a table, its heading first, as plain text."""
+    found = re.findall(r"<tr[^>]*>(.*?)</tr>", text, re.DOTALL)
+    return [[_plain(cell) for cell in _CELL.findall(line)] for line in found]
+
+
+def _plain(cell: str) -> str:
+    words = html.unescape(re.sub(r"<[^>]+>", "", cell))
+    return " ".join(words.split()).replace("−", "-")
 
 
 def rows(text: str) -> list[dict[str, str]]:
     """Rows of a table that a cell has shown, by the name of the column; cells are HTML."""
     head, _, body = text.partition("</thead>")
     names = [html.unescape(name) for name in re.findall(r"<th(?:\s[^>]*)?>(.*?)</th>", head, re.DOTALL)]
-    lines = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
-    cells = (re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line, re.DOTALL) for line in lines)
-    return [dict(zip(names, line, strict=True)) for line in cells]
+    found = (_CELL.findall(line) for line in re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL))
+    return [dict(zip(names, line, strict=True)) for line in found]

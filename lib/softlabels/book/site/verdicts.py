@@ -1,27 +1,70 @@
-"""The verdicts of a chapter's last table, as marks under its claim."""
+"""Verdicts as cards: the word, the claim, published value and our interval on one axis, the reason.
 
+They are made from the tables that the chapters show, whose columns are those of `analysis.verdicts.table`, so
+that a card always says what its chapter says. The overview, whose table has a column *chapter*, has a filter.
+"""
+
+import html
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
+import nbformat
 from docutils import nodes
+from sphinx.application import Sphinx
 
+from softlabels.analysis.claims import CLAIMS, GROUPS, Claim
+from softlabels.analysis.formatting import NOTHING
 from softlabels.book.site import tables
+from softlabels.book.site.numbers import Numbers
 from softlabels.book.site.provenance import is_html
 
 # A word and a sign, so that the colour says nothing that they do not say.
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "◐", "not tested": "○"}
-_MOST = 12  # rows; a longer table is shown by its counts
-_LONGEST = 150  # characters of what came out, marks of HTML included
+KEY = '<p class="axis-key">◇ published · ● ours, the line its 95 % interval · │ no difference</p>'
+Row = Mapping[str, str]  # a row of the table; cells are HTML
+NEEDED = ("claim", "published", "ours", "verdict")  # columns of a table that becomes cards
+_MOST = 12  # rows under a claim; more are shown by their counts
+_NUMBER = re.compile(r"[+−-]?\d+(?:\.\d+)?")
+_TAG = re.compile(r"<[^>]+>")
+_WIDTH, _HEIGHT, _EDGE = 240, 26, 8  # of an axis
+
+
+def is_table(node: nodes.Node) -> bool:
+    """Is this a table of verdicts that a cell has shown?"""
+    return is_html(node) and _has_columns(node.astext())
+
+
+def _has_columns(text: str) -> bool:
+    return all(f">{name}</th>" in text for name in NEEDED)
+
+
+def begin(app: Sphinx) -> None:
+    """Find the chapter of every claim, for the links of the overview."""
+    app.softlabels_places = {}  # type: ignore[attr-defined]
+    for path in sorted((Path(app.srcdir) / "chapters").glob("*.ipynb")):
+        for row in _rows_of(path):
+            if "chapter" not in row:
+                app.softlabels_places.setdefault(identity(row), f"chapters/{path.stem}")  # type: ignore[attr-defined]
+
+
+def _rows_of(path: Path) -> Iterator[dict[str, str]]:
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            text = "".join(output.get("data", {}).get("text/html", ""))
+            if _has_columns(text):
+                yield from tables.rows(text)
 
 
 def below_claim(doctree: nodes.document) -> None:
-    """Insert the marks after the claim, where the chapter shows a table of verdicts."""
-    text = next((n.astext() for n in doctree.findall(is_html) if ">verdict</th>" in n.astext()), None)
+    """Insert the verdicts of a chapter's first table after its claim; groups of claims are never added up."""
+    first = next(doctree.findall(is_table), None)
     claim = claim_of(doctree)
-    if text is None or claim is None:
+    if first is None or claim is None:
         return
-    target = text.partition(' id="')[2].partition('"')[0]
-    marks = nodes.raw("", _marks(tables.rows(text), target), format="html")
+    marks = nodes.raw("", _marks(tables.rows(first.astext())), format="html")
     claim.parent.insert(claim.parent.index(claim) + 1, marks)
 
 
@@ -34,31 +77,165 @@ def claim_of(doctree: nodes.document) -> nodes.paragraph | None:
     return None
 
 
-def _marks(rows: Sequence[dict[str, str]], target: str) -> str:
-    if len(rows) > _MOST:
+def dress(app: Sphinx, node: nodes.raw, numbers: Numbers, first: bool) -> None:
+    """Turn a table of verdicts into cards; the first of an overview brings the filter."""
+    found = tables.rows(node.astext())
+    places: Mapping[str, str] = getattr(app, "softlabels_places", {})
+    text = cards(found, {name: f"{numbers.root}{place}.html" for name, place in places.items()})
+    link = tables.csv_link(app, numbers, node.astext())
+    filters = _filters() if first and "chapter" in found[0] else ""
+    node.replace_self(nodes.raw("", f"{filters}{text}{link}", format="html"))
+
+
+def cards(rows: Sequence[Row], places: Mapping[str, str] | None = None) -> str:
+    """A card for each row, as HTML.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Columns of `analysis.verdicts.table`.
+    places : dict of str to str
+        Address of the chapter that judges a claim, by the claim's id; used where a row names its chapter.
+    """
+    return f'{KEY}<ul class="cards">{"".join(_card(row, places or {}) for row in rows)}</ul>'
+
+
+def _card(row: Row, places: Mapping[str, str]) -> str:
+    word, name, claim = row["verdict"], identity(row), _claims().get(plain(row["claim"]))
+    group = GROUPS[claim.group] if claim else ""
+    paper = _paper(claim)
+    text = row["claim"]
+    if "chapter" in row and name in places:
+        text = f'<a href="{places[name]}#claim-{name}">{text}</a>'
+    needs = row.get("would decide", NOTHING)
+    rest = [
+        f'<p class="reason">{row["reason"]}</p>' if row.get("reason", NOTHING) != NOTHING else "",
+        f'<p class="needs">Would decide: {needs}</p>' if needs != NOTHING else "",
+    ]
+    data = f'data-word="{word}" data-group="{html.escape(group)}" data-paper="{html.escape(paper)}"'
+    source = f'<span class="paper">{html.escape(paper)}</span>' if paper else ""
+    return (
+        f'<li class="card-of {_kind(word)}" id="claim-{name}" {data}>'
+        f'<p class="claim">{_chip(word)} {text} {source}</p>{_values(row)}{"".join(rest)}</li>'
+    )
+
+
+def _paper(claim: Claim | None) -> str:
+    """Author and year of a claim, from its key in the bibliography."""
+    found = re.fullmatch(r"([a-z]+)(\d{4})", claim.source) if claim else None
+    return f"{found[1].capitalize()} {found[2]}" if found else ""
+
+
+@cache
+def _claims() -> dict[str, Claim]:
+    return {claim.text: claim for claim in CLAIMS.values()}
+
+
+def identity(row: Row) -> str:
+    """Id of a row's claim; made of its words where it is not among `CLAIMS`."""
+    text = plain(row["claim"])
+    claim = _claims().get(text)
+    return claim.id if claim else re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def plain(cell: str) -> str:
+    """A cell without its marks."""
+    return html.unescape(_TAG.sub("", cell))
+
+
+def _values(row: Row) -> str:
+    theirs = row["published"]
+    was = "no published number" if theirs.startswith("no number") else f"published {theirs}"
+    ours = f"ours {row['ours']}" if row["ours"] != NOTHING else "no result of ours"
+    words = f'<span class="was">{was}</span> <span class="found">{ours}</span>'
+    return f'<p class="values">{axis(row)}{words}</p>'
+
+
+def axis(row: Row) -> str:
+    """Published value, as a diamond, and our interval on one small axis through zero, as SVG; or nothing."""
+    theirs, ours = plain(row["published"]), plain(row["ours"])
+    margin = [_value(x) for x in _NUMBER.findall(theirs)][:1] if "±" in theirs else []
+    published = [_value(x) for x in _NUMBER.findall(theirs)][:1] if "±" not in theirs else [0.0]
+    found = [_value(x) for x in _NUMBER.findall(ours)][: 3 if "[" in ours else 1]
+    if not published and not found:
+        return ""
+    every = [0.0, *published, *found, *margin, *(-m for m in margin)]
+    low, high = min(every), max(every)
+    scale = (_WIDTH - 2 * _EDGE) / ((high - low) or 1)
+
+    def x(value: float) -> str:
+        return f"{_EDGE + (value - low) * scale:.1f}"
+
+    middle = _HEIGHT / 2
+    parts = [f'<line class="base" x1="0" x2="{_WIDTH}" y1="{middle}" y2="{middle}"/>']
+    for m in margin:
+        parts.append(
+            f'<rect class="margin" x="{x(-m)}" width="{2 * m * scale:.1f}" y="4" height="{_HEIGHT - 8}"/>'
+        )
+    parts.append(f'<line class="zero" x1="{x(0)}" x2="{x(0)}" y1="2" y2="{_HEIGHT - 2}"/>')
+    if len(found) == 3:
+        parts.append(
+            f'<line class="interval" x1="{x(found[1])}" x2="{x(found[2])}" y1="{middle}" y2="{middle}"/>'
+        )
+    parts += [f'<circle cx="{x(value)}" cy="{middle}" r="4.5"/>' for value in found[:1]]
+    parts += [
+        f'<path class="published" d="M{x(value)} {middle - 6}l6 6-6 6-6-6z"/>'
+        for value in published
+        if not margin
+    ]
+    label = html.escape(f"published {theirs}, ours {ours}")
+    return (
+        f'<svg class="axis" role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        f'width="{_WIDTH}" height="{_HEIGHT}">{"".join(parts)}</svg>'
+    )
+
+
+def _value(text: str) -> float:
+    return float(text.replace("−", "-"))
+
+
+def _filters() -> str:
+    """Three lists to choose from; the page's script fills and shows them."""
+    fields = "".join(
+        f'<label>{words} <select data-by="{name}"><option value="">all</option></select></label>'
+        for name, words in (("word", "Verdict"), ("group", "Claims of"), ("paper", "Paper"))
+    )
+    return f'<form class="filters" hidden>{fields}<output aria-live="polite"></output></form>'
+
+
+def _marks(rows: Sequence[Row]) -> str:
+    many = len(rows) > _MOST
+    if many:
         counted = Counter(row["verdict"] for row in rows)
-        items = [_chip(word, target, f"{counted[word]} ") for word in SIGNS if counted[word]]
+        first = {word: next(identity(row) for row in rows if row["verdict"] == word) for word in counted}
+        items = [_chip(word, f"#claim-{first[word]}", f"{counted[word]} ") for word in SIGNS if counted[word]]
     else:
-        items = [_row(row, target) for row in rows if row["verdict"] != "not tested"]
-        items += _untested(sum(row["verdict"] == "not tested" for row in rows), len(rows), target)
+        items = [_mark(row) for row in rows if row["verdict"] != "not tested"]
+        items += _untested([row for row in rows if row["verdict"] == "not tested"], len(rows))
     listed = "".join(f"<li>{item}</li>" for item in items)
-    return f'<ul class="verdicts" aria-label="Verdicts on the claims">{listed}</ul>'
+    kind, key = ("verdicts counted", "") if many else ("verdicts", KEY)
+    return f'{key}<ul class="{kind}" aria-label="Verdicts on the claims">{listed}</ul>'
 
 
-def _row(row: dict[str, str], target: str) -> str:
-    shown = len(row["ours"]) <= _LONGEST and row["ours"] != "–"
-    found = f' <span class="found">{row["ours"]}</span>' if shown else ""
-    return f"{_chip(row['verdict'], target)} {row['claim']}{found}"
+def _mark(row: Row) -> str:
+    chip = _chip(row["verdict"], f"#claim-{identity(row)}")
+    return f'<p class="claim">{chip} {row["claim"]}</p>{_values(row)}'
 
 
-def _untested(n: int, of: int, target: str) -> list[str]:
-    if not n:
+def _untested(rows: Sequence[Row], of: int) -> list[str]:
+    if not rows:
         return []
+    n = len(rows)
     which = "the claim" if n == of == 1 else "every claim" if n == of else f"{n} of {of} claims"
-    return [f"{_chip('not tested', target)} {which} of this chapter, for want of runs"]
+    return [f"{_chip('not tested', f'#claim-{identity(rows[0])}')} {which} of this chapter, for want of runs"]
 
 
-def _chip(word: str, target: str, number: str = "") -> str:
-    kind = word.replace(" ", "-")
-    sign = f'<span aria-hidden="true">{SIGNS[word]}</span>'
-    return f'<a class="verdict {kind}" href="#{target}">{sign} {number}{word}</a>'
+def _kind(word: str) -> str:
+    return word.replace(" ", "-")
+
+
+def _chip(word: str, address: str = "", number: str = "") -> str:
+    inside = f'<span aria-hidden="true">{SIGNS[word]}</span> {number}{word}'
+    if not address:
+        return f'<span class="verdict {_kind(word)}">{inside}</span>'
+    return f'<a class="verdict {_kind(word)}" href="{address}">{inside}</a>'

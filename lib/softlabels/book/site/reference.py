@@ -1,0 +1,70 @@
+"""Pages of the library from its docstrings: the settings of a run as a table, and what is not installed."""
+
+import ast
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util.docutils import SphinxDirective
+
+from softlabels.learning import config
+
+_CONFIG = Path(__file__).parents[2] / "learning" / "config.py"
+_FIELD = re.compile(r"    (\w+): (\w+) = ([^#]+?)(?:\s+# (.+))?")
+# What a reader's environment lacks.
+_HEAVY = ("torch", "timm", "torchvision", "safetensors")
+_NEED_IT = ("api_runs", "api_attacks")
+
+
+def mock_what_is_missing(options: Config) -> None:
+    """Let pages be made where PyTorch is not installed; what cannot be read without it is left out."""
+    options.autodoc_mock_imports = [name for name in _HEAVY if find_spec(name) is None]
+    if options.autodoc_mock_imports:
+        options.suppress_warnings = [*options.suppress_warnings, "autodoc"]
+
+
+def say_what_is_missing(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Say on pages that lack functions why."""
+    if page in _NEED_IT and app.config.autodoc_mock_imports:
+        note = (
+            '<p class="rebuilt" role="note">Built without PyTorch: functions that need it are not shown.</p>'
+        )
+        context["body"] = note + context["body"]
+
+
+class Settings(SphinxDirective):
+    """``{settings}``: a row for each field of `RunConfig`, with what its line says of it."""
+
+    def run(self) -> list[nodes.Node]:
+        """Read the lines of the class; choices are those that it checks."""
+        lines = ["| setting | default | what it is |", "|---|---|---|"]
+        lines += [f"| `{name}` | `{default}` | {words} |" for name, default, words in settings()]
+        container = nodes.container()
+        self.state.nested_parse(StringList(lines, str(_CONFIG)), 0, container)
+        return container.children
+
+
+def settings() -> list[tuple[str, str, str]]:
+    """Name, default and meaning of every field of `RunConfig`."""
+    source = _CONFIG.read_text("utf-8")
+    [body] = [n for n in ast.parse(source).body if isinstance(n, ast.ClassDef) and n.name == "RunConfig"]
+    lines = source.splitlines()
+    found = []
+    for node in body.body:
+        if not isinstance(node, ast.AnnAssign):
+            continue
+        line = _FIELD.fullmatch(lines[node.lineno - 1])
+        assert line is not None and node.lineno == node.end_lineno
+        name, _, default, words = line.groups()
+        choices = config._CHOICES.get(name, ())
+        listed = "one of " + ", ".join(f"`{choice}`" for choice in choices if choice) if choices else ""
+        said = [part.replace("|", "\\|") for part in (words, listed) if part]
+        found.append((name, default, "; ".join(said)))
+    return found
