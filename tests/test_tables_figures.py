@@ -484,8 +484,8 @@ def test_no_network_is_named_truth_and_measures_have_units(card, won, gap):
 
 
 def test_lines_become_svg_and_photographs_png(card, won):
-    kind, drawn = figures.picture(figures.differences([won]))
-    assert kind == "svg+xml" and drawn == figures.picture(figures.differences([won]))[1]
+    kind, drawn = figures.picture(figures.differences(won))
+    assert kind == "svg+xml" and drawn == figures.picture(figures.differences(won))[1]
     assert b"<metadata" not in drawn and len(drawn) < 90_000
     kind, drawn = figures.picture(figures.tiles(card.examples[:4], card.distributions[:4], "abcdef"))
     assert kind == "png" and drawn.startswith(PNG)

@@ -334,6 +334,22 @@ def unevaluated(found: "pd.DataFrame", runs: "pd.DataFrame") -> str:
     )
 
 
+def by_epoch(runs: "pd.DataFrame", measure: str) -> dict[str, dict[float, list[float]]]:
+    """What the history of each run says of a measure by arm and epoch, as `figures.curves` takes it.
+
+    Parameters
+    ----------
+    measure : str
+        Such as "validation_kl"; histories that do not have it are left out.
+    """
+    found: dict[str, dict[float, list[float]]] = {}
+    for arm, record in runs[runs.record.notna()][["arm", "record"]].itertuples(index=False):
+        for row in record.history:
+            if measure in row:
+                found.setdefault(arm, {}).setdefault(row["epoch"], []).append(row[measure])
+    return found
+
+
 def curves(
     runs: "pd.DataFrame", x: "str | Callable" = "level", y: str = "value", by: str = "arm"
 ) -> dict[str, dict[float, list[float]]]:

@@ -37,6 +37,9 @@ def _line(arm: str, number: int = 0) -> tuple[str, str]:
     return LINES.get(arm, every[number % len(every)])
 
 
+DOTTED = 20  # points of a line, up to which each has a dot
+
+
 @styled
 def against(panels: "Mapping[str, tuple[pd.DataFrame, str]]", base: str, words: Mapping[str, str]) -> Figure:
     """Draw arm - base with its paired 95 % interval for every arm; one panel for each measure.
@@ -99,7 +102,8 @@ def curves(
             x = sorted(values)
             colour, style = _line(arm, number)
             mean = [np.mean(values[v]) for v in x]
-            axis.plot(x, mean, style, color=colour, lw=2, marker="o", ms=4, label=names.arm(arm, words))
+            dot = "o" if len(x) <= DOTTED else ""
+            axis.plot(x, mean, style, color=colour, lw=2, marker=dot, ms=4, label=names.arm(arm, words))
             if band:
                 low, high = ([pick(values[v]) for v in x] for pick in (np.min, np.max))
                 axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
