@@ -1,6 +1,7 @@
 """The table of runs: pairs, intervals, tables and verdicts, on records made by hand."""
 
 import hashlib
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -238,3 +239,35 @@ def test_the_book_of_verdicts_counts_every_row(filled):
 def test_the_summary_looks_at_committed_records_only(filled):
     text = book.summary("smoke", [0, 1, 2])
     assert "not tested" in text and "| The three papers | 0 | 0 | 0 |" in text
+
+
+def test_the_course_of_a_training_by_arm_and_epoch():
+    def run(arm, kl):
+        history = [{"epoch": e + 1, "validation_kl": value} for e, value in enumerate(kl)]
+        return {"arm": arm, "record": SimpleNamespace(history=history)}
+
+    rows = [run("truth", [1.0, 0.9]), run("soft", [0.8, 0.95]), run("soft", [0.6, 0.85]), {"arm": "soft"}]
+    runs = pd.DataFrame(rows).astype({"record": object})
+    runs["record"] = runs.record.where(runs.record.notna(), None)
+    found = table.by_epoch(runs, "validation_kl")
+    assert found == {"truth": {1: [1.0], 2: [0.9]}, "soft": {1: [0.8, 0.6], 2: [0.95, 0.85]}}
+    assert table.by_epoch(runs, "validation_macro_accuracy") == {}
+
+
+def test_the_course_in_words():
+    def run(arm, accuracy, kl):
+        rows = zip(accuracy, kl, strict=True)
+        history = [
+            {"epoch": e, "validation_macro_accuracy": a, "validation_kl": k}
+            for e, (a, k) in enumerate(rows, 1)
+        ]
+        return {"arm": arm, "record": SimpleNamespace(history=history)}
+
+    runs = pd.DataFrame(
+        [run("hard", [0.3, 0.6, 0.9], [1, 0.8, 0.9]), run("soft", [0.5, 0.7, 0.8], [1.1, 0.5, 0.4])]
+    )
+    assert tables.course(runs) == (
+        "In the mean of 1 runs all votes are ahead in accuracy in 2 of 3 epochs, not in the last; "
+        "in KL in 2 of 3 epochs, all from 2 on."
+    )
+    assert tables.course(runs[:1]) == "No pair of runs is here yet."

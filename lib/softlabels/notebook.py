@@ -9,6 +9,7 @@ from softlabels.analysis import competence, published, tables, verdicts
 from softlabels.analysis.formatting import NAMES, NOTHING, interval, number, show, signed, spread
 from softlabels.analysis.table import (
     at,
+    by_epoch,
     complete,
     curves,
     difference,
@@ -26,6 +27,7 @@ __all__ = [
     "NOTHING",
     "at",
     "between",
+    "by_epoch",
     "competence",
     "complete",
     "curves",
