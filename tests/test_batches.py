@@ -165,7 +165,7 @@ def test_a_chapter_trains_a_run_on_each_core_where_that_is_worth_it(store, monke
         crowded.setattr(parallel.workload, "memory", lambda config: 10**9)
         parallel.on_all_cores(several(3), "cpu")
         assert not capsys.readouterr().out, "there is no room for two"
-    found = table.recorded(table.of_cells("several", cells, "smoke", train=True, device="cpu"))
+    found = table.recorded(table.of_cells([("several", c) for c in cells], "smoke", train=True, device="cpu"))
     assert "[3/3]" in capsys.readouterr().out and "TQDM_DISABLE" not in os.environ
     assert {r.id: without_time(r) for r in found} == alone
     parallel.on_all_cores(several(3), "cpu")

@@ -82,29 +82,18 @@ def gather(
         "last.accuracy" and "annotators.auroc" of a method for several annotators.
     """
     cells = [(name, cell) for name in names for cell in grid(name, profile, seeds)]
-    return _looked_up(cells, profile, train, device, fresh, committed_only)
+    return of_cells(cells, profile, train, device, fresh, committed_only)
 
 
 def of_cells(
-    name: str,
-    cells: "Sequence[Cell]",
+    cells: "Sequence[tuple[str, Cell]]",
     profile: str,
     train: bool = False,
     device: str | None = None,
     fresh: bool = False,
-) -> "pd.DataFrame":
-    """Tabulate runs that are not those of a grid by its profile, such as those on somebody's own data."""
-    return _looked_up([(name, cell) for cell in cells], profile, train, device, fresh)
-
-
-def _looked_up(
-    cells: "Sequence[tuple[str, Cell]]",
-    profile: str,
-    train: bool,
-    device: str | None,
-    fresh: bool,
     committed_only: bool = False,
 ) -> "pd.DataFrame":
+    """As `gather`, of runs with the names of their grids: they need not be those of a profile."""
     if train and not fresh:
         from softlabels.runs import parallel
 

@@ -103,8 +103,8 @@ def study(
     name, chosen = frozen.pinned(dataset), seeds_of(seeds)
     data = _load(name, profile)
     found = OwnData(name, data, people=folder.people(name))
-    planned = runs_of(found, profile, chosen)
-    return replace(found, runs=of_cells("your_data", planned, profile, train, device, fresh))
+    planned = [("your_data", cell) for cell in runs_of(found, profile, chosen)]
+    return replace(found, runs=of_cells(planned, profile, train, device, fresh))
 
 
 def cells(dataset: str, profile: str, seeds: Sequence[int]) -> list[grids.Cell]:
