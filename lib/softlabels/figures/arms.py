@@ -63,7 +63,7 @@ def against(panels: "Mapping[str, tuple[pd.DataFrame, str]]", base: str, words: 
             face = "white" if found.low is None else colour
             axis.plot(found.mean, y, "o", color=colour, markerfacecolor=face, ms=7)
         axis.axvline(0, color="black", lw=1)
-        said = [fill(names.arm(a, words), 28) for a in arms]
+        said = [fill(names.arm(a, words).replace(" = ", "\u00a0=\u00a0"), 28) for a in arms]
         axis.set_yticks(range(len(arms)), said, fontsize=9)
         axis.set_ylim(len(arms) - 0.5, -0.5)
         axis.set_xlabel(f"{names.measure(name)}\nless that of “{names.arm(base, words)}”")
