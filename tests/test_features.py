@@ -126,6 +126,17 @@ def test_few_images_are_seen_through_a_network_that_imagenet_trained(tmp_path, m
     assert frozen.pinned("synthetic") == "synthetic"
 
 
+def test_annot_mix_gets_features_of_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(frozen, "FEWER", 0)  # the runs keep the images
+    data = datasets.load(frozen.pinned(f"folder:{vote_folders.write(tmp_path / 'mine')}"), image_size=16)
+    found = frozen.vectors(data)
+    assert data.images.ndim == 4 and found.images.shape == (vote_folders.N, 1280)
+    assert found.annotations is data.annotations and frozen.vectors(found) is found
+    monkeypatch.setattr(frozen, "MOST", vote_folders.N - 1)
+    assert frozen.vectors(data) is None
+    assert frozen.vectors(datasets.load("synthetic", image_size=16, n_images=30)) is None
+
+
 def test_a_training_stops_when_validation_stops_improving(tmp_path):
     config = RunConfig(
         dataset="synthetic",

@@ -73,7 +73,7 @@ def _estimates(own: OwnData) -> list[str]:
         ]
     mixed = owndata.annot_mix_gain(own)
     if mixed is None:
-        more = "annot-mix is not asked: here it learns from features, which `--features` gives."
+        more = "annot-mix is not asked: it learns from features, by `--features` or the extra `pretrained`."
         return [_gain("Dawid and Skene", "are", found), more]
     return [_gain("Dawid and Skene", "are", found), _gain("annot-mix", "is", mixed)]
 

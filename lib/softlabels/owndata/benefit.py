@@ -221,9 +221,9 @@ def dawid_skene_gain(own: OwnData) -> Interval | None:
 
 def annot_mix_gain(own: OwnData, device: str | None = None) -> Interval | None:
     """What annot-mix gains over the votes, learnt from features; None where there are none, or as above."""
-    if own.data.images.ndim != 2:
+    if own.data.annotations is None or (data := frozen.vectors(own.data)) is None:
         return None
-    return gain(own, lambda half, _: annotmix.estimate(half, device), 2)
+    return gain(replace(own, data=data), lambda half, _: annotmix.estimate(half, device), 2)
 
 
 def gain(

@@ -5,18 +5,20 @@ network on its averaged features is trained, in seconds. With twice as many imag
 comes to the better distributions.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from softlabels import paths
-from softlabels.datasets import features, folder
+from softlabels.datasets import Dataset, features, folder
 from softlabels.errors import DataUnavailable
 from softlabels.store import pack, write_atomically
 
 NETWORK = "efficientnet-lite0"
 FEWER = 500  # images below which features are frozen
+MOST = 5000  # images up to which annot-mix gets features that nobody gave: a minute of a core
 SIZE = 128  # pixels that the network sees
 BATCH = 50
 FOLDER = "features"  # of the cache
@@ -51,6 +53,19 @@ def available() -> bool:
     except DataUnavailable:
         return False
     return True
+
+
+def vectors(data: Dataset) -> Dataset | None:
+    """The same data with a vector for each thing: its own, or what `NETWORK` sees in a folder's images.
+
+    None where there are neither, or more than `MOST` images.
+    """
+    if data.images.ndim == 2:
+        return data
+    if not data.name.startswith(folder.PIN_PREFIX) or len(data) > MOST or not available():
+        return None
+    root = Path(folder.noted(data.name)["path"])
+    return replace(data, images=features.read(of_folder(data.name, root), root, folder.files(data.name)))
 
 
 def is_frozen(name: str) -> bool:
