@@ -206,7 +206,8 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
     done = checkpoint.restore(path, config.id, model, optimiser)
     title = f"{config.network} {config.label} seed {config.seed}"
     left, n = range(len(done.history), config.epochs), len(done.history)
-    bar = tqdm(left, title, initial=n, total=config.epochs, disable=not BARS.get())
+    hidden = {} if BARS.get() else {"disable": True}  # tqdm reads TQDM_DISABLE only where nothing is said
+    bar = tqdm(left, title, initial=n, total=config.epochs, **hidden)
     with torch.random.fork_rng():
         for epoch in bar:
             if config.patience and epoch - _lowest(done) >= config.patience:
