@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -206,7 +207,9 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
     done = checkpoint.restore(path, config.id, model, optimiser)
     title = f"{config.network} {config.label} seed {config.seed}"
     left, n = range(len(done.history), config.epochs), len(done.history)
-    hidden = {} if BARS.get() else {"disable": True}  # tqdm reads TQDM_DISABLE only where nothing is said
+    hidden: dict[str, Any] = (
+        {} if BARS.get() else {"disable": True}
+    )  # tqdm reads TQDM_DISABLE only where nothing is said
     bar = tqdm(left, title, initial=n, total=config.epochs, **hidden)
     with torch.random.fork_rng():
         for epoch in bar:
