@@ -49,6 +49,7 @@ OTHER = {
     "balanced": True,
     "augmentation": "none",
     "select": "last",
+    "patience": 3,
     "seed": 1,
     "split": "folds",
     "n_folds": 5,
