@@ -20,7 +20,7 @@ _OWN_BOX = re.compile(
     r'^<div style="overflow-x:auto;font-size:0.85em"><table class="table">(?:<caption>(.*?)</caption>)?',
     re.DOTALL,
 )
-_TABLE = re.compile(r"<table.*?</table>(\s*</div>)?", re.DOTALL)
+_TABLE = re.compile(rf"{_BOX}\s*<table.*?</table>\s*</div>|<table.*?</table>", re.DOTALL)
 _CELL = re.compile(r"<t[hd][^>]*>(.*?)</t[hd]>", re.DOTALL)
 
 
@@ -64,7 +64,7 @@ def _finished(app: Sphinx, page: str, found: re.Match[str], number: int) -> str:
     tools = f'<p class="table-tools"><span class="scroll-hint" hidden></span> {link}</p>'
     head, _, body = text.partition("</thead>")
     head = re.sub(r"<th(?=[\s>])(?![^>]*scope)", '<th scope="col"', head)
-    return f"{head}</thead>{_FIRST_CELL.sub(_named, body)}{tools}"
+    return f'<div class="table-whole">{head}</thead>{_FIRST_CELL.sub(_named, body)}{tools}</div>'
 
 
 def _named(found: re.Match[str]) -> str:
