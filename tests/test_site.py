@@ -357,7 +357,7 @@ def test_the_theme_can_be_switched(site: Path, page) -> None:
 @pytest.mark.parametrize(
     ("words", "first"),
     [
-        ("GPU", "run_one.html"),
+        ("GPU", "one_gpu.html"),
         ("KL divergence", "glossary.html"),
         ("Dawid-Skene", "glossary.html"),
         ("install", "reproduce.html"),
