@@ -23,7 +23,7 @@ from softlabels.errors import ConfigError, SoftlabelsError
 
 CHAPTERS = paths.PROJECT / "book" / "chapters"
 PUBLISHED = sorted(CHAPTERS.glob("*.ipynb"))
-COMMANDS = ("book/reproduce.md", "book/run_one.md", "book/your_votes.md", "book/api.md")
+COMMANDS = ("book/reproduce.md", "book/run_one.md", "book/one_gpu.md", "book/your_votes.md", "book/api.md")
 DRAWN = [path for path in PUBLISHED if path.stem.split("_", 1)[1] not in execute.LIVE]
 
 
