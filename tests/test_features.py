@@ -44,6 +44,18 @@ def test_rows_of_an_array_are_in_the_order_of_the_votes(votes, tmp_path):
     assert np.array_equal(features.read(tmp_path / "f.npy", votes, NAMES), rows(*NAMES))
 
 
+@pytest.mark.parametrize(
+    "table",
+    ["image,cat,dog\nz,0,3\na,2,1\nm,1,2\n", "image,label_1,label_2\nz,,dog\na,cat,dog\nm,cat,cat\n"],
+)
+def test_the_order_of_the_votes_is_that_of_their_lines(table, tmp_path):
+    """Votes side by side are read column by column, and the first column leaves the first line out."""
+    votes = tmp_path / "votes.csv"
+    votes.write_text(table)
+    np.save(tmp_path / "f.npy", np.float32([[26], [1], [13]]))
+    assert features.read(tmp_path / "f.npy", votes, ("a", "m", "z")).ravel().tolist() == [1, 13, 26]
+
+
 @pytest.mark.parametrize("kind", ["csv", "tsv", "parquet", "npz"])
 def test_rows_with_names_may_have_any_order_and_company(kind, votes, tmp_path):
     path, order = tmp_path / f"f.{kind}", ("song 8", "song 10", "song 9")
@@ -271,6 +283,11 @@ def test_annot_mix_on_songs_whose_genre_is_known():
         top = scores == scores.max(1, keepdims=True)
         right[name] = float((top[np.arange(len(rows)), data.truth[rows]] / top.sum(1)).mean())
     assert right["annot-mix"] > right["Dawid and Skene"] + 0.01 > right["most votes"] + 0.03, right
+
+
+def test_the_page_names_the_sizes_that_decide():
+    text = PAGE.read_text(encoding="utf-8")
+    assert f"Under {frozen.FEWER:,} images" in text and f"up to {frozen.MOST:,} images" in text
 
 
 PAGE = PROJECT / "book" / "your_votes.md"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from softlabels.datasets import folder, formats, votetable
+from softlabels.datasets import folder, formats
 from softlabels.datasets.base import Dataset, Source, checksum
 from softlabels.datasets.collection import Collection, demand, file_sha256, normal, printable, quoted
 from softlabels.errors import DataError
@@ -122,17 +122,9 @@ def _first_named(votes: Path) -> list[str]:
             f"{votes}: rows of an array have no names, and a folder no order; give the file of votes in "
             f"place of the folder, or features as a table with a column {quoted(NAME)}"
         )
-    read = formats.read(votes, None).votes
+    # Readers go column by column where votes lie side by side: lines tell the order.
+    read = formats.read(votes, None).votes.sort_values(["file", "line"], kind="stable")
     return list(dict.fromkeys(normal(str(name)) for name in read["image"]))
-
-
-def votes_of(path: Path) -> Collection:
-    """Read a file of votes alone, or those of a folder of images."""
-    if path.is_dir():
-        return folder.read(path)
-    if not path.exists():
-        raise DataError(f"{path}: expected a file of votes or a folder, found neither; give another path")
-    return votetable.without_images(path, formats.read(path, None))
 
 
 def pin(votes: Path, features: Path) -> str:
@@ -144,7 +136,7 @@ def pin(votes: Path, features: Path) -> str:
         The votes have problems, or the features do not fit them.
     """
     votes, features = votes.expanduser().resolve(), features.expanduser().resolve()
-    found = demand(votes_of(votes))
+    found = demand(folder.votes_of(votes))
     read(features, votes, found.files)
     pinned = _checksum(votes, found, features)
     folder.note(pinned, {"path": str(votes), "features": str(features)})
@@ -164,7 +156,7 @@ def load(checksum_of_both: str, image_size: int | None = None) -> Dataset:
     name = folder.FEATURES_PREFIX + checksum_of_both
     noted = folder.noted(name)
     votes, features = Path(noted["path"]), Path(noted["features"])
-    found = demand(votes_of(votes))
+    found = demand(folder.votes_of(votes))
     now = _checksum(votes, found, features)
     if now != checksum_of_both:
         raise DataError(

@@ -58,6 +58,23 @@ def read(path: Path, options: Options | None = None) -> Collection:
     return _noted(votetable.read(path, name, table, options), there, table)
 
 
+def votes_of(path: Path, options: Options | None = None) -> Collection:
+    """Read a folder, or a file of votes alone, whose images are named as the file names them.
+
+    Raises
+    ------
+    DataError
+        Nothing is there.
+    """
+    if path.is_dir():
+        return read(path, options)
+    if not path.exists():
+        raise errors.DataError(
+            f"{path}: expected a file of votes or a folder, found neither; give another path"
+        )
+    return votetable.without_images(path, formats.read(path, options))
+
+
 def _tables(there: list[Path]) -> list[Path]:
     """Files that may hold votes: the one that is preferred, else all."""
     found = [p for p in there if formats.suffix(p) in formats.OPENED and not _is_prose(p, there)]
@@ -195,8 +212,7 @@ def _again(name: str) -> Collection:
     """Read pinned votes again; nothing for other datasets."""
     if not is_pinned(name):
         return Collection(name, Path())
-    path = Path(noted(name)["path"])
-    return read(path) if path.is_dir() else votetable.without_images(path, formats.read(path))
+    return votes_of(Path(noted(name)["path"]))
 
 
 def is_pinned(name: str) -> bool:

@@ -252,7 +252,7 @@ def gain(
         one = Annotations(given.image[mine], given.annotator[mine], given.label[mine])
         counts, others = (votes.counts(given.image[m], given.label[m], n, k) for m in (mine, ~mine))
         both = (counts.sum(1) > 0) & (others.sum(1) > 0)
-        if both.sum() < FEW:
+        if not both.any():
             continue
         share = others / np.maximum(others.sum(1, keepdims=True), 1)
         posterior = estimate(replace(own.data, counts=counts, annotations=one, splits={}), one)

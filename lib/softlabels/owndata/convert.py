@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from softlabels.datasets import folder, formats, votetable
+from softlabels.datasets import folder
 from softlabels.datasets.collection import Collection, printable, quoted, summary
 from softlabels.datasets.formats import Options
 from softlabels.errors import DataError
@@ -69,12 +69,10 @@ def read(path: Path, options: Options | None) -> tuple[Path | None, Collection]:
     DataError
         Nothing is there.
     """
-    if path.is_dir():
-        found = folder.read(path, options)
-        return (path / found.sources[0] if len(found.sources) == 1 else None), found
-    if not path.exists():
-        raise DataError(f"{path}: expected a file of votes or a folder, found neither; give another path")
-    return path, votetable.without_images(path, formats.read(path, options))
+    found = folder.votes_of(path, options)
+    if not path.is_dir():
+        return path, found
+    return (path / found.sources[0] if len(found.sources) == 1 else None), found
 
 
 def _told(found: Collection, table: "pd.DataFrame", output: Path) -> list[str]:

@@ -1,8 +1,8 @@
 """Small sets of images as a network sees them that ImageNet trained: features to learn from, once computed.
 
 Some hundred images are too few to learn to see from. EfficientNet-Lite0 stays as it is, and only a small
-network on its averaged features is trained, in seconds. With twice as many images resnet9 from random weights
-comes to the better distributions.
+network on its averaged features is trained, in seconds. On one split of 1,200 faces of FER+ resnet9 from
+random weights predicted the votes better, at twenty times the cost.
 """
 
 from dataclasses import replace
