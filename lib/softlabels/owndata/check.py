@@ -128,8 +128,11 @@ def _image_facts(headers: Sequence[pictures.Header]) -> list[tuple[str, str]]:
     return facts
 
 
-def label_facts(counts: np.ndarray, classes: Sequence[str]) -> list[tuple[str, str]]:
-    """Classes, annotations, ties, entropy and agreement of votes ``[N, K]``, as names and values."""
+def label_facts(counts: np.ndarray, classes: Sequence[str], item: str = "image") -> list[tuple[str, str]]:
+    """Classes, annotations, ties, entropy and agreement of votes ``[N, K]``, as names and values.
+
+    `item` is what was voted on, in a word.
+    """
     if not counts.size:
         return [("classes", f"{len(classes)}")]
     total, soft = counts.sum(1), votes.soft_labels(counts)
@@ -142,8 +145,8 @@ def label_facts(counts: np.ndarray, classes: Sequence[str]) -> list[tuple[str, s
     return [
         ("classes", f"{len(classes):,}"),
         ("annotations", f"{int(total.sum()):,}"),
-        ("annotations per image", span),
-        ("images with two or more", f"{many.mean():.1%}"),
+        (f"annotations per {item}", span),
+        (f"{item}s with two or more", f"{many.mean():.1%}"),
         ("unanimous among these", f"{unanimous:.1%}" if many.any() else number(unanimous)),
         ("mean entropy of the soft label", f"{number(float(entropies.mean()), 3)} nats"),
         ("ties of the majority vote", f"{ties:,} ({ties / len(counts):.1%})"),
