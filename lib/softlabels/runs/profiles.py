@@ -81,16 +81,16 @@ PROFILES: dict[str, Profile] = {
         image_size=64,
         limit=0,
         table1=(
-            Row("synthetic", "efficientnet-lite0", 20, ("stated-pretrained",)),
-            Row("synthetic", "resnet9", 60, ("stated",)),
-            Row("synthetic", "resnet9", 10, max_seeds=3),
+            # Table 1's primary comparison: three splits, as BHL report.
+            Row("synthetic", "efficientnet-lite0", 20, ("stated-pretrained",), max_seeds=3),
+            Row("synthetic", "resnet9-tiny", 60, ("stated",)),
+            # Too few epochs for the stated recipe: what that looks like, once.
+            Row("synthetic", "resnet9", 10, ("stated", "tuned"), max_seeds=3),
             Row("synthetic", "resnet9", 15, ("tuned-longer",), max_seeds=1),
             Row("synthetic", "resnet9-avg", 10, ("tuned",), max_seeds=3),
-            Row("synthetic", "resnet18-nomaxpool", 4, ("stated", "public-code"), max_seeds=3),
-            Row("synthetic", "densenet121", 4, ("stated", "public-code"), max_seeds=1),
-            Row("cifar10h-9500", "resnet9-cifar", 12, max_seeds=3),
+            Row("cifar10h-9500", "resnet9-cifar", 12, ("tuned",), max_seeds=3),
             # The classifying layer of these two reads the average that Figure 2 maps.
-            Row("ferplus", "resnet9-avg", 4, ("stated", "transferred"), max_seeds=3),
+            Row("ferplus", "resnet9-avg", 4, ("transferred",), max_seeds=3),
             Row("micebone-standin", "resnet9-avg", 12, ("stated", "public-code", "transferred"), max_seeds=3),
         ),
         figure1=(Row("synthetic", "resnet9-avg", 10, max_seeds=3), "tuned"),
