@@ -157,13 +157,14 @@ def fit(
     best, best_epoch, best_accuracy = snapshot(both), 0, -1.0
     with torch.random.fork_rng():
         for number in range(config.epochs):
-            start = time.perf_counter()
+            start, spent = time.perf_counter(), time.process_time()
             rng = generator(config.seed, "crowd dropout", number)
             torch.manual_seed(int(rng.integers(2**62)))
             row = {"epoch": number + 1, "train_loss": epoch(config, task, hw, both, optimiser, number)}
             row |= _validate(both, task, hw)
             checked_row(config, row)
             row["seconds"] = round(time.perf_counter() - start, 4)
+            row["cpu_seconds"] = round(time.process_time() - spent, 4)
             done.history.append(row)
             if row["validation_accuracy"] > best_accuracy:  # the first highest, as AM
                 best, best_accuracy, best_epoch = snapshot(both), row["validation_accuracy"], number + 1
