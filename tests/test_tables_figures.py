@@ -239,6 +239,33 @@ def test_the_structure_claim_can_fail():
     assert figure1.more_regular(no_maps()).verdict == "not tested"
 
 
+def drawn(apart, seed=0):
+    """A map of six kinds of pure images, `apart` between their places, and as many blends anywhere."""
+    rng = np.random.default_rng(seed)
+    kind = np.repeat(np.arange(6), 50)
+    hue, shape = np.r_[kind // 2 / 3, rng.random(300)], np.r_[kind % 2, rng.random(300)]
+    places = apart * np.stack([np.cos(kind), np.sin(kind)], 1) + rng.normal(0, 1, (300, 2))
+    points = np.r_[places, rng.uniform(2 * apart, 9 * apart, (300, 2))]
+    known = {"hue": hue.astype(np.float32), "shape_weight": shape.astype(np.float32)}
+    return embeddings.Embedding(np.arange(600), points.astype(np.float32), known, {})
+
+
+def test_six_clusters_are_told_from_one():
+    assert figure1.six(drawn(40)) > 0.9 > 0.3 > figure1.six(drawn(0.5))
+    assert figure1.pieces(drawn(40)) >= 6 > figure1.pieces(drawn(0.5))
+
+
+def test_what_is_seen_in_the_maps_is_judged_by_numbers():
+    runs = structures(0.0)
+    runs["embedding"] = [
+        drawn(40 if arm == "soft" else 4, seed) for arm, seed in zip(runs.arm, runs.seed, strict=True)
+    ]
+    own, more = figure1.clusters(runs)
+    assert own.verdict == "reproduced" and own.id == "bhl-six"
+    assert more.verdict == "contradicted" and more.found.mean > 0
+    assert {v.verdict for v in figure1.clusters(no_maps())} == {"not tested"}
+
+
 def test_the_structure_table_shows_both_arms():
     shown = embeddings.structure_table(structures(0.2))
     assert len(shown) == len(embeddings.MEASURES) and (shown["hard"] == "0.510").all()
