@@ -20,7 +20,6 @@ from softlabels.command import told
 from softlabels.datasets import synthetic
 from softlabels.datasets.base import checksum
 from softlabels.errors import DataUnavailable
-from softlabels.learning.config import FRACTIONS
 from softlabels.runs import grids, records
 from softlabels.store import Shelf, pack, read, unpack, write_atomically
 
@@ -39,7 +38,6 @@ MEASURES = {
     "label_r2": "R² of the label distribution",
     "entropy_r2": "R² of its entropy",
 }
-OVERLAP = FRACTIONS["test"] / FRACTIONS["train"]  # of random splits; official ones are treated alike
 _COMMON = ("trustworthiness_features", "trustworthiness_map", "distance_correlation")
 KNOWN = ("hue", "shape_weight", "q")  # coordinates of the images, or their soft labels
 
@@ -211,7 +209,7 @@ def with_maps(runs: "pd.DataFrame", compute: bool = False, committed_only: bool 
     taken = [{f"structure.{m}": one.measures.get(m) if one else None for m in MEASURES} for one in found]
     columns = pd.DataFrame(taken, index=runs.index, columns=[f"structure.{m}" for m in MEASURES], dtype=float)
     maps = pd.Series(found, runs.index, object)
-    return runs.assign(embedding=maps, overlap=OVERLAP).join(columns)
+    return runs.assign(embedding=maps).join(columns)
 
 
 def pair(runs: "pd.DataFrame") -> "pd.DataFrame":
