@@ -15,8 +15,7 @@ from softlabels.learning.annotators.inputs import at_most, chosen, pairs, shuffl
 from softlabels.learning.annotators.methods import METHODS, PUBLIC, Batch, Mixing, build, dawid_skene
 from softlabels.learning.annotators.optimiser import RAdam
 from softlabels.learning.annotators.people import auroc, confusion_error, heterogeneity, ranking
-from softlabels.learning.dropout import HalfDropout
-from softlabels.learning.models import build_for_vectors
+from softlabels.learning.models import HalfDropout, build_for_vectors
 from torch import nn
 
 M, C, D, H = 5, 3, 4, 128

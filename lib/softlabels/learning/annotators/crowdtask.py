@@ -12,9 +12,8 @@ from softlabels.learning import inputs
 from softlabels.learning.annotators.inputs import Pairs, at_most, chosen, shuffled
 from softlabels.learning.annotators.inputs import pairs as judgements
 from softlabels.learning.annotators.methods import build
-from softlabels.learning.config import RunConfig
+from softlabels.learning.config import RunConfig, generator
 from softlabels.learning.inputs import Task
-from softlabels.learning.streams import generator
 
 ANNOTATED = 6 / 7  # share of the annotated images that a random split trains on
 VALIDATION = 1 / 4  # of what a random split does not train on, where only a part was annotated

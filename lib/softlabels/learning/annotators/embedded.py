@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from softlabels.learning.annotators.base import Batch, Method, Mixing, Network, blend, diagonal_logits
-from softlabels.learning.dropout import HalfDropout
+from softlabels.learning.models import HalfDropout
 
 
 def log_marginal_of(log_p: Tensor, logits: Tensor, label: Tensor) -> Tensor:

@@ -22,9 +22,8 @@ from softlabels.learning.annotators.optimiser import RAdam
 from softlabels.learning.annotators.people import auroc, confusion_error
 from softlabels.learning.augmentation import augment
 from softlabels.learning.checkpoint import Progress, snapshot
-from softlabels.learning.config import RunConfig
+from softlabels.learning.config import RunConfig, generator
 from softlabels.learning.hardware import Hardware, hardware
-from softlabels.learning.streams import generator
 from softlabels.learning.training import checked_mean, checked_row, learning_rate_factor
 
 SHOWN = 64  # test images over which image-dependent confusion matrices are averaged
