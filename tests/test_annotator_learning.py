@@ -13,10 +13,10 @@ from softlabels.chapters import annot_mix
 from softlabels.datasets import LOADERS, Annotations
 from softlabels.datasets.crowds import crowd
 from softlabels.errors import ConfigError
+from softlabels.labels.agreement import confusion_error, ranking
 from softlabels.labels.votes import hard_labels
 from softlabels.learning.annotators import training
 from softlabels.learning.annotators.methods import build
-from softlabels.learning.annotators.people import confusion_error, ranking
 from softlabels.learning.config import METHODS, RunConfig
 from softlabels.runs import grids, records
 from softlabels.runs import run as runs

@@ -8,7 +8,7 @@ from softlabels.runs import (
     experiments_human,
     experiments_text,
     grids,
-    recipes,
+    profiles,
     records,
 )
 
@@ -227,7 +227,7 @@ def test_of_several_profiles_with_a_run_the_one_asked_for_is_named():
     [
         (lambda: grids.grid("tabel1"), "table1"),
         (lambda: grids.grid("table1", "labtop"), "laptop"),
-        (lambda: recipes.settings("statd", "synthetic", "resnet9", "hard"), "stated"),
+        (lambda: profiles.settings("statd", "synthetic", "resnet9", "hard"), "stated"),
     ],
 )
 def test_a_misspelt_name_is_answered_with_the_nearest(call, nearest):

@@ -18,7 +18,7 @@ from softlabels.datasets import Annotations, Dataset, Source, features, folder
 from softlabels.errors import ConfigError, DataError
 from softlabels.labels import votes as votes_
 from softlabels.learning import inputs, training
-from softlabels.learning.annotators.dawid_skene import dawid_skene
+from softlabels.learning.annotators.aggregation import dawid_skene
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import hardware
 from softlabels.owndata import OwnData, annotmix, answers, frozen

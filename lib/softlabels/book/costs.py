@@ -11,7 +11,7 @@ import pandas as pd
 from softlabels import paths
 from softlabels.analysis.formatting import NOTHING, markdown, number
 from softlabels.learning.models import VECTOR_NETWORKS
-from softlabels.runs import grids, records, workload
+from softlabels.runs import grids, planning, records
 from softlabels.runs.records import Record
 
 
@@ -20,7 +20,7 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
 
     Minutes are those of the processor, in the oldest records of the clock; the column "each"
     is the median.
-    Memory is what such a run asks a scheduler for (`workload.memory`), computed and not measured.
+    Memory is what such a run asks a scheduler for (`planning.memory`), computed and not measured.
     """
     rows = [
         {
@@ -31,7 +31,7 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
             "machine": f"{r.environment['machine']}, {r.environment['device']}, {r.environment['precision']}",
             "threads": str(r.environment["threads"]),
             "minutes": r.cpu_seconds / 60,
-            "memory": workload.memory(r.config),
+            "memory": planning.memory(r.config),
         }
         for r in found
     ]

@@ -17,7 +17,7 @@ from softlabels.datasets.collection import printable
 from softlabels.errors import DataError
 from softlabels.labels import agreement, votes
 from softlabels.labels.ceiling import Ceiling, split_half
-from softlabels.learning.annotators.dawid_skene import dawid_skene
+from softlabels.learning.annotators.aggregation import dawid_skene
 from softlabels.owndata import annotmix, frozen, perimage
 from softlabels.owndata.check import label_facts
 from softlabels.runs import experiments_own, grids

@@ -10,7 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from softlabels.analysis.formatting import number
-from softlabels.datasets import folder, images, pictures
+from softlabels.datasets import folder, images
 from softlabels.datasets.base import Annotations
 from softlabels.datasets.collection import (
     Collection,
@@ -112,7 +112,7 @@ def _form_facts(found: Collection) -> list[tuple[str, str]]:
     return [("votes read as", found.form), *([("columns", "; ".join(words))] if words else [])]
 
 
-def _image_facts(headers: Sequence[pictures.Header]) -> list[tuple[str, str]]:
+def _image_facts(headers: Sequence[images.Header]) -> list[tuple[str, str]]:
     if not headers:
         return []
     kinds = Counter(header.mode for header in headers).most_common()
@@ -122,9 +122,9 @@ def _image_facts(headers: Sequence[pictures.Header]) -> list[tuple[str, str]]:
     span = words[0] if len(sizes) == 1 else f"{words[0]} to {words[1]}, {len(sizes):,} different"
     facts.append(("size in pixels", span))
     facts.append(("median size", f"{images.median_size([header.size for header in headers])} pixels"))
-    deepest = max((h.largest for h in headers if h.mode in pictures.SIXTEEN_BIT), default=0)
+    deepest = max((h.largest for h in headers if h.mode in images.SIXTEEN_BIT), default=0)
     if deepest:
-        facts.append(("depth", f"{pictures.depth_of(deepest)} bits (largest value {deepest:,})"))
+        facts.append(("depth", f"{images.depth_of(deepest)} bits (largest value {deepest:,})"))
     return facts
 
 
