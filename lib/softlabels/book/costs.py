@@ -69,7 +69,7 @@ def networks(profile: str = "laptop") -> pd.DataFrame:
 
 def by_chapter(profiles: Iterable[str] = ("laptop", "paper")) -> pd.DataFrame:
     """Runs that each chapter asks for, how many are committed, their minutes, and those left to train."""
-    rows, past = [], workload.past(committed_only=True)
+    rows, past = [], planning.past(committed_only=True)
     for profile in profiles:
         for chapter in grids.CHAPTERS:
             runs = {cell.config.id: cell.config for cell in grids.grid(chapter, profile)}
