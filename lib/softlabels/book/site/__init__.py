@@ -31,6 +31,8 @@ def _dress(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if app.builder.format != "html":
         return
     numbers = Numbers(app.env, docname)
+    for node in [n for n in doctree.findall(provenance.is_html) if '"url":"data:image/' in n.astext()]:
+        provenance.sheet(app, node, docname)
     found = list(doctree.findall(lambda n: isinstance(n, nodes.table) or provenance.is_html(n)))
     if docname.startswith("chapters/"):
         launch.below_claim(doctree, docname)
