@@ -167,4 +167,4 @@ def test_the_two_measures_saturate_at_different_numbers(competent):
 def test_networks_that_did_not_learn_decide_nothing(monkeypatch):
     monkeypatch.setattr(competences, "shortcoming", lambda runs: "accuracy only 0.01 above")
     found = judged(frame("text", {"hard": [0.3, 0.31], "soft": [0.2, 0.22]}), "text-kl")
-    assert found.verdict == "not tested" and "did not learn: hard: accuracy only" in found.reason
+    assert found.verdict == "not tested" and "did not learn: majority: accuracy only" in found.reason

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from site_pages import Site
 from softlabels import cli, paths
-from softlabels.book import citation, execute, screens
+from softlabels.book import citation, elsewhere, execute, screens
 from softlabels.book.site.mathml import mathml
 from softlabels.errors import ConfigError, SoftlabelsError
 
@@ -164,8 +164,42 @@ def test_published_chapters_are_the_notebooks() -> None:
     sources = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
     assert [path.name for path in PUBLISHED] == [path.name for path in sources]
     for published, source in zip(PUBLISHED, sources, strict=True):
-        texts = [[c.source for c in nbformat.read(path, 4).cells] for path in (published, source)]
-        assert texts[0] == texts[1], f"{published.name}: run `make publish`"
+        cells = [nbformat.read(path, 4).cells for path in (published, source)]
+        own = [[c.source for c in some if elsewhere.TAG not in c.metadata.get("tags", [])] for some in cells]
+        assert own[0] == own[1], f"{published.name}: run `make publish`"
+        assert [c.source for c in cells[0]][1] == elsewhere.cell(elsewhere.address()).source
+
+
+def run_elsewhere(source: str, folder: Path, packages: Path) -> subprocess.CompletedProcess[str]:
+    """Run a cell where only what lies in `packages` is installed; `pip` writes down what it is asked."""
+    asked = "import sys; from pathlib import Path; Path('asked').write_text(' '.join(sys.argv[1:]))"
+    (packages / "pip").mkdir(parents=True, exist_ok=True)
+    (packages / "pip" / "__init__.py").touch()
+    (packages / "pip" / "__main__.py").write_text(asked)
+    command = [sys.executable, "-S", "-c", f"{source}\nimport softlabels; print(softlabels.__file__)"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(packages), "HOME": str(folder)}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_a_downloaded_notebook_fetches_the_project_where_it_is_not(tmp_path: Path) -> None:
+    origin, here, packages = (tmp_path / name for name in ("origin", "here", "packages"))
+    (origin / "lib" / "softlabels").mkdir(parents=True)
+    (origin / "lib" / "softlabels" / "__init__.py").touch()
+    here.mkdir()
+    for command in ("init -q", "add .", "-c user.name=a -c user.email=a@b commit -qm x"):
+        subprocess.run(["git", *command.split()], cwd=origin, check=True)
+    done = run_elsewhere(elsewhere.cell(origin.as_uri()).source, here, packages)
+    assert done.stdout.strip().endswith("companion/lib/softlabels/__init__.py"), done.stderr
+    assert (here / "asked").read_text() == "install --quiet --editable companion"
+    without = run_elsewhere(elsewhere.cell("").source, here, packages)
+    assert without.returncode == 1 and "softlabels is not installed here" in without.stderr
+    (packages / "softlabels").mkdir()
+    (packages / "softlabels" / "__init__.py").touch()
+    (here / "asked").unlink()
+    assert run_elsewhere(elsewhere.cell(origin.as_uri()).source, here, packages).returncode == 0
+    assert not (here / "asked").exists(), "where the package is there, nothing is fetched"
 
 
 def test_every_dataset_has_a_row_on_its_page() -> None:

@@ -137,7 +137,8 @@ def test_every_image_is_reached_by_keyboard(small, opened):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.className") == "sl-plot":
             break
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Hard-label")
+    named = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert named.startswith("Trained on the majority")
     page.locator("#toy select").nth(2).select_option("id")
     page.locator("#toy .sl-plot").nth(1).focus()
     page.keyboard.press("Home")
@@ -301,7 +302,7 @@ def test_a_slider_of_the_radius_knows_what_was_measured(attack, opened):
     assert [view["name"] for view in data["views"]] == ["PGD", "FGSM"]
     page = opened(whole(interactive.markup("slider", "radius", data, "")), 360)
     page.locator("#radius input").fill("2")
-    assert "PGD of radius 4/255 leaves an accuracy of 0.200 (hard: CIFAR-10 label) and 0.400 (human" in (
+    assert "PGD of radius 4/255 leaves an accuracy of 0.200 (dataset's label) and 0.400 (all" in (
         page.locator("#radius output").inner_text()
     )
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

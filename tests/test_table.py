@@ -15,7 +15,6 @@ from softlabels.chapters import verdicts as book
 from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.labels import metrics
 from softlabels.runs import experiments_human, records
-from softlabels.runs.experiments_human import WORDS
 from softlabels.store import pack
 
 
@@ -55,8 +54,10 @@ def test_splits_that_overlap_widen_the_interval():
 
 def test_a_sentence_speaks_of_the_pairs_that_it_compares():
     said = tables.sentence("KL", RUNS, "kl", "soft", "truth")  # without the fourth run of "soft", 9.0
-    assert said.startswith("KL: 1.167 with soft, 2.167 with truth labels, difference −1.000 [")
-    assert said.endswith("3 pairs of runs.")
+    assert said.startswith(
+        "KL is lower with all votes than with dataset's label: 1.167 against 2.167 (difference −1.0"
+    )
+    assert said.endswith("3 pairs of runs).")
 
 
 def test_relative_differences_are_shares_of_the_base():
@@ -65,12 +66,13 @@ def test_relative_differences_are_shares_of_the_base():
 
 
 def test_tables_hold_every_arm_and_its_difference():
-    shown = tables.by_arm(RUNS, {"KL": "kl"}, "truth", {"soft": "people"}, 2)
-    assert list(shown["arm"]) == ["truth", "people"]
-    assert shown["KL: − truth"][0] == "–" and shown["KL: − truth"][1].startswith("**−1.00 [")
+    shown = tables.by_arm(RUNS, {"KL": "kl"}, "truth", 2)
+    assert list(shown["arm"]) == ["dataset's label", "all votes"]
+    apart = shown["KL: − dataset's label"]
+    assert apart[0] == "–" and apart[1].startswith("**−1.00 [")
     assert tables.by_arm(RUNS[:0], {"KL": "kl"}, "truth").empty
     tested = tables.tests(RUNS, "kl", "truth")
-    assert list(tested["arm"]) == ["soft"] and float(tested["p"][0]) < 0.05
+    assert list(tested["arm"]) == ["all votes"] and float(tested["p"][0]) < 0.05
     surely = runs_of({"truth": dict.fromkeys(range(9), 0.0), "soft": {k: 1 + k / 100 for k in range(9)}})
     assert tables.tests(surely, "kl", "truth")["p"][0] == "< 0.001"
 
@@ -135,7 +137,7 @@ def filled(store):
 def test_the_table_holds_every_arm_and_says_what_is_missing(filled):
     runs = filled[0]
     human = runs[runs.grid == "human"]
-    assert runs.record.notna().all() and table.missing(runs) == "No run is missing."
+    assert runs.record.notna().all() and table.missing(runs) == ""
     assert set(human.arm) == {*experiments_human.ARMS, "soft T=2"}
     assert (human.arm == "soft").sum() == 3
     lacking = table.gather(["human"], "smoke", [0, 9])
@@ -160,7 +162,7 @@ def test_networks_that_did_not_learn_decide_nothing(filled):
         made(experiments_human.Run("", config), 0.0)
     again = human_uncertainty.collect("smoke", [0, 1, 2])[0]
     loss = human_uncertainty.verdicts(again, found)[0]
-    assert loss.verdict == "not tested" and "did not learn: soft: accuracy only" in loss.reason
+    assert loss.verdict == "not tested" and "did not learn: all votes: accuracy only" in loss.reason
 
 
 def test_arms_at_other_rates_stand_beside_their_own(filled):
@@ -168,8 +170,8 @@ def test_arms_at_other_rates_stand_beside_their_own(filled):
     rates = human_uncertainty.rates(runs)
     assert set(rates["learning rate"]) == {"0.02", "0.05"} and len(rates) == 8
     said = human_uncertainty.own_rates(runs)
-    assert "human distribution 0.02" in said, "the first of equal losses"
-    at_rate = rates[rates["learning rate"] == "0.02"].set_index("arm").loc[[WORDS["soft"], WORDS["truth"]]]
+    assert "all votes 0.02" in said, "the first of equal losses"
+    at_rate = rates[rates["learning rate"] == "0.02"].set_index("arm").loc[["all votes", "dataset's label"]]
     accuracy = at_rate["accuracy"].astype(float)
     assert f"be {signed(accuracy.iloc[0] - accuracy.iloc[1], 3)}"[:-1] in said
     assert "No run" in human_uncertainty.own_rates(runs[runs.grid != "human-rates"])
@@ -208,10 +210,10 @@ def test_review_draws_on_the_right_answer_and_the_votes(filled):
     p, truth, person = review.answers(table.recorded(runs)[0])
     assert len(truth) == 200
     assert p.shape == (200, 10) and ((person > 0) & (person <= 1)).all()
-    [(_, hard, folds)] = [cut for cut in review.sources(runs) if cut[0].startswith("folds")]
+    [(_, hard, folds)] = [cut for cut in review.sources(runs) if cut[0].startswith("CIFAR-10H, ten folds")]
     shown = review.working_table(folds, (0.1, 0.5))
-    recall = shown.set_index(["labels", "budget"])["recall"].astype(float)
-    assert hard == "truth" and recall["soft", "50 %"] > recall["soft", "10 %"] > 0
+    recall = shown.set_index(["trained on", "budget"])["recall"].astype(float)
+    assert hard == "truth" and recall["all votes", "50 %"] > recall["all votes", "10 %"] > 0
     assert review.area_table(folds)["n"].tolist() == ["3"] * 3
     assert review.verdicts(folds)[0].verdict in ("reproduced", "undecided")
     assert "lowers the error" in review.claim(folds, 0.2)

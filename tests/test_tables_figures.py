@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 from softlabels import figures
-from softlabels.analysis import embeddings, formatting, published, table, tables, verdicts
+from softlabels.analysis import embeddings, formatting, names, published, table, tables, verdicts
 from softlabels.analysis.embeddings import Embedding
 from softlabels.analysis.statistics import paired_interval
 from softlabels.chapters import (
@@ -24,7 +24,6 @@ from softlabels.chapters import (
     table1,
 )
 from softlabels.errors import ConfigError, RecordError
-from softlabels.figures import names
 from softlabels.labels import metrics
 from softlabels.labels.ceiling import Ceiling
 from softlabels.learning.config import RunConfig
@@ -114,7 +113,7 @@ def test_an_undefined_measure_is_left_out(won):
 
 
 def test_what_is_missing_is_named_with_its_command(won, gap):
-    assert table.missing(won) == "No run is missing."
+    assert table.missing(won) == ""
     command = "softlabels train --chapter table1 --profile laptop --seeds 1"
     assert command in table.missing(both(won, gap))
     note = table1.missing(gap)
@@ -147,9 +146,9 @@ def test_intervals_are_bold_where_they_exclude_zero():
 def test_table1_puts_published_numbers_above_ours(won, gap):
     shown = table1.measure(both(won, gap), "macro_accuracy")
     assert shown.setting.str.contains("published").tolist() == [True, False, True, False, True]
-    assert shown.soft.tolist()[:2] == ["0.9096 ± 0.0137", "0.9500 ± 0.0100"]
-    assert shown["soft − hard"].tolist()[-1] == "+0.0686"  # MiceBone, published only
-    assert shown.n.tolist()[-2] == "2 hard, 1 soft (1 missing)"
+    assert shown["all votes"].tolist()[:2] == ["0.9096 ± 0.0137", "0.950 ± 0.010"]
+    assert shown["all votes − majority"].tolist()[-1] == "+0.0686"  # MiceBone, published only
+    assert shown.n.tolist()[-2] == "2 majority, 1 votes (1 missing)"
 
 
 def test_kl_of_cifar10h_is_not_published(gap):
@@ -171,8 +170,8 @@ def test_tables_are_shown_as_html_and_as_text(won, monkeypatch):
     monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     formatting.show(table1.measure(won, "kl"))
     formatting.show(table1.tuning([], {}))
-    assert "<strong>published</strong>: synthetic" in shown[0]["text/html"]
-    assert "| **published**: synthetic" in shown[0]["text/plain"]
+    assert "<strong>published</strong>: Generated shapes" in shown[0]["text/html"]
+    assert "| **published**: Generated shapes" in shown[0]["text/plain"]
     assert shown[0]["text/html"].count("<tr>") == 4  # head, synthetic published and ours, micebone
     assert "Nothing here yet" in shown[1]["text/html"]
 
@@ -180,8 +179,8 @@ def test_tables_are_shown_as_html_and_as_text(won, monkeypatch):
 def test_winners_are_counted(won, lost, gap):
     every = both(won, lost, gap)
     shown = tables.winners(every)
-    assert shown.better.tolist() == ["soft", "hard", "open"]
-    assert "better in 1 of 3 settings, hard labels in 1, and 1 are open" in tables.winners_sentence(every)
+    assert shown.better.tolist() == ["all votes", "majority", "open"]
+    assert "better in 1 of 3 settings, the majority in 1, and 1 are open" in tables.winners_sentence(every)
     assert shown["p (Holm)"].tolist()[2] == "–"
 
 
@@ -190,21 +189,26 @@ def test_p_values_are_corrected_for_the_number_of_settings(won, lost):
     assert float(two) > float(alone)
 
 
-def test_arms_say_which_is_ahead(won):
-    rows = quickstart.both_arms(won).set_index("measure")["ahead"]
-    assert rows["accuracy"] == "soft" and rows["KL"] == "soft" and rows["ECE"] == "–"
+def test_a_few_pairs_have_an_interval_and_one_pair_decides_nothing(won):
+    rows = quickstart.both_arms(won).set_index("measure")["all votes − majority"]
+    assert rows["accuracy"].startswith("**+0.0") and rows["KL [nats]"].startswith("**−0.0")
+    assert rows["ECE"] == "–"
+    assert "KL [nats] is lower with all votes" in quickstart.answer(won)
+    assert quickstart.answer(won).endswith("3 pairs of one tiny network prove little.")
+    alone = quickstart.answer(won[won.seed == won.seed.min()])
+    assert "not told apart" in alone and alone.endswith("One pair proves nothing.")
 
 
 def test_claim_and_headline_carry_the_numbers(won):
-    assert "macro accuracy 0.9500 ± 0.0100" in tables.claim(won) and "9.0 minutes" in tables.claim(won)
-    assert "0.9500 ± 0.0100" in table1.headline(won) and "0.9096" in table1.headline(won)
+    assert "macro accuracy 0.950 ± 0.010" in tables.claim(won) and "9.0 minutes" in tables.claim(won)
+    assert "0.950 ± 0.010" in table1.headline(won) and "0.9096" in table1.headline(won)
     assert "no pair of runs" in tables.claim(setting([None], [0.5]))
 
 
 def test_the_chosen_rate_is_bold(won):
     chosen = {("synthetic", "resnet9", "soft"): 0.05}
     shown = table1.tuning(won.record, chosen).set_index("arm")
-    assert shown["lr 0.05"].to_dict() == {"hard": "0.5000", "soft": "**0.5000**"}
+    assert shown["lr 0.05"].to_dict() == {"majority": "0.5000", "all votes": "**0.5000**"}
 
 
 def test_published_numbers_are_those_of_the_paper():
@@ -268,7 +272,7 @@ def test_what_is_seen_in_the_maps_is_judged_by_numbers():
 
 def test_the_structure_table_shows_both_arms():
     shown = embeddings.structure_table(structures(0.2))
-    assert len(shown) == len(embeddings.MEASURES) and (shown["hard"] == "0.510").all()
+    assert len(shown) == len(embeddings.MEASURES) and (shown["majority"] == "0.510").all()
 
 
 @pytest.fixture
@@ -346,7 +350,7 @@ def test_the_search_says_where_soft_labels_win_and_what_is_chosen():
     assert "better in 3 of 3 settings" in hyperparameters.sentence(found, "kl")
     assert "better in 0 of 3 settings" in hyperparameters.sentence(found, "macro_accuracy")
     assert hyperparameters.chosen(found, "hard", "kl").startswith("lr 0.3,")
-    assert list(hyperparameters.selection(found)["arm"]) == ["hard", "soft"] * 2
+    assert list(hyperparameters.selection(found)["arm"]) == ["majority", "all votes"] * 2
     nothing = found.assign(record=None, **{f"{part}.kl": np.nan for part in ("test", "validation")})
     assert hyperparameters.chosen(nothing, "hard", "kl") == ""
     assert "no pair" in hyperparameters.sentence(nothing, "kl")
@@ -378,7 +382,7 @@ def test_the_gain_is_ordered_by_what_hard_labels_reach(gains, answer):
         return setting([0.5 + 0.1 * i + 0.01 * gains[i]], [0.5 + 0.1 * i], recipe=f"recipe {i}")
 
     words = table1.gain(both(one(2), one(0), one(1)))
-    assert f"{answer}: over 3 settings soft − hard goes from +0.0{gains[0]}00" in words
+    assert f"{answer}: over 3 settings all votes − majority goes from +0.0{gains[0]}00" in words
     assert "Open: fewer than 3" in table1.gain(both(one(0), one(1)))
 
 
@@ -391,10 +395,10 @@ def test_estimates_from_simulated_panels_are_put_beside_the_truth():
 def test_the_way_to_a_perfect_model_is_a_share_of_kl(won):
     shown = noise_ceiling.placed(won, {"synthetic": CEILING})
     hard, soft = (table.summary(won[won.arm == arm], "test.kl")[0] for arm in ("hard", "soft"))
-    assert shown["of the way, soft"][0] == f"{100 * (hard - soft) / (hard - 0.01):.0f} %"
+    assert shown["of the way, all votes"][0] == f"{100 * (hard - soft) / (hard - 0.01):.0f} %"
     assert noise_ceiling.placed(won, {}).empty
     assert len(noise_ceiling.ceiling_table({"synthetic": CEILING})) == 1
-    assert shown["of the way, soft"][0] in noise_ceiling.sentence(won, {"synthetic": CEILING})
+    assert shown["of the way, all votes"][0] in noise_ceiling.sentence(won, {"synthetic": CEILING})
     assert "No pair" in noise_ceiling.sentence(won, {})
 
 
@@ -438,8 +442,7 @@ def drawings(card, won, gap):
         "no answer": lambda: figures.answer([]),
         "verdict counts": lambda: figures.verdict_counts({"a group": dict.fromkeys(verdicts.WORDS, 2)}),
         "budget": lambda: figures.budget({m: {"soft": [(1, 0.5, 0.1)]} for m in ("macro_accuracy", "kl")}),
-        **arms_of(experiments_human.WORDS),
-        **arms_of({}),
+        **arms_of(),
         "risk and coverage": lambda: figures.risk_coverage(
             {arm: [(np.linspace(0.1, 1, 9), np.linspace(0, 0.3, 9))] for arm in ("truth", "soft")}
         ),
@@ -463,8 +466,8 @@ def changes():
     ]
 
 
-def arms_of(words):
-    """Figures of every arm that a chapter compares, with a chapter's words or our own."""
+def arms_of():
+    """Figures of every arm that a chapter compares."""
     runs = pd.DataFrame(
         [
             {"arm": arm, "network": "n", "seed": 0, "fold": fold, "value": n / (50 - 10 * fold) + 0.01 * fold}
@@ -473,11 +476,10 @@ def arms_of(words):
         ]
     )
     lines = {arm: {level: [level / 9, 0.1] for level in (0.5, 1, 8)} for arm in experiments_human.ARMS}
-    every = {**dict.fromkeys(experiments_human.ARMS, ""), **words}
     shown = {"accuracy, FGSM": lines, "loss, gradient": lines}
     return {
-        f"against {len(words)}": lambda: figures.against({"cross-entropy": (runs, "value")}, "truth", every),
-        f"curves {len(words)}": lambda: figures.curves(shown, "radius [1/255]", words, "symlog"),
+        "against": lambda: figures.against({"cross-entropy": (runs, "value")}, "truth"),
+        "curves by level": lambda: figures.curves(shown, "radius [1/255]", "symlog"),
     }
 
 

@@ -91,7 +91,7 @@ def test_the_exponent_of_a_power_law_is_found():
 
 def test_shuffling_keeps_the_class_and_the_distributions(rng):
     world = theory.world("logistic", 200, rng)
-    _, shuffled = theory.softenings(world, rng)["shuffled within the class"]
+    _, shuffled = theory.softenings(world, rng)["permuted"]
     assert np.array_equal(shuffled.argmax(1), world.q.argmax(1))
     assert np.allclose(np.sort(shuffled[:, 0]), np.sort(world.q[:, 0]))
     assert not np.allclose(shuffled, world.q)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from softlabels.analysis import names
 from softlabels.labels import metrics, votes
 from softlabels.runs import records
 
@@ -36,7 +37,7 @@ def lacking(runs: "pd.DataFrame", arms: Sequence[str]) -> str:
     """Say what arms of one setting (a table of runs) lack to count as competent; empty if nothing."""
     here = runs[runs.record.notna()]
     found = {arm: shortcoming(list(here[here.arm == arm].record)) for arm in arms}
-    return "; ".join(f"{arm}: {words}" for arm, words in found.items() if words)
+    return "; ".join(f"{names.arm(arm)}: {words}" for arm, words in found.items() if words)
 
 
 def shortcoming(runs: "Sequence[Record]") -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from softlabels.analysis import names
 from softlabels.analysis.formatting import interval, number
 from softlabels.analysis.table import ARMS, complete, difference, summary
 from softlabels.command import told
@@ -374,8 +375,10 @@ def structure_table(runs: "pd.DataFrame") -> "pd.DataFrame":
     rows = []
     for name, title in measured(runs).items():
         column = f"structure.{name}"
-        shown = {arm: number(summary(runs[runs.arm == arm], column)[0], 3) for arm in ARMS}
-        rows.append({"measure": title, **shown, "soft − hard": interval(difference(runs, column), 3)})
+        shown = {names.arm(a): number(summary(runs[runs.arm == a], column)[0], 3) for a in ARMS}
+        rows.append(
+            {"measure": title, **shown, names.less("soft", "hard"): interval(difference(runs, column), 3)}
+        )
     return pd.DataFrame(rows)
 
 

@@ -38,12 +38,13 @@ def _to_the_right(frame: "pd.DataFrame") -> list[bool]:
     return [not any(c.isalpha() for c in "".join(map(str, frame[name]))) for name in frame]
 
 
-def markup(frame: "pd.DataFrame") -> str:
+def markup(frame: "pd.DataFrame", caption: str = "") -> str:
     """Write a table of strings as HTML that scrolls sideways on a narrow screen."""
     sides = ["right" if right else "left" for right in _to_the_right(frame)]
     head = _cells("th", frame.columns, sides)
     body = "".join(f"<tr>{_cells('td', row, sides)}</tr>" for row in frame.itertuples(index=False))
-    table = f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    words = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    table = f'<table class="table">{words}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div style="overflow-x:auto;font-size:0.85em">{table}</div>'
 
 
@@ -60,12 +61,29 @@ def _inline(text: str) -> str:
     return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(text))
 
 
-def show(frame: "pd.DataFrame") -> None:
-    """Display a table in a notebook: HTML for the page, Markdown for plain text."""
+def show(frame: "pd.DataFrame", caption: str = "") -> None:
+    """Display a table in a notebook: HTML for the page, Markdown for plain text.
+
+    Parameters
+    ----------
+    caption : str
+        What is measured, in which unit, and which way is better. Columns that do not vary move into it.
+    """
     from IPython.display import display
 
+    if caption:
+        frame, caption = varying(frame, caption)
     words = markdown(frame)
-    display({"text/html": f"<p>{words}</p>" if frame.empty else markup(frame), "text/plain": words}, raw=True)
+    shown = f"<p>{words}</p>" if frame.empty else markup(frame, caption)
+    display({"text/html": shown, "text/plain": f"{caption}\n\n{words}" if caption else words}, raw=True)
+
+
+def varying(frame: "pd.DataFrame", caption: str) -> "tuple[pd.DataFrame, str]":
+    """Move columns with one value in all of several rows into the caption."""
+    same = [name for name in frame if len(frame) > 1 and frame[name].nunique() == 1]
+    same = [name for name in same if frame[name].iloc[0] != NOTHING]
+    said = "; ".join(f"{name}: {frame[name].iloc[0]}" for name in same)
+    return frame.drop(columns=same), f"{caption} In all rows {said}." if said else caption
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -87,17 +105,26 @@ def signed(value: float, digits: int = 4) -> str:
     return ("+" if round(value, digits) > 0 else "") + number(value, digits)
 
 
-def spread(mean: float, sd: float, digits: int = 4) -> str:
-    """Write mean ± standard deviation; the latter only where there is one."""
+def digits_for(width: float) -> int:
+    """Digits after the point that a number of this uncertainty deserves: two to four, three where unknown."""
+    return 2 if width >= 0.095 else 4 if width < 0.00095 else 3
+
+
+def spread(mean: float, sd: float, digits: int | None = None) -> str:
+    """Write mean ± standard deviation, as many digits as the latter asks for; it only where there is one."""
     if not math.isfinite(mean):
         return NOTHING
+    digits = digits_for(sd) if digits is None else digits
     return number(mean, digits) + (f" ± {number(sd, digits)}" if math.isfinite(sd) else "")
 
 
-def interval(value: Interval | None, digits: int = 4) -> str:
+def interval(value: Interval | None, digits: int | None = None) -> str:
     """Write a difference with its interval, in bold where it excludes zero; one pair has none."""
     if value is None:
         return NOTHING
+    if digits is None:
+        width = math.nan if value.low is None or value.high is None else (value.high - value.low) / 2
+        digits = digits_for(width)
     mean = signed(value.mean, digits)
     if value.low is None or value.high is None:
         return f"{mean} (one pair)"

@@ -15,7 +15,7 @@ import numpy as np
 from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
 from softlabels.errors import DataUnavailable
 from softlabels.learning import suites
-from softlabels.runs import evaluations, records
+from softlabels.runs import evaluations, progress, records
 from softlabels.runs.grids import grid
 
 if TYPE_CHECKING:  # who only trains need not have it
@@ -99,7 +99,12 @@ def of_cells(
 
         parallel.on_all_cores([cell.config for _, cell in cells], device)
     look = {cell.config.id: cell for _, cell in cells}  # two grids may share a run
-    found = {key: record_of(cell, train, device, fresh, committed_only) for key, cell in look.items()}
+    trained = [c.config for c in look.values() if fresh or (train and records.find(c.config) is None)]
+    found = {}
+    with progress.one_bar(trained) as done:
+        for key, cell in look.items():
+            found[key] = record_of(cell, train, device, fresh, committed_only)
+            done(cell.config)
     return tabulate(((name, cell, found[cell.config.id]) for name, cell in cells), profile)
 
 
@@ -259,7 +264,7 @@ def settings(runs: "pd.DataFrame", complete_only: bool = True) -> "list[tuple[st
 
 
 def missing(runs: "pd.DataFrame") -> str:
-    """Markdown: which runs are missing and the commands that train them."""
+    """Markdown: which runs are missing and the commands that train them; empty where none is."""
     lines = []
     for (name, profile), lacks in runs[runs.record.isna()].groupby(["grid", "profile"], sort=False):
         seeds = " ".join(str(seed) for seed in sorted(lacks.seed.unique()))
@@ -267,7 +272,7 @@ def missing(runs: "pd.DataFrame") -> str:
             f"Missing: {len(lacks)} runs of the grid `{name}` ({', '.join(lacks.arm.unique())}). They are "
             f"trained by `softlabels train --chapter {name} --profile {profile} --seeds {seeds}`."
         )
-    return "\n\n".join(lines) or "No run is missing."
+    return "\n\n".join(lines)
 
 
 def evaluated(
@@ -310,10 +315,10 @@ def at(
 
 
 def unevaluated(found: "pd.DataFrame", runs: "pd.DataFrame") -> str:
-    """Markdown: which evaluations are missing and the command that makes them."""
+    """Markdown: which evaluations are missing and the command that makes them; empty where none is."""
     lacks = found[found.evaluation.isna()]
     if lacks.empty:
-        return f"No evaluation of kind `{found.kind.iloc[0]}` is missing."
+        return ""
     name, profile, kind = lacks[["grid", "profile", "kind"]].iloc[0]
     seeds = " ".join(str(seed) for seed in sorted(found.seed.unique()))
     first = f"{missing(runs)}\n\n" if lacks.record.isna().any() else ""

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from softlabels.analysis import names
 from softlabels.analysis.formatting import NAMES, interval, number, p_value, spread
-from softlabels.analysis.statistics import effect_size, holm, mean_sd, paired_p
+from softlabels.analysis.statistics import Interval, effect_size, holm, mean_sd, paired_p
 from softlabels.analysis.table import (
     ARMS,
     arms,
@@ -21,11 +22,9 @@ from softlabels.analysis.table import (
     winner,
 )
 
-Words = Mapping[str, str]
-
 
 def by_arm(
-    runs: pd.DataFrame, measures: Words, base: str, words: Words | None = None, digits: int = 4
+    runs: pd.DataFrame, measures: Mapping[str, str], base: str, digits: int | None = None
 ) -> pd.DataFrame:
     """A row for each arm: mean ± sd of every measure, and the difference to arm `base` with its interval.
 
@@ -33,18 +32,16 @@ def by_arm(
     ----------
     measures : dict of str to str
         Names in the table, and columns of `runs`.
-    words : dict of str to str
-        Arms in words.
     """
     rows = []
     for arm in dict.fromkeys(a for measure in measures.values() for a in arms(runs, measure)):
         here = runs[runs.arm == arm]
         n = max(summary(here, measure)[2] for measure in measures.values())
-        row = {"arm": (words or {}).get(arm, arm), "n": str(n)}
+        row = {"arm": names.arm(arm), "n": str(n)}
         for name, measure in measures.items():
             row[name] = spread(*summary(here, measure)[:2], digits)
             apart = None if arm == base else difference(runs, measure, arm, base)
-            row[f"{name}: − {base}"] = interval(apart, digits)
+            row[f"{name}: − {names.arm(base)}"] = interval(apart, digits)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -56,9 +53,7 @@ def corrected(p: Sequence[float]) -> np.ndarray:
     return adjusted
 
 
-def tests(
-    runs: pd.DataFrame, measure: str, base: str, words: Words | None = None, digits: int = 4
-) -> pd.DataFrame:
+def tests(runs: pd.DataFrame, measure: str, base: str, digits: int | None = None) -> pd.DataFrame:
     """Every arm against `base`: difference, effect size d_z, p of the paired t test, p after Holm."""
     both = {arm: pairs(runs, measure, arm, base) for arm in arms(runs, measure) if arm != base}
     both = {arm: pair for arm, pair in both.items() if len(pair[0])}
@@ -66,9 +61,9 @@ def tests(
     return pd.DataFrame(
         [
             {
-                "arm": (words or {}).get(arm, arm),
+                "arm": names.arm(arm),
                 "pairs": str(len(pair[0])),
-                f"− {base}": interval(difference(runs, measure, arm, base), digits),
+                f"− {names.arm(base)}": interval(difference(runs, measure, arm, base), digits),
                 "d_z": number(effect_size(*pair), 2),
                 "p": p_value(one),
                 "p (Holm)": p_value(many),
@@ -84,7 +79,7 @@ def levels(found: pd.DataFrame, case: str, measure: str = "accuracy", digits: in
     columns = sorted(here.level.unique())
     return pd.DataFrame(
         [
-            {"arm": arm}
+            {"arm": names.arm(arm)}
             | {f"{x:g}": spread(*summary(of[of.level == x], "value")[:2], digits) for x in columns}
             for arm, of in here.groupby("arm", sort=False)
         ]
@@ -98,15 +93,20 @@ def sentence(
     arm: str = "soft",
     base: str = "truth",
 ) -> str:
-    """One measure of two arms in words: both means over their pairs, the difference with its interval, n."""
+    """One measure of two arms in words: which is higher, both means over their pairs, the interval, n."""
     found = difference(runs, measure, arm, base)
     if found is None:
         return f"{name}: no pair of runs is here yet."
     means = [number(mean_sd(values)[0], 3) for values in pairs(runs, measure, arm, base)]
     return (
-        f"{name}: {means[0]} with {arm}, {means[1]} with {base} labels, difference "
-        f"{interval(found, 3).replace('**', '')}, {found.n} pair{'s' if found.n > 1 else ''} of runs."
+        f"{name} is {_told(found)} with {names.arm(arm)} {'than' if found.sign else 'and'} with "
+        f"{names.arm(base)}: {means[0]} against {means[1]} (difference "
+        f"{interval(found, 3).replace('**', '')}, {found.n} pair{'s' if found.n > 1 else ''} of runs)."
     )
+
+
+def _told(found: Interval) -> str:
+    return {1: "higher", -1: "lower", 0: "not told apart"}[found.sign]
 
 
 def share_reached(
@@ -126,7 +126,7 @@ def share_reached(
 
 
 def winners(runs: pd.DataFrame, metric: str = "macro_accuracy") -> pd.DataFrame:
-    """In which setting are soft labels better, in which hard ones?
+    """In which setting are all votes better, in which the majority?
 
     The 95 % interval decides; where it contains zero or there is one pair only, the answer is "open". The
     last column is the p value of the paired t test after Holm's correction for the number of settings.
@@ -135,10 +135,10 @@ def winners(runs: pd.DataFrame, metric: str = "macro_accuracy") -> pd.DataFrame:
     p = corrected([paired_p(*pairs(here, measure)) for _, here in cut])
     rows = [
         {
-            "setting": name,
+            "setting": names.title(name),
             "pairs": str(len(complete(here)) // 2),
-            f"{NAMES[metric]}, soft − hard": interval(difference(here, measure)),
-            "better": winner(here, measure),
+            f"{NAMES[metric]}, {names.less('soft', 'hard')}": interval(difference(here, measure)),
+            "better": names.arm(winner(here, measure)),
             "p (Holm)": number(value, 3),
         }
         for (name, here), value in zip(cut, p, strict=True)
@@ -152,21 +152,21 @@ def winners_sentence(runs: pd.DataFrame, metric: str = "macro_accuracy") -> str:
     soft, hard, undecided = (found.count(word) for word in ("soft", "hard", "open"))
     gaps = f"; {found.count('missing')} have no pair of runs yet" if "missing" in found else ""
     return (
-        f"By {NAMES[metric]}, soft labels are better in {soft} of {len(found)} settings, hard labels in "
+        f"By {NAMES[metric]}, all votes are better in {soft} of {len(found)} settings, the majority in "
         f"{hard}, and {undecided} are open{gaps}."
     )
 
 
 def claim(runs: pd.DataFrame) -> str:
     """One paragraph: what both arms of a setting reached, over how many runs, where and how long."""
-    name, n = runs.setting.iloc[0], len(complete(runs)) // 2
+    name, n = names.title(runs.setting.iloc[0]), len(complete(runs)) // 2
     if not n:
         return f"**{name}: no pair of runs is here yet.**"
     said = []
     for arm in reversed(ARMS):
         here = runs[runs.arm == arm]
         accuracy, kl = (spread(*summary(here, f"test.{m}")[:2]) for m in ("macro_accuracy", "kl"))
-        said.append(f"{arm} labels give macro accuracy {accuracy} and KL {kl} nats")
+        said.append(f"{names.arm(arm)}: macro accuracy {accuracy}, KL {kl} nats")
     found = sorted(recorded(runs), key=lambda r: r.config.label)
     machines = ", ".join(dict.fromkeys(r.environment["machine"] for r in found))
     minutes = number(sum(r.seconds for r in found) / 60, 1)

@@ -19,7 +19,8 @@ from typing import Any
 import nbformat
 
 from softlabels import paths
-from softlabels.book import stamps
+from softlabels.analysis import names
+from softlabels.book import elsewhere, stamps
 from softlabels.book.site import head
 from softlabels.command import told
 from softlabels.errors import ConfigError, SoftlabelsError, unknown
@@ -53,7 +54,7 @@ def execute(notebook: Path, out: Path, parameters: dict[str, Any] | None = None)
         opened = Path(folder) / "opened"
         with stamps.listing(opened):
             _run_papermill(notebook, raw, changed)
-        done = normalised(nbformat.read(raw, as_version=4))
+        done = normalised(elsewhere.prepared(nbformat.read(raw, as_version=4)))
         done.metadata[stamps.NAME] = stamps.stamp(notebook, done, opened)
         out.parent.mkdir(parents=True, exist_ok=True)
         part = out.with_name(f".{out.name}.partial")  # a chapter is whole or not there
@@ -186,6 +187,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "speed": _of("speed"),
     "scaling": _of("scaling"),
     "bibtex": _of("citation"),
+    "arms": names.arms,
 }
 
 

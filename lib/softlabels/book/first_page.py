@@ -17,12 +17,11 @@ import pandas as pd
 from PIL import Image
 
 from softlabels import datasets, figures, paths
-from softlabels.analysis import competence, published, table
+from softlabels.analysis import competence, names, published, table
 from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.formatting import number, signed
 from softlabels.chapters import human_uncertainty, table1
 from softlabels.command import told
-from softlabels.figures import names
 from softlabels.figures.results import Setting
 from softlabels.runs.profiles import SPLITS
 from softlabels.store import Shelf, pack, read, unpack, write, write_atomically

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from softlabels.analysis import published, table
+from softlabels.analysis import names, published, table
 from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import NOTHING, interval, number, spread
@@ -30,7 +30,7 @@ def steps(found: pd.DataFrame) -> pd.DataFrame:
     for k, here in every.groupby("level"):
         row, place = {"steps": f"{k:g}"}, entry["steps"].index(int(k)) if int(k) in entry["steps"] else None
         for arm in ("hard", "soft"):
-            row[f"published, {arm}"] = NOTHING if place is None else number(entry[arm][place])
+            row[f"published, {names.arm(arm)}"] = NOTHING if place is None else number(entry[arm][place])
         rows.append(row | _shown(here))
     return pd.DataFrame(rows)
 
@@ -43,12 +43,14 @@ def checks(found: pd.DataFrame, level: float = 1) -> pd.DataFrame:
         if here.empty or case == "PGD by steps":
             continue
         row = {"attack": case} | _shown(here)
-        rows.append(row | {f"{PEOPLE} − {LABEL}": interval(compared(here, "value"), 3)})
+        rows.append(row | {names.less(PEOPLE, LABEL): interval(compared(here, "value"), 3)})
     return pd.DataFrame(rows).fillna(NOTHING)
 
 
 def _shown(here: pd.DataFrame) -> dict[str, str]:
-    return {arm: spread(*summary(of, "value")[:2], 3) for arm, of in here.groupby("arm", sort=False)}
+    return {
+        names.arm(arm): spread(*summary(of, "value")[:2], 3) for arm, of in here.groupby("arm", sort=False)
+    }
 
 
 def verdicts(runs: pd.DataFrame, found: pd.DataFrame) -> list[Verdict]:

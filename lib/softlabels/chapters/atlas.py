@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from softlabels import datasets, figures
-from softlabels.analysis import embeddings, table
+from softlabels.analysis import embeddings, names, table
 from softlabels.analysis.embeddings import Embedding
 from softlabels.analysis.formatting import NOTHING, number
 from softlabels.command import told
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 GRIDS = ("atlas",)
 SHELF = Shelf("atlas")  # the test images of a run side by side in one small file
 TILE = 32  # pixels
-QUALITY = 70  # of WebP: 0.4 to 0.5 MB for two to three thousand tiles
+QUALITY = 40  # of WebP: 0.3 MB for two to three thousand tiles
 ARMS = ("hard", "soft")
-TITLES = {"people": "People", "hard": "Hard-label network", "soft": "Soft-label network"}
+TITLES = {"people": "People", "hard": "Trained on the majority", "soft": "Trained on all votes"}
 LICENCES = {
     "synthetic": "Images are generated; their true distribution is known. CC BY 4.0, like the text.",
     "cifar10h-9500": "Images: test set of CIFAR-10 (Krizhevsky 2009), shown small and compressed. Votes: "
@@ -122,7 +122,7 @@ def data(atlas: Atlas) -> dict[str, Any]:
     """What the page's script reads: places in 1/65535 of a map, shares in percent, entropy in 1/1000 nats."""
     shares, k = atlas.shares(), len(atlas.classes)
     return {
-        "title": f"{atlas.dataset}: {len(atlas.ids):,} test images, seen by two networks",
+        "title": f"{names.dataset(atlas.dataset)}: {len(atlas.ids):,} test images, seen by two networks",
         "classes": list(atlas.classes),
         "marks": MARKS.get(atlas.dataset, [[c % 5, c % 10] for c in range(k)]),
         "ids": atlas.ids.tolist(),
@@ -163,14 +163,16 @@ def _packed(values: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
 
 
-def summary(names: Sequence[str], found: Mapping[str, Atlas]) -> "pd.DataFrame":
+def summary(wanted: Sequence[str], found: Mapping[str, Atlas]) -> "pd.DataFrame":
     """How often the two networks answer alike, and like most people; a row for each name of a dataset."""
     import pandas as pd
 
     rows = []
-    for name in names:
+    for name in wanted:
         counts = {"images": len(found[name].ids)} | _agreement(found[name]) if name in found else {}
-        rows.append({"test images of": name} | {word: f"{count:,}" for word, count in counts.items()})
+        rows.append(
+            {"test images of": names.dataset(name)} | {word: f"{count:,}" for word, count in counts.items()}
+        )
     return pd.DataFrame(rows).fillna(NOTHING)
 
 
@@ -179,8 +181,8 @@ def _agreement(atlas: Atlas) -> dict[str, int]:
     return {
         "answer differently": int((hard != soft).sum()),
         "both agree with people": int(((hard == people) & (soft == people)).sum()),
-        "only hard agrees": int(((hard == people) & (soft != people)).sum()),
-        "only soft agrees": int(((hard != people) & (soft == people)).sum()),
+        "only the majority's agrees": int(((hard == people) & (soft != people)).sum()),
+        "only that of all votes agrees": int(((hard != people) & (soft == people)).sum()),
         "neither agrees": int(((hard != people) & (soft != people)).sum()),
     }
 
@@ -191,7 +193,8 @@ def finding(atlas: Atlas) -> str:
     doubt = entropy(shares["people"])
     differ = shares["hard"].argmax(1) != shares["soft"].argmax(1)
     words = (
-        f"{atlas.dataset}: the two networks answer differently on {counts['answer differently']:,} of "
+        f"{names.dataset(atlas.dataset)}: the two networks answer differently on "
+        f"{counts['answer differently']:,} of "
         f"{len(atlas.ids):,} test images"
     )
     if differ.all() or not differ.any():
@@ -215,7 +218,7 @@ def picture(atlas: Atlas, profile: str) -> str:
     """The maps as a static figure in HTML, each point the mixture of its classes' colours."""
     q = atlas.shares()["people"].astype(np.float32)
     maps = {arm: replace(found, known={"q": q}) for arm, found in atlas.maps.items()}
-    text = f"t-SNE maps of {atlas.dataset}, left hard-label, right soft-label network. {finding(atlas)}"
+    text = f"t-SNE maps, left trained on the majority, right on all votes. {finding(atlas)}"
     words = f"{finding(atlas)} With scripts on, each point shows its image. {LICENCES.get(atlas.dataset, '')}"
     figure = figures.figure2(maps, atlas.classes)
     return figures.markup(figure, text, words, list(atlas.records.values()), profile)

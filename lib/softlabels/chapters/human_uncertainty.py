@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from softlabels.analysis import table
+from softlabels.analysis import names, table
 from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import number, signed
@@ -13,7 +13,6 @@ from softlabels.analysis.statistics import Interval
 from softlabels.analysis.table import at, difference
 from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.learning.corruptions import KINDS as CORRUPTIONS
-from softlabels.runs.experiments_human import WORDS
 
 GRIDS = ("pretraining", "human", "human-rates", "human-scratch")  # the first is what the second starts from
 KINDS = ("shift", "corruptions")  # what is measured with the trained networks
@@ -51,7 +50,7 @@ def rates(runs: pd.DataFrame) -> pd.DataFrame:
         [
             {
                 "learning rate": f"{row.lr:g}",
-                "arm": WORDS.get(row.arm, row.arm),
+                "arm": names.arm(row.arm),
                 "validation loss": number(row["validation.loss"]),
                 "accuracy": number(row["truth.macro_accuracy"]),
                 "KL": number(row["test.kl"]),
@@ -76,10 +75,10 @@ def own_rates(runs: pd.DataFrame, base: str = LABEL) -> str:
         f"{gap(best, measure)} in {name} ({gap(common, measure)} at the common rate)"
         for name, measure in (("accuracy", "truth.macro_accuracy"), ("KL", "test.kl"))
     ]
-    taken = "; ".join(f"{WORDS.get(arm, arm)} {lr:g}" for arm, lr in best.lr.items())
+    taken = "; ".join(f"{names.arm(arm)} {lr:g}" for arm, lr in best.lr.items())
     return (
-        f"By its own least validation loss an arm would take: {taken}. On this fold, soft − {base} would "
-        f"then be {' and '.join(said)}."
+        f"By its own least validation loss an arm would take: {taken}. On this fold, "
+        f"{names.less(PEOPLE, base)} would then be {' and '.join(said)}."
     )
 
 

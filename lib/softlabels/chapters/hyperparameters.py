@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from softlabels.analysis import table
+from softlabels.analysis import names, table
 from softlabels.analysis.formatting import NAMES, NOTHING, number, signed
 from softlabels.analysis.table import ARMS, HIGHER_IS_BETTER
 from softlabels.chapters import table1
@@ -77,8 +77,8 @@ def tuned_apart(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     n = min(len(soft), len(hard))
     ks = sorted({k for k in (1, 2, 4, 8, 16, n) if 1 <= k <= n})
     rows = [
-        {"settings tried, hard": str(h)}
-        | {f"soft, {s} tried": signed(float(soft[s - 1] - hard[h - 1])) for s in ks}
+        {"settings tried, majority": str(h)}
+        | {f"all votes, {s} tried": signed(float(soft[s - 1] - hard[h - 1])) for s in ks}
         for h in ks
     ]
     return pd.DataFrame(rows)
@@ -90,7 +90,7 @@ def selection(runs: pd.DataFrame) -> pd.DataFrame:
     for metric in ("kl", "macro_accuracy"):
         for arm in ARMS:
             best = chosen(runs, arm, metric)
-            row = {"chosen by validation": NAMES[metric], "arm": arm, "setting": best or NOTHING}
+            row = {"chosen by validation": NAMES[metric], "arm": names.arm(arm), "setting": best or NOTHING}
             for shown in ("macro_accuracy", "kl"):
                 row[NAMES[shown]] = number(values(runs, arm, shown)[best]) if best else NOTHING
             rows.append(row)
@@ -104,7 +104,7 @@ def sentence(runs: pd.DataFrame, metric: str) -> str:
         return f"By {NAMES[metric]}: no pair of runs is here yet."
     low, middle, high = np.quantile(found, [0, 0.5, 1])
     return (
-        f"By {NAMES[metric]}, soft labels are better in {(found > 0).sum()} of {len(found)} settings; their "
+        f"By {NAMES[metric]}, all votes are better in {(found > 0).sum()} of {len(found)} settings; their "
         f"advantage has the median {signed(float(middle))} and lies between {signed(float(low))} and "
         f"{signed(float(high))}."
     )
@@ -118,11 +118,11 @@ def depends(runs: pd.DataFrame, metric: str = "macro_accuracy") -> str:
     sign = 1 if HIGHER_IS_BETTER[metric] else -1
     equal = sign * (soft[: len(hard)] - hard[: len(soft)])
     worst, best = sign * (soft[0] - hard[-1]), sign * (soft[-1] - hard[0])
-    same = "soft" if (equal > 0).all() else "hard" if (equal < 0).all() else "not always the same arm"
+    same = names.arm("soft" if (equal > 0).all() else "hard" if (equal < 0).all() else "not always the same")
     turns = "depends" if worst < 0 < best else "does not depend"
     return (
-        f"By {NAMES[metric]} and with equally many settings tried, the better arm is {same}; with one "
-        f"setting tried for an arm and all for the other, the advantage of soft labels lies between "
+        f"By {NAMES[metric]} and with equally many settings tried, better is: {same}; with one "
+        f"setting tried for an arm and all for the other, the advantage of all votes lies between "
         f"{signed(float(worst))} and {signed(float(best))}, so its sign {turns} on unequal tuning."
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from softlabels import datasets
-from softlabels.analysis import published
+from softlabels.analysis import names, published
 from softlabels.analysis.formatting import NOTHING, number, signed
 from softlabels.command import told
 from softlabels.datasets.base import Dataset
@@ -231,6 +231,19 @@ def deviations(rows: Sequence[tuple[str, float, float]]) -> str:
     """Largest deviation among (name, published, ours)."""
     name, theirs, ours = max(rows, key=lambda row: abs(row[2] / row[1] - 1))
     return f"the largest of {len(rows)} deviations is {signed(100 * (ours / theirs - 1), 1)} % ({name})"
+
+
+def answer(cards: Sequence[Card]) -> str:
+    """How divided people are about photographs and generated shapes, and how well these are rebuilt."""
+    said = []
+    for name in ("cifar10h-9500", "synthetic"):
+        facts = next((card.facts for card in cards if card.facts["name"] == name), None)
+        if facts:
+            said.append(
+                f"{names.dataset(name)}: {100 * facts['unanimous']:.0f} % of {facts['n_images']:,} images "
+                f"have one class alone, and the mean entropy is {number(facts['mean_entropy'], 2)} nats."
+            )
+    return f"{' '.join(said)} The rebuilt generator: {deviations(statistics(published_size(cards)))}."
 
 
 @told(2)

@@ -2,21 +2,31 @@
 
 import pandas as pd
 
-from softlabels.analysis.formatting import NAMES, NOTHING, spread
-from softlabels.analysis.table import ARMS, HIGHER_IS_BETTER, summary
+from softlabels.analysis import names
+from softlabels.analysis.formatting import NAMES, interval, spread
+from softlabels.analysis.table import ARMS, HIGHER_IS_BETTER, difference, summary
+from softlabels.analysis.tables import sentence
 
 GRIDS = ()  # it is drawn from no record: the page itself trains the grid "quickstart"
 
 
 def both_arms(runs: pd.DataFrame) -> pd.DataFrame:
-    """All measures of one setting: a row for each, a column for each arm, and which arm is better."""
+    """All measures of one setting: a row for each, both arms, and the paired difference with its interval."""
     rows = []
     for metric, name in NAMES.items():
         hard, soft = (summary(runs[runs.arm == arm], f"test.{metric}") for arm in ARMS)
-        better, apart = HIGHER_IS_BETTER[metric], soft[0] - hard[0]
-        row = {"measure": name, "better is": "higher" if better else "lower"}
-        row |= {"hard labels": spread(*hard[:2]), "soft labels": spread(*soft[:2])}
-        # Equal, or undefined in one arm: none is ahead.
-        ahead = NOTHING if not abs(apart) > 0 else "soft" if (apart > 0) == better else "hard"
-        rows.append(row | {"ahead": ahead})
+        row = {"measure": names.measure(name), "better is": "higher" if HIGHER_IS_BETTER[metric] else "lower"}
+        row |= {names.arm("hard"): spread(*hard[:2]), names.arm("soft"): spread(*soft[:2])}
+        rows.append(row | {names.less("soft", "hard"): interval(difference(runs, f"test.{metric}"))})
     return pd.DataFrame(rows)
+
+
+def answer(runs: pd.DataFrame) -> str:
+    """What these pairs say by KL and accuracy, and how little that is."""
+    n = int((runs.record.notna() & (runs.arm == "soft")).sum())
+    little = "One pair proves nothing" if n == 1 else f"{n} pairs of one tiny network prove little"
+    said = [
+        sentence(name, runs, f"test.{metric}", "soft", "hard")
+        for name, metric in (("KL [nats]", "kl"), ("Accuracy", "macro_accuracy"))
+    ]
+    return f"{' '.join(said)} {little}."

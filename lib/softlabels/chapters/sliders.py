@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from softlabels.analysis import names
 from softlabels.analysis.formatting import number
 from softlabels.analysis.table import at, curves, recorded
 from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.chapters.annotation_budget import ALL
 from softlabels.figures import interactive
-from softlabels.runs.experiments_human import WORDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,6 @@ def view(
     steps: Steps,
     curves: Mapping[str, Curve],
     says: Callable[[float], str],
-    words: Mapping[str, str],
 ) -> dict[str, Any]:
     """One choice of a slider.
 
@@ -54,11 +53,9 @@ def view(
         Values by arm and step; an arm without any is left out.
     says : function
         The sentence of a step.
-    words : dict
-        Arms in words; "hard", "truth" and "soft" have colours of their own.
     """
     series = [
-        {"key": "hard" if arm == "truth" else arm, "name": words.get(arm, arm), **_summary(values, steps)}
+        {"key": "hard" if arm == "truth" else arm, "name": names.arm(arm), **_summary(values, steps)}
         for arm, values in curves.items()
         if values
     ]
@@ -113,14 +110,13 @@ def _budget(title: str, hard: str, here: "pd.DataFrame") -> dict[str, Any]:
 
     def says(step: float) -> str:
         parts = [
-            f"{_per_thousand(values, step)} instead of {alone[arm]} with {words[arm]} labels"
+            f"{_per_thousand(values, step)} instead of {alone[arm]} ({names.arm(arm)})"
             for arm, values in errors.items()
         ]
         return f"Of 1,000 images {10 * step:g} go to a person. Wrong answers that remain: {', '.join(parts)}."
 
-    words = {hard: "hard", "soft": "soft"}
     steps = {float(step): f"{step} %" for step in BUDGETS}
-    return view(title, "Error of network and person", steps, errors, says, words)
+    return view(title, "Error of network and person", steps, errors, says)
 
 
 def _errors(records: "Iterable[Record]") -> dict[float, list[float]]:
@@ -155,7 +151,7 @@ def _annotations(name: str, lines: Mapping[str, Curve]) -> dict[str, Any]:
         plural = "annotation" if n == 1 else "annotations"
         return f"With {steps[n]} {plural} for each image, {name} is {_mean(values, n)}{other}."
 
-    return view(name, name, steps, lines, says, WORDS)
+    return view(name, name, steps, lines, says)
 
 
 def radius(attack: "pd.DataFrame", cases: Sequence[str] = ("PGD", "FGSM", "PGD l2")) -> dict[str, Any]:
@@ -176,10 +172,10 @@ def _radius(case: str, lines: Mapping[str, Curve]) -> dict[str, Any]:
     compared = [arm for arm in ("truth", "soft") if lines.get(arm)]
 
     def says(level: float) -> str:
-        parts = [f"{_mean(lines[a], level)} ({WORDS[a]})" for a in compared if level in lines[a]]
+        parts = [f"{_mean(lines[a], level)} ({names.arm(a)})" for a in compared if level in lines[a]]
         return (
             f"{case} of radius {level:g}/255 leaves an accuracy of {' and '.join(parts) or 'nothing known'}."
         )
 
     steps = {level: f"{level:g}" for level in levels}
-    return view(case, f"Accuracy under {case}", steps, lines, says, WORDS)
+    return view(case, f"Accuracy under {case}", steps, lines, says)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from softlabels.analysis import competence, published, table
+from softlabels.analysis import competence, names, published, table
 from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.embeddings import with_maps
 from softlabels.analysis.formatting import NAMES, NOTHING, interval, markdown, number, signed, spread
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 GRIDS = ("table1", "tuning", "figure1")
 PRIMARY = ("synthetic", "efficientnet-lite0", "stated-pretrained")  # dataset, network, recipe
+LESS = names.less("soft", "hard")
 FEWEST, STRONG = 3, 0.5  # settings, and rank correlation, from which a trend is read
 
 
@@ -50,7 +51,7 @@ def competent(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     for name, here in settings(runs, complete_only=False):
         whole = complete(here)
         if lacks := competence.lacking(whole, ("soft", "hard")):
-            rows.append((f"{name}, {here.epochs.iloc[0]} epochs", str(len(whole) // 2), lacks))
+            rows.append((f"{names.title(name)}, {here.epochs.iloc[0]} epochs", str(len(whole) // 2), lacks))
         else:
             kept.append(here)
     others = pd.DataFrame(rows, columns=["setting", "pairs", "what is lacking"])
@@ -76,28 +77,34 @@ def _ours(here: pd.DataFrame, metric: str) -> dict[str, str]:
     hard, soft = (here[here.arm == arm] for arm in ARMS)
     n = [int(arm.record.notna().sum()) for arm in (hard, soft)]
     gaps = int(here.record.isna().sum())
-    words = (str(n[1]) if n[0] == n[1] else f"{n[0]} hard, {n[1]} soft") + (
+    words = (str(n[1]) if n[0] == n[1] else f"{n[0]} majority, {n[1]} votes") + (
         f" ({gaps} missing)" if gaps else ""
     )
-    row = {"setting": f"{here.setting.iloc[0]}, {here.epochs.iloc[0]} epochs", "n": words}
-    row |= {a: spread(*summary(of, f"test.{metric}")[:2]) for a, of in (("hard", hard), ("soft", soft))}
-    return row | {"soft − hard": interval(difference(here, f"test.{metric}"))}
+    row = {"setting": f"{names.title(here.setting.iloc[0])}, {here.epochs.iloc[0]} epochs", "n": words}
+    row |= {
+        names.arm(a): spread(*summary(of, f"test.{metric}")[:2])
+        for a, of in zip(ARMS, (hard, soft), strict=True)
+    }
+    return row | {LESS: interval(difference(here, f"test.{metric}"))}
 
 
 def printed(dataset: str, metric: str) -> list[dict[str, str]]:
     """What is published of a dataset; of CIFAR-10H its authors report cross-entropy, not KL."""
     if dataset in ("synthetic", "micebone"):
         entry = published.get("bhl")
-        where = f"**published**: {dataset} · {entry[dataset]['network']}, {entry['epochs']} epochs"
+        where = (
+            f"**published**: {names.dataset(dataset)} · {entry[dataset]['network']}, {entry['epochs']} epochs"
+        )
         row = {"setting": where, "n": str(entry["splits"])}
-        row |= {arm: spread(*published.bhl(dataset, arm, metric)) for arm in ARMS}
-        return [row | {"soft − hard": signed(published.bhl_difference(dataset, metric))}]
+        row |= {names.arm(arm): spread(*published.bhl(dataset, arm, metric), 4) for arm in ARMS}
+        return [row | {LESS: signed(published.bhl_difference(dataset, metric))}]
     if dataset.startswith("cifar10h") and metric == "macro_accuracy":
         entry = published.get("cifar10h")
         hard, soft = (entry[arm]["accuracy"] for arm in ARMS)
-        where = f"**published**: cifar10h · {entry['networks']}, {entry['epochs']} epochs"
-        row = {"setting": where, "n": f"{entry['folds']} folds", "hard": number(hard), "soft": number(soft)}
-        return [row | {"soft − hard": signed(soft - hard)}]
+        where = f"**published**: CIFAR-10H · {entry['networks']}, {entry['epochs']} epochs"
+        row = {"setting": where, "n": f"{entry['folds']} folds"}
+        row |= {names.arm("hard"): number(hard), names.arm("soft"): number(soft)}
+        return [row | {LESS: signed(soft - hard)}]
     return []
 
 
@@ -105,7 +112,7 @@ def extras(
     runs: pd.DataFrame,
     measures: Sequence[str] = ("ece", "brier", "entropy_correlation", "second_best_accuracy"),
 ) -> pd.DataFrame:
-    """Means of measures that the paper does not give, hard → soft, in bold where the interval decides."""
+    """Means of measures that the paper does not give, majority → votes; bold where the interval decides."""
 
     def change(here: pd.DataFrame, metric: str) -> str:
         hard, soft = (number(summary(here[here.arm == arm], f"test.{metric}")[0], 3) for arm in ARMS)
@@ -114,7 +121,7 @@ def extras(
 
     return pd.DataFrame(
         [
-            {"setting": name} | {NAMES[m]: change(here, m) for m in measures}
+            {"setting": names.title(name)} | {NAMES[m]: change(here, m) for m in measures}
             for name, here in settings(runs, False)
         ]
     )
@@ -131,7 +138,9 @@ def tuning(records: "Iterable[Record]", chosen: Mapping[tuple[str, str, str], fl
     for record in sorted(records, key=lambda r: r.config.lr):
         config, loss = record.config, number(record.metrics["validation"]["loss"])
         key = (config.dataset, config.network, config.label)
-        row = rows.setdefault(key, dict(zip(("dataset", "network", "arm"), key, strict=True)))
+        words = (names.dataset(config.dataset), names.NETWORKS.get(config.network, config.network))
+        place = (*words, names.arm(config.label))
+        row = rows.setdefault(key, dict(zip(("dataset", "network", "arm"), place, strict=True)))
         row[f"lr {config.lr:g}"] = f"**{loss}**" if chosen.get(key) == config.lr else loss
     return pd.DataFrame([rows[key] for key in sorted(rows)]).fillna(NOTHING)
 
@@ -147,10 +156,10 @@ def longest(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def gain(runs: pd.DataFrame) -> str:
-    """Do soft labels gain most accuracy where hard labels reach least? Settings with a pair of runs count."""
+    """Do votes gain most accuracy where the majority reaches least? Settings with a pair of runs count."""
     both = [pairs(here, "test.macro_accuracy") for _, here in settings(runs)]
     found = sorted((float(hard.mean()), float((soft - hard).mean())) for soft, hard in both)
-    question = "Do soft labels gain most accuracy where hard labels reach least?"
+    question = "Do all votes gain most accuracy where the majority reaches least?"
     if len(found) < FEWEST:
         return f"{question} Open: fewer than {FEWEST} of these settings have a pair of runs."
     hard, gained = zip(*found, strict=True)
@@ -159,9 +168,9 @@ def gain(runs: pd.DataFrame) -> str:
         r = float(np.corrcoef(ranks)[0, 1])
     answer = "Yes" if r <= -STRONG else "No, the contrary" if r >= STRONG else "Not to be seen"
     return (
-        f"{question} {answer}: over {len(found)} settings soft − hard goes from {signed(gained[0])}, where "
-        f"hard labels reach {number(hard[0])}, to {signed(gained[-1])}, where they reach {number(hard[-1])}; "
-        f"the rank correlation is {signed(r, 2)}."
+        f"{question} {answer}: over {len(found)} settings {LESS} goes from {signed(gained[0])}, where "
+        f"that reaches {number(hard[0])}, to {signed(gained[-1])}, where it reaches {number(hard[-1])}; the "
+        f"rank correlation is {signed(r, 2)}."
     )
 
 
@@ -189,7 +198,7 @@ def headline(runs: pd.DataFrame) -> str:
     both = []
     for metric in ("macro_accuracy", "kl"):
         frame = pd.DataFrame(printed("synthetic", metric) + [_ours(one, metric) for one in chosen])
-        frame = frame.set_index(["setting", "n"])[["hard", "soft"]]
+        frame = frame.set_index(["setting", "n"])[[names.arm(arm) for arm in ARMS]]
         both.append(frame.rename(columns=lambda arm, name=NAMES[metric]: f"{name}, {arm}"))
     return markdown(pd.concat(both, axis=1).reset_index())
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from softlabels.analysis import table
+from softlabels.analysis import names, table
 from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import NOTHING, interval, number, spread
@@ -34,8 +34,10 @@ def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
     runs = table.gather(GRIDS, profile, seeds, *how)
     splits = runs[(runs.grid == "table1") & (runs.dataset == DATASET)]
     folds = runs[(runs.grid == "human") & runs.arm.isin(["truth", "soft"])]
-    splits = splits.assign(source="60/20/20 · " + splits.network + " · " + splits.recipe, hard="hard")
-    found = pd.concat([splits, folds.assign(source="folds · " + folds.network.iloc[0], hard="truth")])
+    words = [names.title(place) for place in splits.setting]
+    splits = splits.assign(source=words, hard="hard")
+    network = names.NETWORKS.get(folds.network.iloc[0], folds.network.iloc[0])
+    found = pd.concat([splits, folds.assign(source=f"CIFAR-10H, ten folds · {network}", hard="truth")])
     known = [None if r is None else answers(r)[:2] for r in found.record]
     areas = {
         f"aurc.{score}": [np.nan if one is None else selective.aurc(*one, score) for one in known]
@@ -88,9 +90,9 @@ def area_table(runs: pd.DataFrame) -> pd.DataFrame:
         for score in selective.SCORES:
             column = f"aurc.{score}"
             row = {"setting": title, "score": score, "n": str(len(pairs(here, column, "soft", hard)[0]))}
-            for name, arm in (("hard", hard), ("soft", "soft")):
+            for name, arm in (("hard label", hard), (names.arm("soft"), "soft")):
                 row[name] = spread(*summary(here[here.arm == arm], column)[:2])
-            rows.append(row | {"soft − hard": interval(area(here, hard, score))})
+            rows.append(row | {"all votes − hard label": interval(area(here, hard, score))})
     return pd.DataFrame(rows)
 
 
@@ -112,7 +114,7 @@ def working_table(
         for score in scores if records else ():
             for budget in budgets:
                 found = [routed(record, budget, score) for record in records]
-                row = {"labels": arm, "score": score, "budget": f"{100 * budget:g} %"}
+                row = {"trained on": names.arm(arm), "score": score, "budget": f"{100 * budget:g} %"}
                 rows.append(row | {name: _mean(found, field) for name, field in columns.items()})
     return pd.DataFrame(rows)
 
@@ -134,7 +136,7 @@ def claim(runs: pd.DataFrame, budget: float) -> str:
                 [(r.machine_error, r.system_error, r.reviewed * r.machine_error) for r in reviews], 0
             )
             lines.append(
-                f"- {title}, {arm} labels: sending the least certain {100 * budget:g} % to a person "
+                f"- {title}, {names.arm(arm)}: sending the least certain {100 * budget:g} % to a person "
                 f"lowers the error from {number(alone, 3)} to {number(both, 3)}; as many images at random, "
                 f"seen by someone who never errs, would lower it by {number(chance, 3)}."
             )

@@ -214,9 +214,9 @@ def softenings(train: World, rng: np.random.Generator) -> dict[str, tuple[np.nda
     return {
         "soft": (x, q),
         "hard": (x, hard),
-        "label smoothing": (x, votes.smoothed(hard, epsilon)),
-        "mean of the class": (x, votes.class_means(q, classes, everyone)),
-        "shuffled within the class": (x, votes.permuted(q, classes, everyone, rng)),
+        "smoothed": (x, votes.smoothed(hard, epsilon)),
+        "class-mean": (x, votes.class_means(q, classes, everyone)),
+        "permuted": (x, votes.permuted(q, classes, everyone, rng)),
         "mixup": (lam * x + (1 - lam) * x[other], lam * hard + (1 - lam) * hard[other]),
-        "self-distillation": (x, predict(fit(x, hard, decay=1e-2), x)),
+        "distilled": (x, predict(fit(x, hard, decay=1e-2), x)),
     }

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from softlabels.analysis import names
 from softlabels.analysis.table import difference
-from softlabels.figures import names
 from softlabels.figures.base import canvas, empty, legend_above, styled
 from softlabels.figures.images import plain
 
@@ -41,15 +41,19 @@ DOTTED = 20  # points of a line, up to which each has a dot
 
 
 @styled
-def against(panels: "Mapping[str, tuple[pd.DataFrame, str]]", base: str, words: Mapping[str, str]) -> Figure:
+def against(
+    panels: "Mapping[str, tuple[pd.DataFrame, str]]", base: str, arms: Sequence[str] = tuple(names.ARMS)
+) -> Figure:
     """Draw arm - base with its paired 95 % interval for every arm; one panel for each measure.
 
     Parameters
     ----------
     panels : dict of str to (DataFrame, str)
         Runs and the column to compare, by the name of the measure.
+    arms : sequence of str
+        Those to show, in their order.
     """
-    arms = [a for a in words if a != base and any(difference(*p, a, base) for p in panels.values())]
+    arms = [a for a in arms if a != base and any(difference(*p, a, base) for p in panels.values())]
     if not arms:
         return empty("no pair of runs is here yet")
     figure, axes = canvas(len(panels) * (0.3 * len(arms) + 1.2) + 0.2, len(panels))
@@ -63,10 +67,10 @@ def against(panels: "Mapping[str, tuple[pd.DataFrame, str]]", base: str, words: 
             face = "white" if found.low is None else colour
             axis.plot(found.mean, y, "o", color=colour, markerfacecolor=face, ms=7)
         axis.axvline(0, color="black", lw=1)
-        said = [fill(names.arm(a, words).replace(" = ", "\u00a0=\u00a0"), 28) for a in arms]
+        said = [fill(names.arm(a).replace(" = ", "\u00a0=\u00a0"), 28) for a in arms]
         axis.set_yticks(range(len(arms)), said, fontsize=9)
         axis.set_ylim(len(arms) - 0.5, -0.5)
-        axis.set_xlabel(f"{names.measure(name)}\nless that of “{names.arm(base, words)}”")
+        axis.set_xlabel(f"{names.measure(name)}\nless that of “{names.arm(base)}”")
         axis.xaxis.set_major_locator(MaxNLocator(5))
         axis.grid(visible=False, axis="y")
     return figure
@@ -76,7 +80,6 @@ def against(panels: "Mapping[str, tuple[pd.DataFrame, str]]", base: str, words: 
 def curves(
     shown: Mapping[str, Curves],
     level: str,
-    words: Mapping[str, str] | None = None,
     scale: str = "linear",
     band: bool = True,
 ) -> Figure:
@@ -103,7 +106,7 @@ def curves(
             colour, style = _line(arm, number)
             mean = [np.mean(values[v]) for v in x]
             dot = "o" if len(x) <= DOTTED else ""
-            axis.plot(x, mean, style, color=colour, lw=2, marker=dot, ms=4, label=names.arm(arm, words))
+            axis.plot(x, mean, style, color=colour, lw=2, marker=dot, ms=4, label=names.arm(arm))
             if band:
                 low, high = ([pick(values[v]) for v in x] for pick in (np.min, np.max))
                 axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from softlabels.analysis import names
 from softlabels.datasets.collection import printable
-from softlabels.figures import names
 from softlabels.figures.base import ARMS, canvas, empty, legend_above, styled
 from softlabels.labels.votes import entropy
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from softlabels.analysis import names
 from softlabels.analysis.formatting import NAMES
-from softlabels.figures import names
 from softlabels.figures.base import ARMS, canvas, empty, styled
 
 Points = list[tuple[int, float, float]]  # annotations, mean, standard deviation

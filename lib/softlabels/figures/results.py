@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
+from softlabels.analysis import names
 from softlabels.analysis.formatting import NAMES
 from softlabels.analysis.statistics import Interval
 from softlabels.analysis.table import HIGHER_IS_BETTER, difference, settings, winner
-from softlabels.figures import names
 from softlabels.figures.base import ARMS, WIDTH, canvas, empty, grouped, legend_above, styled
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from softlabels.analysis import names
 from softlabels.analysis.formatting import NAMES, signed
 from softlabels.analysis.table import settings, values
-from softlabels.figures import names
 from softlabels.figures.base import ARMS, canvas, empty, grouped, legend_above, styled
 
 if TYPE_CHECKING:

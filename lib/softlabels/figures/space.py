@@ -10,8 +10,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from softlabels.analysis import names
 from softlabels.analysis.embeddings import measured
-from softlabels.figures import names
 from softlabels.figures.base import ARMS, canvas, empty, legend_above, styled
 
 if TYPE_CHECKING:

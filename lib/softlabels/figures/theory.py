@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from softlabels.analysis import names
 from softlabels.analysis.formatting import NAMES
 from softlabels.analysis.statistics import paired_interval
 from softlabels.analysis.table import HIGHER_IS_BETTER, difference, settings
-from softlabels.figures import names
 from softlabels.figures.base import ARMS, canvas, empty, styled
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def gradient_noise(
 
 
 def _labels(arm: str) -> str:
-    return {"hard": "majority of n", "soft": "mean of n", "sampled": "one annotation"}[arm]
+    return {"hard": "majority of n", "soft": "mean of n", "sampled": "one vote"}[arm]
 
 
 @styled
@@ -81,7 +81,7 @@ def errors_by_images(sizes: Sequence[int], errors: Mapping[str, np.ndarray]) -> 
 
 
 def _targets(arm: str) -> str:
-    return {"hard": "argmax of q", "soft": "q itself", "sampled": "one annotation each"}[arm]
+    return {"hard": "argmax of q", "soft": "q itself", "sampled": "one vote each"}[arm]
 
 
 @styled

@@ -2,40 +2,24 @@
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from softlabels.datasets.cache import prefetch
 from softlabels.errors import TrainingError
 from softlabels.labels import metrics
-from softlabels.learning import checkpoint, models, starts
+from softlabels.learning import bars, checkpoint, models, starts
 from softlabels.learning.augmentation import augment, mixup
 from softlabels.learning.checkpoint import Progress
 from softlabels.learning.config import RunConfig, generator
 from softlabels.learning.hardware import Hardware
 from softlabels.learning.inputs import Task
 
-BARS: ContextVar[bool] = ContextVar("BARS", default=True)  # whether a training draws one
 WHITENED = 2000  # training images whose patches whiten the first layer of networks that have one
-
-
-@contextmanager
-def without_bars() -> Iterator[None]:
-    """Draw no bar for each training: whoever trains many has one for all of them."""
-    before = BARS.set(False)
-    try:
-        yield
-    finally:
-        BARS.reset(before)
 
 
 def learning_rate_factor(schedule: str, t: float) -> float:
@@ -206,10 +190,7 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
     done = checkpoint.restore(path, config.id, model, optimiser)
     title = f"{config.network} {config.label} seed {config.seed}"
     left, n = range(len(done.history), config.epochs), len(done.history)
-    hidden: dict[str, Any] = (
-        {} if BARS.get() else {"disable": True}
-    )  # tqdm reads TQDM_DISABLE only where nothing is said
-    bar = tqdm(left, title, initial=n, total=config.epochs, **hidden)
+    bar = bars.of_epochs(left, title, initial=n, total=config.epochs)
     with torch.random.fork_rng():
         for epoch in bar:
             if config.patience and epoch - _lowest(done) >= config.patience:
@@ -222,6 +203,7 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
             row["seconds"] = round(time.perf_counter() - start, 3)
             row["cpu_seconds"] = round(time.process_time() - used, 3)
             checkpoint.store(path, config.id, model, optimiser, done)
+            bars.tell(config)
             bar.set_postfix(
                 loss=f"{row['validation_loss']:.3f}", accuracy=f"{row['validation_accuracy']:.3f}"
             )

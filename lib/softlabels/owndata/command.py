@@ -17,7 +17,7 @@ from softlabels.analysis.formatting import markup
 from softlabels.analysis.table import record_of, recorded, tabulate
 from softlabels.datasets import Dataset, folder
 from softlabels.errors import ConfigError
-from softlabels.learning import models, training
+from softlabels.learning import bars, models
 from softlabels.learning.hardware import hardware
 from softlabels.owndata import OwnData, answers, benefit, frozen
 from softlabels.owndata.page import STYLE
@@ -64,7 +64,7 @@ def study(
     for i, cell in enumerate(tqdm(cells, "training", unit="run", disable=not cells)):
         begin = time.monotonic()
         fits = budget is None or i < 2 or begin - start + longest <= SHARE * budget
-        with training.without_bars():
+        with bars.one_for_all():
             record = record_of(cell, fits, device)
         longest = max(longest, time.monotonic() - begin)
         found.append(("your_data", cell, record))

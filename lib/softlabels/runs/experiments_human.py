@@ -29,17 +29,6 @@ ARMS: dict[str, dict[str, Any]] = {
     "distilled": {"label": "distilled"},
 }
 CONTROLS = ("class-mean", "permuted", "smoothed", "mixup", "distilled")  # softening without the people
-WORDS = {
-    "truth": "hard: CIFAR-10 label",
-    "hard": "hard: majority of people",
-    "soft": "human distribution",
-    "sampled": "one sampled annotation",
-    "class-mean": "mean distribution of the class",
-    "permuted": "distribution of another image of the class",
-    "smoothed": "label smoothing, same mean entropy",
-    "mixup": "mixup",
-    "distilled": "self-distillation",
-}
 
 
 CIFAR10H: dict[str, Any] = {"dataset": "cifar10h-9500", "image_size": 32, "split": "folds"}

@@ -35,15 +35,6 @@ CONTROLS = ("smoothed", "permuted", "class-mean")  # softening without the peopl
 # Label smoothing of the majority, from weak to strong: the published strengths are not stated.
 STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.4)
 SMOOTHED = {f"ε = {e:g}": {"label": "hard", "smoothing": e} for e in STRENGTHS}
-WORDS = {
-    "truth": "hard: label of before",
-    "hard": "hard: majority of the hundred",
-    "soft": "all hundred votes",
-    "smoothed": "label smoothing, same mean entropy",
-    "permuted": "votes on another pair of the class",
-    "class-mean": "mean votes of the class",
-    **{name: f"majority, smoothed with {name}" for name in SMOOTHED},
-}
 BUDGET = (1, 2, 5, 10, 20, 50)  # votes kept for each pair; all hundred are the arm "soft"
 FEWER = 2  # splits of features other than the main ones
 RATES = tuple((lr, decay) for lr in (0.005, 0.02, 0.1) for decay in (0.005, 0.1))

@@ -23,7 +23,7 @@ from softlabels import runs
 from softlabels.errors import ConfigError, DataUnavailable, SoftlabelsError
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import hardware
-from softlabels.runs import planning
+from softlabels.runs import planning, progress
 from softlabels.runs.grids import Cell
 from softlabels.runs.planning import Past
 from softlabels.runs.records import Record, find
@@ -49,8 +49,8 @@ def on_all_cores(configs: Sequence[RunConfig], device: str | None = None) -> Non
         return
     past = planning.past()
     if sum(past.expected(config, gpu=False) for config in missing) >= WORTH:
-        with suppress(DataUnavailable):
-            train(missing, device, at_once)
+        with suppress(DataUnavailable), progress.one_bar(missing) as done:
+            train(missing, device, at_once, lambda number, outcome: done(missing[number - 1]))
 
 
 def _room(configs: Sequence[RunConfig]) -> int:
@@ -79,11 +79,17 @@ def side_by_side(asked: str, configs: Sequence[RunConfig]) -> int:
     return int(asked)
 
 
-def train(configs: Sequence[RunConfig], device: str | None = None, at_once: int = 1) -> list[Record]:
+def train(
+    configs: Sequence[RunConfig],
+    device: str | None = None,
+    at_once: int = 1,
+    tell: Callable[[int, Outcome], None] | None = None,
+) -> list[Record]:
     """Return the records of some runs, trained where they are missing, `at_once` of them at a time.
 
     Each of the processes takes the next run as soon as it is done with one. Which runs stand side by side
-    changes no number: nothing is shared but the device.
+    changes no number: nothing is shared but the device. `tell` is called with the number of each, counted
+    from one, and its outcome; without it a line is printed.
 
     Raises
     ------
@@ -97,7 +103,10 @@ def train(configs: Sequence[RunConfig], device: str | None = None, at_once: int 
     found: list[Record] = []
     failed: list[SoftlabelsError] = []
     for number, outcome in enumerate(_outcomes(configs, device, at_once), 1):
-        print(f"[{number}/{len(configs)}] {configs[number - 1].id} {_word(outcome)}", flush=True)
+        if tell:
+            tell(number, outcome)
+        else:
+            print(f"[{number}/{len(configs)}] {configs[number - 1].id} {_word(outcome)}", flush=True)
         found += [outcome] if isinstance(outcome, Record) else []
         failed += [] if isinstance(outcome, Record) else [outcome]
     if failed:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from softlabels.analysis import published, table
+from softlabels.analysis import names, published, table
 from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import NOTHING, interval, number, spread
@@ -38,12 +38,16 @@ def kinds(runs: pd.DataFrame) -> pd.DataFrame:
     """A row for each dataset, kind of features and network: both arms, and votes against knowing nothing."""
     rows = []
     for (part, network), here in runs.groupby(["part", "network"], sort=False):
-        row = {"dataset": part, "network": network, "n": str(len(pairs(here, KL)[0]))}
+        row = {
+            "dataset": part,
+            "network": names.NETWORKS.get(network, network),
+            "n": str(len(pairs(here, KL)[0])),
+        }
         for measure, name in ((ACCURACY, "accuracy"), (KL, "KL"), (DOUBT, "r")):
             for arm in ARMS:
-                row[f"{name}, {arm}"] = spread(*summary(here[here.arm == arm], measure)[:2], 3)
-            row[f"{name}, soft − hard"] = interval(difference(here, measure), 3)
-        row["KL, soft − mean votes"] = interval(learnt(here), 3)
+                row[f"{name}, {names.arm(arm)}"] = spread(*summary(here[here.arm == arm], measure)[:2], 3)
+            row[f"{name}, {names.less('soft', 'hard')}"] = interval(difference(here, measure), 3)
+        row["KL, all votes − mean votes"] = interval(learnt(here), 3)
         row["lacks"] = lacking(here, ARMS) or NOTHING
         rows.append(row)
     return pd.DataFrame(rows)
@@ -121,7 +125,7 @@ def budget(runs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for part, here in runs.groupby("part", sort=False):
         for measure, name in ((KL, "KL"), (DOUBT, "entropy corr."), (ACCURACY, "accuracy")):
-            row = {"dataset": part, "measure": name}
+            row = {"dataset": names.dataset(f"chaosnli:{part}"), "measure": name}
             row["n"] = str(len(pairs(here, measure, "n=1", "n=100")[0]))
             for n, of in here.groupby("n"):
                 row[f"N = {n}"] = number(summary(of, measure)[0], 3)
@@ -146,8 +150,8 @@ def by_shape(runs: pd.DataFrame, facts: dict[str, Facts], arms: Iterable[str]) -
                 if found:
                     kl, entropy, votes = np.array(found).T
                     row["entropy of the votes"] = number(votes.mean(), 2)
-                    row[f"predicted, {arm}"] = spread(*mean_sd(entropy), 2)
-                    row[f"KL, {arm}"] = spread(*mean_sd(kl), 3)
+                    row[f"predicted, {names.arm(arm)}"] = spread(*mean_sd(entropy), 2)
+                    row[f"KL, {names.arm(arm)}"] = spread(*mean_sd(kl), 3)
             rows.append(row)
     return pd.DataFrame(rows)
 

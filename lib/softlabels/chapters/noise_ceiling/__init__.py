@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from softlabels.analysis import names
 from softlabels.analysis.formatting import number, signed
 from softlabels.analysis.table import complete, settings, summary
 from softlabels.chapters import table1
@@ -30,7 +31,7 @@ def ceiling_table(found: "Mapping[str, Ceiling]") -> pd.DataFrame:
 def _row(name: str, c: "Ceiling") -> dict[str, str]:
     low, mean, high = c.panel
     return {
-        "dataset": name,
+        "dataset": names.dataset(name),
         "annotations per image": f"{low:.0f}–{high:.0f}, mean {mean:.1f}",
         "KL of a perfect model": f"{number(c.kl)} [{number(c.kl_low)}, {number(c.kl_high)}]",
         "not above": number(c.kl_above),
@@ -59,13 +60,13 @@ def placed(runs: pd.DataFrame, found: "Mapping[str, Ceiling]") -> pd.DataFrame:
         best, hard, soft = found[here.dataset.iloc[0]], here[here.arm == "hard"], here[here.arm == "soft"]
         rows.append(
             {
-                "setting": name,
+                "setting": names.title(name),
                 "pairs": str(len(complete(here)) // 2),
-                "KL, hard": number(summary(hard, "test.kl")[0]),
-                "KL, soft": number(summary(soft, "test.kl")[0]),
+                "KL, majority": number(summary(hard, "test.kl")[0]),
+                "KL, all votes": number(summary(soft, "test.kl")[0]),
                 "KL, perfect": f"{number(best.kl)} … {number(best.kl_above)}",
-                "of the way, soft": _percent(value),
-                "accuracy, soft": number(summary(soft, "test.macro_accuracy")[0]),
+                "of the way, all votes": _percent(value),
+                "accuracy, all votes": number(summary(soft, "test.macro_accuracy")[0]),
                 "accuracy, perfect": number(best.accuracy),
             }
         )
@@ -84,8 +85,8 @@ def sentence(runs: pd.DataFrame, found: "Mapping[str, Ceiling]") -> str:
         if here:
             ends = _percent(here[0]) if len(here) == 1 else f"{_percent(here[0])} to {_percent(here[-1])}"
             words.append(
-                f"On {name} a perfect model shows a KL of {number(ceiling.kl, 3)} nats, and soft labels go "
-                f"{ends} of the way there from hard labels ({len(here)} of the settings)."
+                f"On {names.dataset(name)} a perfect model shows a KL of {number(ceiling.kl, 3)} nats, and "
+                f"all votes go {ends} of the way there from the majority ({len(here)} of the settings)."
             )
     return " ".join(words) or "No pair of runs on a dataset with panels is here yet."
 

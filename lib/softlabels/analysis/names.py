@@ -1,24 +1,33 @@
 """Names that people read on axes and in legends, for the short ones by which the code finds things."""
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# One name for what an arm learns from, everywhere; the glossary explains each.
+# One name for what an arm learns from, everywhere; the glossary lists them with what they mean.
 ARMS = {
     "truth": "dataset's label",
     "hard": "majority",
     "soft": "all votes",
     "sampled": "one vote",
-    "class-mean": "mean of the class",
-    "permuted": "votes on another image",
+    "class-mean": "mean votes of the class",
+    "permuted": "votes shuffled in the class",
     "smoothed": "label smoothing",
     "mixup": "mixup",
     "distilled": "distillation",
-    "people": "people",
+}
+MEANING = {
+    "truth": "the label that the data came with: CIFAR-10's for CIFAR-10H, that of before for texts",
+    "hard": "the class that most people chose: a hard label",
+    "soft": "the shares of the votes: a soft label, the people's distribution",
+    "sampled": "one vote, drawn once",
+    "class-mean": "the mean shares over the training items of the class",
+    "permuted": "the shares of another training item of the class",
+    "smoothed": "the dataset's label with the same small doubt everywhere: the people's mean entropy",
+    "mixup": "the dataset's labels of two images that are blended",
+    "distilled": "what a network predicts that was trained on the dataset's label",
 }
 DATASETS = {
     "synthetic": "Generated shapes",
@@ -56,9 +65,36 @@ RECIPES = {
 }
 
 
-def arm(name: str, words: Mapping[str, str] | None = None) -> str:
-    """What an arm learns from, in a chapter's own words where it has some."""
-    return (words or {}).get(name) or ARMS.get(name, name)
+def arm(name: str) -> str:
+    """What an arm learns from: one of `ARMS`, or some of the votes, or one of them with a number."""
+    if name in ARMS:
+        return ARMS[name]
+    kind, equals, value = name.partition("=")
+    if not equals:
+        return name
+    kind, value = kind.strip(), value.strip()
+    if kind == "n":
+        return {"1": ARMS["sampled"], "all": ARMS["soft"]}.get(value, f"{value} votes")
+    return f"smoothed majority, ε = {value}" if kind == "ε" else f"{ARMS['soft']}, {kind[-1]} = {value}"
+
+
+def less(arm_: str, base: str) -> str:
+    """Heading of a column of differences."""
+    return f"{arm(arm_)} − {arm(base)}"
+
+
+def arms() -> str:
+    """Markdown: every name with what it means, for the glossary."""
+    lines = [f"| {name} | `{key}` | {MEANING[key]} |" for key, name in ARMS.items()]
+    return "\n".join(["| name | in the code | learns from |", "|---|---|---|", *lines])
+
+
+def title(place: str) -> str:
+    """A setting as `analysis.table` names it, such as "synthetic 64 px · resnet9 · stated", in words."""
+    parts = place.split(" · ")
+    data, space, size = parts[0].partition(" ")
+    words = [dataset(data) + (f", {size}" if space else "")]
+    return " · ".join(words + [NETWORKS.get(p, RECIPES.get(p, p)) for p in parts[1:]])
 
 
 def setting(network: str, recipe: str, epochs: int) -> str:

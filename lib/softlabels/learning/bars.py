@@ -1,0 +1,64 @@
+"""Bars of progress: in a person's notebook or terminal; of a notebook that a program runs, on its terminal.
+
+So a notebook that papermill has saved holds none of their lines.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tqdm import auto, std
+
+from softlabels.learning.config import RunConfig
+
+PROGRAMS = ("papermill", "nbconvert", "softlabels.book")  # what runs notebooks without a person before them
+Told = Callable[[RunConfig], None]
+# Whether a training draws a bar of its own, and what is called after each of its epochs.
+_OWN: ContextVar[bool] = ContextVar("own", default=True)
+_EPOCH: ContextVar[Told | None] = ContextVar("epoch", default=None)
+
+
+@cache
+def unattended() -> bool:
+    """Does a program run this notebook, and no person? False elsewhere than on Linux."""
+    try:
+        command = Path(f"/proc/{os.environ['JPY_PARENT_PID']}/cmdline").read_bytes().decode(errors="replace")
+    except (KeyError, OSError):
+        return False
+    return any(name in command for name in PROGRAMS)
+
+
+@contextmanager
+def one_for_all(epoch: Told | None = None) -> Iterator[None]:
+    """Draw no bar for each training: whoever trains many has one for all of them, and may count epochs."""
+    own, told = _OWN.set(False), _EPOCH.set(epoch)
+    try:
+        yield
+    finally:
+        _OWN.reset(own)
+        _EPOCH.reset(told)
+
+
+def tell(config: RunConfig) -> None:
+    """Say that an epoch of a run is done."""
+    if told := _EPOCH.get():
+        told(config)
+
+
+def bar(*arguments: Any, **options: Any) -> Any:
+    """A bar of tqdm, where it belongs; nothing where a program has no terminal."""
+    if not unattended():
+        return auto.tqdm(*arguments, **options)
+    there = sys.__stderr__ is not None and sys.__stderr__.isatty()
+    return std.tqdm(*arguments, **options | ({"file": sys.__stderr__} if there else {"disable": True}))
+
+
+def of_epochs(*arguments: Any, **options: Any) -> Any:
+    """The bar of one training; none where there is one for all."""
+    # tqdm reads TQDM_DISABLE only where nothing is said.
+    return bar(*arguments, **options) if _OWN.get() else std.tqdm(*arguments, **options | {"disable": True})

@@ -1,0 +1,85 @@
+"""A real Ctrl-C while papermill trains: one sentence, nothing lost, no line of progress in what is saved."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from softlabels.book.execute import KERNEL
+from softlabels.learning import bars
+from softlabels.learning.config import RunConfig
+from softlabels.runs import planning, progress
+
+EPOCHS = 400  # more than anybody waits for
+TRAINS = f"""from softlabels import runs
+from softlabels.notebook import say
+config = runs.RunConfig(network="resnet9-tiny", image_size=32, limit=240, epochs={EPOCHS})
+runs.get(config, "cpu")
+say("It went on.")"""
+
+
+def saved(path: Path) -> Path:
+    nbformat.write(new_notebook(cells=[new_code_cell(TRAINS)], metadata=KERNEL), path)
+    return path
+
+
+def until(found, seconds: float = 240) -> None:
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def read(terminal: int) -> str:
+    """Everything that was written on a terminal."""
+    text = b""
+    try:
+        while part := os.read(terminal, 65536):
+            text += part
+    except OSError:  # nobody has it open any more
+        pass
+    return text.decode(errors="replace")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the program that runs a notebook is read off /proc")
+@pytest.mark.timeout(600)
+def test_an_interrupted_papermill_says_one_sentence_and_keeps_every_epoch(store: Path) -> None:
+    notebook, out = saved(store / "long.ipynb"), store / "out.ipynb"
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "papermill", str(notebook), str(out), "-k", "python3"]
+    running = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    until(lambda: list((store / "cache").rglob("*.checkpoint*")) or running.poll() is not None)
+    time.sleep(1)
+    os.killpg(running.pid, signal.SIGINT)
+    said = read(ours)
+    assert running.wait(60) != 0
+    assert said.count("interrupted; the next call goes on from the last finished epoch") == 1, said
+    assert "Traceback" not in said and "resnet9-tiny" in said, "the bar is on the terminal"
+    assert list((store / "cache").rglob("*.checkpoint*")), "the finished epochs are kept"
+    kept = nbformat.read(out, as_version=4)
+    assert not [o for cell in kept.cells for o in cell.outputs if o.output_type == "stream"]
+
+
+def test_one_bar_counts_epochs_and_runs_by_the_time_they_take(monkeypatch, capsys) -> None:
+    short, long = (RunConfig(epochs=e) for e in (1, 3))
+    monkeypatch.setattr(planning.Past, "expected", lambda self, config, gpu: float(config.epochs))
+    seen = []
+    with progress.one_bar([short, long]) as done:
+        monkeypatch.setattr(
+            "tqdm.std.tqdm.update", lambda self, n: seen.append(n) or setattr(self, "n", self.n + n)
+        )
+        bars.tell(short)
+        done(short)
+        bars.tell(long)
+        done(long)  # it ended early
+    assert seen == pytest.approx([1, 0, 1, 2])
+    assert bars._EPOCH.get() is None and not bars.unattended()
+    with progress.one_bar([]) as done:
+        done(short)
