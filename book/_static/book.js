@@ -14,6 +14,7 @@ if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined
 
 addEventListener("DOMContentLoaded", () => {
   codeSwitch();
+  details();
   filters();
   if (matchMedia("(max-width: 600px)").matches) document.querySelectorAll("table").forEach(differenceFirst);
   document.querySelectorAll("table[data-sortable]").forEach(sortable);
@@ -37,6 +38,31 @@ function codeSwitch() {
     kept.set("show-code", button.getAttribute("aria-pressed"));
     scrolling();
   });
+}
+
+// Details are open where a link leads into them, and on paper; the address of a page says where.
+function details() {
+  const boxes = [...document.querySelectorAll("details.more")];
+  const lead = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const box = target?.closest("details.more");
+    if (!box || box.open) return;
+    box.open = true;
+    target.scrollIntoView();
+  };
+  lead();
+  addEventListener("hashchange", lead);
+  // The same link once more, after the box was closed: the address does not change.
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.(`a[href$="${CSS.escape(location.hash)}"]`)) lead();
+  });
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = boxes.filter((box) => !box.open);
+    for (const box of closed) box.open = true;
+  });
+  addEventListener("afterprint", () => { for (const box of closed) box.open = false; });
+  for (const box of boxes) box.addEventListener("toggle", scrolling);
 }
 
 // What scrolls sideways can be reached with the keyboard, and a table says how many columns are out of sight.

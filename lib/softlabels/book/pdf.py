@@ -86,6 +86,8 @@ def section(site: Path, page: str, number: str, known: set[str]) -> str:
         if isinstance(before := tag.previous_sibling, NavigableString):
             before.replace_with(before.removesuffix(" · "))
         tag.decompose()
+    for tag in article.select("details.more"):
+        tag["open"] = ""
     for tag in article.find_all(id=True):
         tag["id"] = f"{_slug(page)}--{tag['id']}"
     for tag in article.find_all("img"):

@@ -18,6 +18,7 @@ from softlabels.book.site import (
     gallery,
     head,
     launch,
+    more,
     provenance,
     reference,
     tables,
@@ -44,6 +45,7 @@ def _dress(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             verdicts.dress(app, node, numbers, first=node is judged[0])
         elif "<table" in node.astext():
             tables.dress(node, numbers)
+    more.fold(doctree)
 
 
 def _without_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -64,6 +66,7 @@ def _settings(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the parts with the moments at which Sphinx calls them."""
+    more.register(app)
     app.add_directive("chapters", gallery.Chapters)
     app.add_directive("settings", reference.Settings)
     app.connect("config-inited", _settings)
