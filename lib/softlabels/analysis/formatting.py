@@ -38,12 +38,13 @@ def _to_the_right(frame: "pd.DataFrame") -> list[bool]:
     return [not any(c.isalpha() for c in "".join(map(str, frame[name]))) for name in frame]
 
 
-def markup(frame: "pd.DataFrame") -> str:
+def markup(frame: "pd.DataFrame", caption: str = "") -> str:
     """Write a table of strings as HTML that scrolls sideways on a narrow screen."""
     sides = ["right" if right else "left" for right in _to_the_right(frame)]
     head = _cells("th", frame.columns, sides)
     body = "".join(f"<tr>{_cells('td', row, sides)}</tr>" for row in frame.itertuples(index=False))
-    table = f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    above = f"<caption>{_inline(caption)}</caption>" if caption else ""
+    table = f'<table class="table">{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div style="overflow-x:auto;font-size:0.85em">{table}</div>'
 
 
@@ -60,12 +61,19 @@ def _inline(text: str) -> str:
     return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(text))
 
 
-def show(frame: "pd.DataFrame") -> None:
-    """Display a table in a notebook: HTML for the page, Markdown for plain text."""
+def show(frame: "pd.DataFrame", caption: str = "") -> None:
+    """Display a table in a notebook: HTML for the page, Markdown for plain text.
+
+    The caption names measure, unit, direction, and what is the same in all rows; without one, the site takes
+    the heading of the section.
+    """
     from IPython.display import display
 
     words = markdown(frame)
-    display({"text/html": f"<p>{words}</p>" if frame.empty else markup(frame), "text/plain": words}, raw=True)
+    display(
+        {"text/html": f"<p>{words}</p>" if frame.empty else markup(frame, caption), "text/plain": words},
+        raw=True,
+    )
 
 
 def number(value: float, digits: int = 4) -> str:
