@@ -28,7 +28,7 @@ from softlabels.figures import names
 from softlabels.labels import metrics
 from softlabels.labels.ceiling import Ceiling
 from softlabels.learning.config import RunConfig
-from softlabels.runs import experiments_human, grids
+from softlabels.runs import grids, profiles
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -411,7 +411,7 @@ def drawings(card, won, gap):
         "no answer": lambda: figures.answer([]),
         "verdict counts": lambda: figures.verdict_counts({"a group": dict.fromkeys(verdicts.WORDS, 2)}),
         "budget": lambda: figures.budget({m: {"soft": [(1, 0.5, 0.1)]} for m in ("macro_accuracy", "kl")}),
-        **arms_of(experiments_human.WORDS),
+        **arms_of(profiles.HUMAN_WORDS),
         **arms_of({}),
         "risk and coverage": lambda: figures.risk_coverage(
             {arm: [(np.linspace(0.1, 1, 9), np.linspace(0, 0.3, 9))] for arm in ("truth", "soft")}
@@ -441,12 +441,12 @@ def arms_of(words):
     runs = pd.DataFrame(
         [
             {"arm": arm, "network": "n", "seed": 0, "fold": fold, "value": n / (50 - 10 * fold) + 0.01 * fold}
-            for n, arm in enumerate(experiments_human.ARMS)
+            for n, arm in enumerate(profiles.HUMAN_ARMS)
             for fold in (0, 1)
         ]
     )
-    lines = {arm: {level: [level / 9, 0.1] for level in (0.5, 1, 8)} for arm in experiments_human.ARMS}
-    every = {**dict.fromkeys(experiments_human.ARMS, ""), **words}
+    lines = {arm: {level: [level / 9, 0.1] for level in (0.5, 1, 8)} for arm in profiles.HUMAN_ARMS}
+    every = {**dict.fromkeys(profiles.HUMAN_ARMS, ""), **words}
     shown = {"accuracy, FGSM": lines, "loss, gradient": lines}
     return {
         f"against {len(words)}": lambda: figures.against({"cross-entropy": (runs, "value")}, "truth", every),
@@ -518,11 +518,6 @@ def test_the_line_under_a_figure_says_where_it_comes_from(won):
     ):
         assert words in line
     assert "no runs" in figures.caption_line([], "laptop")
-
-
-def test_the_line_names_the_profile_of_each_run():
-    place = grids.grid("table1", "laptop", [5])[0]
-    assert "profile laptop" in figures.caption_line([record(place.config, {})], "smoke")
 
 
 def test_shown_figures_have_alternative_text_and_records(won, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from softlabels.analysis.table import tabulate
 from softlabels.chapters import annot_mix
 from softlabels.learning.config import RunConfig
-from softlabels.runs import experiments_annotators
+from softlabels.runs import profiles
 from softlabels.runs.grids import Cell
 
 
@@ -36,7 +36,7 @@ def made():
 def test_a_row_lists_the_methods_that_it_compares(made):
     for row in annot_mix.IMAGES:
         frame = annot_mix.on_images(made, row)
-        assert list(frame["method"]) == list(experiments_annotators.methods("laptop", row))
+        assert list(frame["method"]) == list(profiles.crowd_methods("laptop", row))
     line = annot_mix.on_images(made, annot_mix.SHUFFLED).set_index("method").loc["trace-reg"]
     assert (line["n"], line["last epoch, ours"], line["log loss, last epoch"]) == (
         "2",

@@ -13,7 +13,7 @@ from softlabels.analysis.statistics import Interval
 from softlabels.analysis.table import at, difference
 from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.learning.corruptions import KINDS as CORRUPTIONS
-from softlabels.runs.experiments_human import WORDS
+from softlabels.runs.profiles import HUMAN_WORDS as WORDS
 
 GRIDS = ("pretraining", "human", "human-rates", "human-scratch")  # the first is what the second starts from
 KINDS = ("shift", "corruptions")  # what is measured with the trained networks

@@ -14,7 +14,7 @@ from softlabels.analysis.table import at, curves, recorded
 from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.chapters.annotation_budget import ALL
 from softlabels.figures import interactive
-from softlabels.runs.experiments_human import WORDS
+from softlabels.runs.profiles import HUMAN_WORDS as WORDS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -30,8 +30,8 @@ from softlabels.analysis.table import paired, recorded, summary, values
 from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.datasets import simulated, synthetic
 from softlabels.learning.config import METHODS, PUBLIC
-from softlabels.runs import experiments_annotators
-from softlabels.runs.experiments_annotators import FIRST, UNMIXED, as_in_public, printed_rows
+from softlabels.runs import profiles
+from softlabels.runs.profiles import FIRST, UNMIXED, as_in_public, printed_rows
 
 if TYPE_CHECKING:
     from softlabels.runs.records import Record
@@ -42,7 +42,7 @@ BESIDE = {"mgc": "mgc", "mgc, random splits": "mgc", "labelme": "labelme", "lett
 BESIDE |= {"labelme-64px": "labelme", "cifar10n": "cifar10n", "cifar10n, shuffled workers": "cifar10n"}
 BESIDE |= {"cifar10h": "cifar10h", "trec6": "trec6"}
 COMPARABLE = ("mgc",)  # same data, features, network and protocol
-IMAGES = tuple(experiments_annotators.IMAGES["laptop"])  # rows of images, which profile "laptop" trains small
+IMAGES = tuple(profiles.CROWD_IMAGES["laptop"])  # rows of images, which profile "laptop" trains small
 PAIRED, SHUFFLED = "cifar10n", "cifar10n, shuffled workers"
 MAIN = "mgc"  # music genres: real annotators, the paper's split
 OURS = "annot-mix"
@@ -337,7 +337,7 @@ def amounts(runs: pd.DataFrame, numbers: Sequence[int], row: str) -> pd.DataFram
 def on_images(runs: pd.DataFrame, row: str) -> pd.DataFrame:
     """Accuracy in %, published beside ours, and log loss of the methods that a row of images compares."""
     lines = []
-    for method in experiments_annotators.methods("laptop", row):
+    for method in profiles.crowd_methods("laptop", row):
         here = of(runs, row, method)
         line = {"method": method, "n": str(len(here))}
         line["last epoch, published"] = spread(*printed(row, method)[:2], 1)
@@ -349,7 +349,7 @@ def on_images(runs: pd.DataFrame, row: str) -> pd.DataFrame:
 def workers(runs: pd.DataFrame) -> pd.DataFrame:
     """What the published pairing of labels and workers is worth: less judgements given to random workers."""
     lines = []
-    for method in experiments_annotators.WORKER_METHODS:
+    for method in profiles.WORKER_METHODS:
         a, b = (of(runs, row, method) for row in (PAIRED, SHUFFLED))
         common = set(a.seed) & set(b.seed)
         own, random = (side[side.seed.isin(common)] for side in (a, b))
@@ -362,7 +362,7 @@ def workers(runs: pd.DataFrame) -> pd.DataFrame:
 
 def workers_sentence(runs: pd.DataFrame) -> str:
     """For how many methods the pairing is worth more than chance, in a sentence; empty without runs."""
-    methods = experiments_annotators.WORKER_METHODS
+    methods = profiles.WORKER_METHODS
     found = [apart(of(runs, PAIRED, m), of(runs, SHUFFLED, m)) for m in methods]
     ends = [(v.low, v.high) for v in found if v and v.low is not None and v.high is not None]
     if not ends:
