@@ -7,7 +7,7 @@ from softlabels.analysis.annotators import named
 from softlabels.analysis.table import tabulate
 from softlabels.chapters import annot_mix_people
 from softlabels.learning.config import RunConfig
-from softlabels.runs import experiments_annotators
+from softlabels.runs import profiles
 from softlabels.runs.grids import Cell
 
 
@@ -37,7 +37,7 @@ def made():
 def test_a_row_lists_the_methods_that_it_compares(made):
     for row in annot_mix_people.IMAGES:
         frame = annot_mix_people.on_images(made, row)
-        assert list(frame["method"]) == [named(m) for m in experiments_annotators.methods("laptop", row)]
+        assert list(frame["method"]) == [named(m) for m in profiles.crowd_methods("laptop", row)]
     line = annot_mix_people.on_images(made, annot_mix_people.SHUFFLED).set_index("method").loc["trace-reg"]
     assert (line["n"], line["last epoch, ours"], line["log loss, last epoch"]) == (
         "2",

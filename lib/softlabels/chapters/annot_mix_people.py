@@ -13,13 +13,13 @@ from softlabels.analysis.table import summary
 from softlabels.chapters.annot_mix.runs import COMPARED, OURS, apart, full_rows, of, points, printed, shown
 from softlabels.datasets import simulated, synthetic
 from softlabels.learning.config import METHODS
-from softlabels.runs import experiments_annotators
+from softlabels.runs import profiles
 
 if TYPE_CHECKING:
     from softlabels.runs.records import Record
 
 GRIDS = (COMPARED,)
-IMAGES = tuple(experiments_annotators.IMAGES["laptop"])  # rows of images, which profile "laptop" trains small
+IMAGES = tuple(profiles.CROWD_IMAGES["laptop"])  # rows of images, which profile "laptop" trains small
 PAIRED, SHUFFLED = "cifar10n", "cifar10n, shuffled workers"
 AVERAGED = "soft-mixup"  # what averaging people gives
 UNPRINTED = (float("nan"), float("nan"))  # mean and standard deviation
@@ -169,7 +169,7 @@ def performance_sentence(runs: pd.DataFrame) -> str:
 def on_images(runs: pd.DataFrame, row: str) -> pd.DataFrame:
     """Accuracy in %, published beside ours, and log loss of the methods that a row of images compares."""
     lines = []
-    for method in experiments_annotators.methods("laptop", row):
+    for method in profiles.crowd_methods("laptop", row):
         here = of(runs, row, method)
         line = {"method": annotators.named(method), "n": str(len(here))}
         line["last epoch, published"] = spread(*printed(row, method)[:2], 1)
@@ -181,7 +181,7 @@ def on_images(runs: pd.DataFrame, row: str) -> pd.DataFrame:
 def workers(runs: pd.DataFrame) -> pd.DataFrame:
     """What the published pairing of labels and workers is worth: less judgements given to random workers."""
     lines = []
-    for method in experiments_annotators.WORKER_METHODS:
+    for method in profiles.WORKER_METHODS:
         a, b = (of(runs, row, method) for row in (PAIRED, SHUFFLED))
         common = set(a.seed) & set(b.seed)
         own, random = (side[side.seed.isin(common)] for side in (a, b))
@@ -194,7 +194,7 @@ def workers(runs: pd.DataFrame) -> pd.DataFrame:
 
 def workers_sentence(runs: pd.DataFrame) -> str:
     """For how many methods the pairing is worth more than chance, in a sentence; empty without runs."""
-    methods = experiments_annotators.WORKER_METHODS
+    methods = profiles.WORKER_METHODS
     found = [apart(of(runs, PAIRED, m), of(runs, SHUFFLED, m)) for m in methods]
     ends = [(v.low, v.high) for v in found if v and v.low is not None and v.high is not None]
     if not ends:

@@ -27,7 +27,7 @@ from softlabels.chapters.annot_mix.runs import (
     shown,
 )
 from softlabels.learning.config import PUBLIC
-from softlabels.runs.experiments_annotators import FIRST, UNMIXED, as_in_public, printed_rows, unmixed
+from softlabels.runs.profiles import FIRST, UNMIXED, as_in_public, printed_rows, unmixed
 
 GRIDS = (COMPARED, CHANGED)
 collect = partial(table.gather, GRIDS)

@@ -16,7 +16,7 @@ from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.chapters.annot_mix.runs import COMPARED, MAIN, OURS, apart, full_rows, of, printed, shown
 from softlabels.datasets import simulated, synthetic
 from softlabels.learning.config import METHODS
-from softlabels.runs.experiments_annotators import FIRST
+from softlabels.runs.profiles import FIRST
 
 GRIDS = (COMPARED,)
 COMPARABLE = (MAIN,)  # same data, features, network and protocol
