@@ -44,10 +44,10 @@ def pytest_report_header() -> list[str]:
 def missing() -> Iterator[tuple[str, str]]:
     """Each kind of tests that this machine skips, and what changes that."""
     from softlabels import paths
-    from softlabels.book import browser
+    from softlabels.book import screens
     from softlabels.datasets import fetch
 
-    if browser.program() is None:
+    if screens.program() is None:
         yield "the site in a browser, and the PDF", "apt-get install chromium"
     without = [name for name, modules in EXTRAS.items() if not all(map(find_spec, modules))]
     if without:
@@ -118,7 +118,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
     """A headless browser of this machine, driven by Playwright."""
-    from softlabels.book import browser as ours
+    from softlabels.book import screens as ours
 
     if ours.program() is None:
         pytest.skip(f"no browser here: none of {', '.join(ours.NAMES)} is on the PATH")

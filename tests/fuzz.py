@@ -31,7 +31,7 @@ import exports
 import numpy as np
 import vote_folders
 from PIL import Image
-from softlabels.datasets import archives, dcic_files, formats, pictures, votetable
+from softlabels.datasets import dcic, formats, images, votetable, zips
 from softlabels.datasets import folder as folders
 from softlabels.datasets.collection import demand
 from softlabels.errors import SoftlabelsError
@@ -210,7 +210,7 @@ def zip_of_images(folder, rng):
     (folder / "in.zip").write_bytes(damaged(content, rng) if rng.random() < 0.6 else content)
     target = folder / "inside" / "target"
     try:
-        archives.unpack(folder / "in.zip", target)
+        zips.unpack(folder / "in.zip", target)
     finally:
         inside = [*folder.joinpath("inside").iterdir()] if (folder / "inside").exists() else []
         assert inside in ([], [target])
@@ -229,7 +229,7 @@ def annotations(folder, rng):
     content = dumped(bent(sets, rng, 0.004)) if rng.random() < 0.8 else dumped(sets)
     content = damaged(content, rng) if rng.random() < 0.4 else content
     (folder / "annotations.json").write_bytes(content)
-    votes(dcic_files.read(folder, "Mine"))
+    votes(dcic.read(folder, "Mine"))
 
 
 def table(folder, rng):
@@ -419,8 +419,8 @@ PICTURES = [encoded(kind) for kind in ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GI
 def image(folder, rng):
     (folder / "x.png").write_bytes(damaged(rng.choice(PICTURES), rng))
     try:
-        found = pictures.decode(folder / "x.png", 8)
-    except pictures.Unreadable as error:
+        found = images.decode(folder / "x.png", 8)
+    except images.Unreadable as error:
         raise SoftlabelsError(str(error)) from error
     assert found.shape == (8, 8, 3) and found.dtype == np.uint8
 

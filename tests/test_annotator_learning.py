@@ -4,19 +4,22 @@ import math
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from softlabels import cli
 from softlabels.analysis import published, statistics, verdicts
+from softlabels.analysis.annotators import WORDS, glossary, named
 from softlabels.analysis.published import RANKED
 from softlabels.analysis.table import gather, recorded, tabulate
-from softlabels.chapters import annot_mix
+from softlabels.chapters import annot_mix, annot_mix_people, annot_mix_ranks
+from softlabels.chapters.annot_mix.runs import captioned, full_rows
 from softlabels.datasets import LOADERS, Annotations
 from softlabels.datasets.crowds import crowd
 from softlabels.errors import ConfigError
+from softlabels.labels.agreement import confusion_error, ranking
 from softlabels.labels.votes import hard_labels
 from softlabels.learning.annotators import training
 from softlabels.learning.annotators.methods import build
-from softlabels.learning.annotators.people import confusion_error, ranking
 from softlabels.learning.config import METHODS, RunConfig
 from softlabels.runs import grids, records
 from softlabels.runs import run as runs
@@ -166,9 +169,9 @@ def test_the_command_line_trains_the_grid(store, capsys):
     found = gather(["annot_mix"], "smoke", [0])
     assert len(recorded(found)) == 2 and found.record.isna().sum() == len(METHODS) - 2
     frame = annot_mix.accuracy(found, "synthetic-crowd")
-    assert list(frame["method"]) == list(METHODS) and set(frame["n"]) == {"0", "1"}
-    assert annot_mix.mean_ranks(found) is None
-    claims = annot_mix.verdicts(found)
+    assert list(frame["method"]) == [named(m) for m in METHODS] and set(frame["n"]) == {"0", "1"}
+    assert annot_mix_ranks.mean_ranks(found) is None
+    claims = annot_mix.verdicts(found) + annot_mix_ranks.verdicts(found)
     assert {c.verdict for c in claims} == {"not tested"} and len(verdicts.table(claims)) == 3
 
 
@@ -224,7 +227,93 @@ def test_two_splits_of_one_dataset_are_ranked_as_one():
     runs = made(
         {(row, method): [0.5] for row in rows for method in RANKED} | {("letter", "annot-mix"): [0.5]}
     )
-    assert annot_mix.full_rows(runs) == ["mgc", "labelme"]
+    assert full_rows(runs) == ["mgc", "labelme"]
+
+
+def test_every_method_has_a_name_of_its_own_and_a_line():
+    assert list(WORDS) == list(METHODS)
+    lines = glossary().set_index("method")
+    assert lines.index.is_unique and (lines["what it does"].str.len() > 15).all()
+    assert lines.loc["Dawid-Skene + mixup", "in the paper"] == "ds-mixup"
+
+
+def test_a_number_of_seeds_that_all_rows_share_goes_to_the_caption():
+    frame = pd.DataFrame({"method": ["a", "b"], "n": ["3", "3"], "x": ["1", "2"]})
+    shorter, words = captioned(frame, "X in %.")
+    assert list(shorter) == ["method", "x"] and words == "X in %. Each number is of 3 seeds."
+    frame.loc[1, "n"] = "2"
+    assert captioned(frame, "X in %.") == (frame, "X in %.")
+
+
+def two_datasets():
+    """annot-mix is ahead on one dataset, and behind ds-mixup on another."""
+    values = {("mgc", method): [0.60, 0.62] for method in METHODS}
+    values |= {("sentiment", method): [0.50, 0.52] for method in METHODS}
+    values |= {("mgc", "annot-mix"): [0.70, 0.72], ("sentiment", "ds-mixup"): [0.58, 0.60]}
+    return made(values)
+
+
+def test_the_map_of_all_methods_has_the_published_beside_ours():
+    found = annot_mix.tables(two_datasets())
+    ours, theirs = found["ours"], found["published"]
+    assert list(ours) == ["mgc", "sentiment"] and list(theirs) == ["mgc"]
+    assert list(ours.index[:2]) == ["annot-mix", "ds-mixup"] and set(ours.index) == set(METHODS)
+    assert set(ours.index[len(RANKED) :]) == {"true-base", "soft-mixup"}
+    assert ours.loc["annot-mix", "mgc"] == pytest.approx(71) and theirs.loc["madl", "mgc"] == 72.0
+    assert "soft-mixup" not in theirs.index
+    assert annot_mix.tables(two_datasets()[:0]) == {}
+
+
+def test_the_answer_counts_datasets_and_names_who_is_ahead():
+    said = annot_mix.answer(two_datasets())
+    assert "names the class of 71.0 % of the test songs; the paper prints 73.8 %." in said
+    assert "on 1 of 2 datasets (on Film reviews Dawid-Skene + mixup is)." in said
+    assert "by 1.0 points, and of the majority vote by 5.0." in said
+    assert annot_mix.answer(two_datasets()[:0]) == "No dataset has runs of all methods yet."
+    assert "most accurate on 10 of them" in annot_mix.in_print()
+
+
+def test_the_answer_on_ranks_says_what_tests_mixing_and_people_give():
+    runs = two_datasets()
+    assert "have it in place 1 and tell it from 0." in annot_mix_ranks.answer(runs)
+    assert "printed ranks tell annot-mix from 11 of 11 other methods" in annot_mix_ranks.answer(runs)
+    same = {("mgc", "annot-mix"): [0.70, 0.72, 0.71], ("α = 0", "annot-mix"): [0.60, 0.62, 0.60]}
+    more = made(same | {("shuffled workers", "annot-mix"): [0.65, 0.67, 0.66]})
+    every = pd.concat([runs[(runs.dataset != "mgc") | (runs.arm != "annot-mix")], more])
+    said = annot_mix_ranks.answer(every)
+    assert "more accurate than without on 1 of 1 datasets, and less on 0;" in said
+    assert "accuracy on music genres changes by −5.0 [−5.0, −5.0] points." in said
+    assert said.count(". ") == 2
+
+
+def test_the_answer_on_people_compares_losses_rankings_and_matrices():
+    def runs(losses, auroc, error):
+        found = []
+        for method in METHODS:
+            last = {"accuracy": 0.5, "kl": losses[method], "cross_entropy": losses[method]}
+            known = method in auroc
+            people = {"auroc": auroc[method], "confusion_error": error[method]} if known else {}
+            for row in ("synthetic-crowd", "sentiment"):
+                config = RunConfig(dataset=row, seed=0)
+                metrics = {"last": last, "annotators": people}
+                record = SimpleNamespace(id="", config=config, data={}, metrics=metrics)
+                found.append(("annot_mix", grids.Cell(row, "mlp", "published", method, 0, config), record))
+        return tabulate(found, "paper")
+
+    losses = dict.fromkeys(METHODS, 1.0) | {"annot-mix": 0.5, "madl": 0.4}
+    auroc = {"annot-mix": 0.8, "madl": 0.9, "conal": 0.7}
+    error = {"annot-mix": 0.1, "madl": 0.2, "conal": 0.3}
+    table = runs(losses, auroc, error)
+    said = annot_mix_people.answer(table)
+    assert said.startswith("On 2 of 2 datasets annot-mix estimates") and "but not on" not in said
+    assert "AUROC of 0.80" in said and "of 3 models of annotators it is the best at it on 0 of 2" in said
+    assert "nearest to them: they are off by 0.10 on average, those of the others by 0.20 to 0.30." in said
+    shown = annot_mix_people.losses(table)["ours"]
+    assert list(shown.index[:2]) == ["annot-mix", "madl"] and shown.loc["madl", "sentiment"] == 0.4
+    worse = annot_mix_people.answer(runs(losses | {"annot-mix": 2.0}, auroc, error | {"madl": 0.05}))
+    assert "On 0 of 2 datasets" in worse and "not on Generated shapes and Film reviews" in worse
+    assert "not nearest to them" in worse
+    assert "not here yet" in annot_mix_people.answer(table[:0])
 
 
 def test_mixing_is_decided_only_where_seeds_and_images_agree(monkeypatch):
@@ -234,8 +323,8 @@ def test_mixing_is_decided_only_where_seeds_and_images_agree(monkeypatch):
     )
     words = []
     for images in (apart, open_, None):
-        monkeypatch.setattr(annot_mix, "over_images", lambda a, b, images=images: images)
-        words.append(annot_mix.mixing_verdict(runs, "mgc", "").verdict)
+        monkeypatch.setattr(annot_mix_ranks, "over_images", lambda a, b, images=images: images)
+        words.append(annot_mix_ranks.mixing_verdict(runs, "mgc", "").verdict)
     assert words == ["contradicted", "undecided", "contradicted"]
 
 
@@ -245,14 +334,14 @@ def test_changes_are_corrected_for_their_number():
     runs = made({(row, "annot-mix"): found for row, found in (values | {"d": lucky}).items()})
 
     def p(names):
-        return annot_mix.changes(runs, names, "mgc").set_index("change")["p (Holm)"]
+        return annot_mix_ranks.changes(runs, names, "mgc").set_index("change")["p (Holm)"]
 
     alone, many = p(["a"])["a"], p(["a", "b", "c"])
     assert float(alone) < 0.05 and float(many["a"]) == pytest.approx(float(alone))  # the largest p is kept
     p_twice = p(["a", "d"])["a"]
     assert float(p_twice) == pytest.approx(2 * float(alone), abs=2e-3) and float(p_twice) > 0.05
     assert many["b"] == "< 0.001" and many["c"] == many["none"] == "–"
-    said = annot_mix.changes_sentence(runs, ["a", "b", "d"], "mgc")
+    said = annot_mix_ranks.changes_sentence(runs, ["a", "b", "d"], "mgc")
     assert "leaves 1 worse (b) and 0 better (none)" in said
 
 
@@ -262,7 +351,7 @@ def test_too_few_datasets_or_methods_cannot_be_ranked():
 
 
 def test_a_correct_holm_step_spares_ds_mixup_at_the_best_epoch():
-    last, best = (annot_mix.published_ranks(part) for part in ("last", "best"))
+    last, best = (annot_mix_ranks.published_ranks(part) for part in ("last", "best"))
     control, ds = RANKED.index("annot-mix"), RANKED.index("ds-mixup")
     p = last.against(control)
     assert (p[np.isfinite(p)] <= 0.05).all()
@@ -286,12 +375,12 @@ def test_performance_stands_beside_what_is_printed():
 
     printed = published.get("annotmix", "auroc_last", "letter")
     alike = {method: mean / 200 for method, (mean, _) in printed.items()}
-    frame = annot_mix.performance(runs(alike)).set_index("method")
-    assert list(frame) == ["letter, published", "letter, ours", "letter, n"]
+    frame = annot_mix_people.performance(runs(alike)).set_index("method")
+    assert list(frame) == ["Letters, published", "Letters, ours", "Letters, n"]
     assert frame.loc["annot-mix"].tolist() == ["93.1 ± 0.7", "47.0 ± 0.7", "2"]
-    said = annot_mix.performance_sentence(runs(alike))
-    assert said == "letter: rank correlation 1.00; first are annot-mix and annot-mix (published, ours)."
+    said = annot_mix_people.performance_sentence(runs(alike))
+    assert said == "Letters: rank correlation 1.00; first are annot-mix and annot-mix (published, ours)."
     reverse = {method: 1 - value for method, value in alike.items()}
-    assert "rank correlation −1.00" in annot_mix.performance_sentence(runs(reverse))
+    assert "rank correlation −1.00" in annot_mix_people.performance_sentence(runs(reverse))
     del reverse["conal"]
-    assert "No row" in annot_mix.performance_sentence(runs(reverse))
+    assert "No row" in annot_mix_people.performance_sentence(runs(reverse))

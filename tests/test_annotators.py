@@ -8,15 +8,23 @@ import pytest
 import torch
 from softlabels.datasets import Annotations
 from softlabels.errors import ConfigError
-from softlabels.learning.annotators.base import blend, log_marginal
-from softlabels.learning.annotators.dawid_skene import DawidSkene
-from softlabels.learning.annotators.embedded import AnnotMix, log_marginal_of
-from softlabels.learning.annotators.inputs import at_most, chosen, pairs, shuffled
-from softlabels.learning.annotators.methods import METHODS, PUBLIC, Batch, Mixing, build, dawid_skene
-from softlabels.learning.annotators.optimiser import RAdam
-from softlabels.learning.annotators.people import auroc, confusion_error, heterogeneity, ranking
-from softlabels.learning.dropout import HalfDropout
-from softlabels.learning.models import build_for_vectors
+from softlabels.labels.agreement import auroc, confusion_error, heterogeneity, ranking
+from softlabels.labels.votes import at_most, chosen, shuffled
+from softlabels.learning.annotators.aggregation import DawidSkene, dawid_skene
+from softlabels.learning.annotators.inputs import pairs
+from softlabels.learning.annotators.methods import (
+    METHODS,
+    PUBLIC,
+    AnnotMix,
+    Batch,
+    Mixing,
+    blend,
+    build,
+    log_marginal,
+    log_marginal_of,
+)
+from softlabels.learning.annotators.training import RAdam
+from softlabels.learning.models import HalfDropout, build_for_vectors
 from torch import nn
 
 M, C, D, H = 5, 3, 4, 128

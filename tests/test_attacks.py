@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from softlabels.errors import ConfigError, DataUnavailable
-from softlabels.learning import attacks, masking, models
+from softlabels.learning import attacks, models
 from softlabels.learning.attacks import FGSM, PGD, Attack
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -148,7 +148,7 @@ def test_temperature_undoes_saturation(scene):
         assert seen < hidden, "a huge logit scale hides the gradient of cross-entropy"
         margin = attacks.standing(model, x, y, [8 / 255], Attack(loss="margin"))[8 / 255].float().mean()
         assert margin < hidden
-        assert masking.margins(model, x).median() > 1e3
+        assert attacks.margins(model, x).median() > 1e3
     finally:
         with torch.no_grad():
             model.head.weight.copy_(scale[0])
@@ -158,15 +158,15 @@ def test_temperature_undoes_saturation(scene):
 def test_noise_is_as_large_as_the_attack_and_harms_less(scene):
     model, x, y = scene
     epsilon = 8 / 255
-    noisy = masking.noise(x, epsilon, rng())
+    noisy = attacks.noise(x, epsilon, rng())
     assert (noisy - x).abs().max() <= epsilon + 1e-6 and noisy.min() >= 0 and noisy.max() <= 1
     attacked = attacks.standing(model, x, y, [epsilon])[epsilon].float().mean()
-    assert masking.correct(model, noisy, y).float().mean() > attacked
+    assert attacks.correct(model, noisy, y).float().mean() > attacked
 
 
 def test_the_loss_rises_along_the_gradient(scene):
     model, x, y = scene
-    found = masking.landscape(model, x, y, [0, 1 / 255, 4 / 255], rng())
+    found = attacks.landscape(model, x, y, [0, 1 / 255, 4 / 255], rng())
     assert found["gradient"][0] == pytest.approx(found["random"][0], rel=1e-5)
     assert found["gradient"][0] < found["gradient"][1] < found["gradient"][2]
     assert found["gradient"][2] > found["random"][2]
@@ -190,7 +190,7 @@ def test_autoattack_is_asked_for_the_same_ball(scene, monkeypatch):
             return 1 - images, labels
 
     monkeypatch.setitem(sys.modules, "pyautoattack", SimpleNamespace(AutoAttack=Judge))
-    stood = masking.autoattack(model, x, y, 1 / 255, "linf", 3)
+    stood = attacks.autoattack(model, x, y, 1 / 255, "linf", 3)
     assert (asked["norm"], asked["eps"], asked["seed"], asked["frozen"]) == ("Linf", 1 / 255, 3, True)
     torch.testing.assert_close(stood, model(1 - x).argmax(1) == y)
 
@@ -199,7 +199,7 @@ def test_autoattack_that_is_not_installed_is_named(scene, monkeypatch):
     model, x, y = scene
     monkeypatch.setitem(sys.modules, "pyautoattack", None)
     with pytest.raises(DataUnavailable, match=r"softlabels\[attacks\]"):
-        masking.autoattack(model, x, y, 1 / 255, "linf", 0)
+        attacks.autoattack(model, x, y, 1 / 255, "linf", 0)
 
 
 FOOLBOX = [(FGSM, "LinfFastGradientAttack"), (Attack(norm="l2"), "L2FastGradientAttack")] + [
@@ -252,7 +252,7 @@ def test_every_step_is_that_of_foolbox(exact, attack, name, started):
         by_rounding = (gradient.abs() < 1e-9) if attack.norm == "linf" else torch.zeros_like(x).bool()
         assert by_rounding.float().mean() < 1e-3
         assert (((ours - found).abs() < 1e-9) | by_rounding).all()
-    torch.testing.assert_close(masking.correct(model, end, y), ~success)
+    torch.testing.assert_close(attacks.correct(model, end, y), ~success)
 
 
 def test_standing_agrees_with_foolbox_at_the_first_radius(exact):

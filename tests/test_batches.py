@@ -14,9 +14,9 @@ from softlabels.analysis import table
 from softlabels.errors import ConfigError, DataUnavailable
 from softlabels.learning import models
 from softlabels.learning.config import RunConfig
-from softlabels.runs import calls, grids, parallel, planning, records, run, workload
+from softlabels.runs import grids, parallel, planning, records, run
 from softlabels.runs.grids import CHAPTERS, grid
-from softlabels.runs.workload import Past
+from softlabels.runs.planning import Past
 from torch.utils.flop_counter import FlopCounterMode
 
 SMALL = RunConfig(network="resnet9-tiny", image_size=32, limit=60, epochs=1, batch_size=16)
@@ -26,9 +26,9 @@ def several(n, **changes):
     return [SMALL.replace(seed=seed, **changes) for seed in range(n)]
 
 
-@pytest.mark.parametrize("name", [n for n in workload.NETWORKS if n not in ("wrn28-10", "densenet121-cifar")])
+@pytest.mark.parametrize("name", [n for n in planning.NETWORKS if n not in ("wrn28-10", "densenet121-cifar")])
 def test_flop_and_activations_of_networks_are_counted(name):
-    assert set(workload.NETWORKS) == set(models.NETWORKS)
+    assert set(planning.NETWORKS) == set(models.NETWORKS)
     model, kept = models.build(name, 10, torch.zeros(3), torch.ones(3)), {}
 
     def keep(tensor):
@@ -41,24 +41,24 @@ def test_flop_and_activations_of_networks_are_counted(name):
         torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t),
     ):
         model(torch.rand(2, 3, 64, 64))
-    gflop, megabytes = workload.NETWORKS[name]
+    gflop, megabytes = planning.NETWORKS[name]
     assert counter.get_total_flops() / 2e9 == pytest.approx(gflop, rel=0.02)
     assert sum(kept.values()) / 2 == pytest.approx(megabytes, rel=0.05)
 
 
 def test_every_grid_has_needs():
-    cells = [c for name in CHAPTERS for c in grid(name, "paper") if c.config.network in workload.NETWORKS]
+    cells = [c for name in CHAPTERS for c in grid(name, "paper") if c.config.network in planning.NETWORKS]
     known = {c.config.dataset for c in cells if ":" not in c.config.dataset}
-    assert known <= set(workload.IMAGES), "say how many images it has"
+    assert known <= set(planning.IMAGES), "say how many images it has"
     for cell in grid("table1", "paper"):
-        needs = workload.needs(cell.config, Past())
-        assert needs.minutes > 0 and needs.mem_mb >= workload.LIBRARIES and needs.limit > needs.minutes
+        needs = planning.needs(cell.config, Past())
+        assert needs.minutes > 0 and needs.mem_mb >= planning.LIBRARIES and needs.limit > needs.minutes
 
 
 def test_a_long_run_asks_for_a_gpu_and_a_short_one_does_not():
     long = RunConfig(network="densenet121", image_size=224, epochs=60)
-    assert workload.needs(long, Past()).gpu and not workload.needs(SMALL, Past()).gpu
-    assert not workload.needs(long, Past(), device="cpu").gpu and workload.needs(SMALL, Past(), "cuda:0").gpu
+    assert planning.needs(long, Past()).gpu and not planning.needs(SMALL, Past()).gpu
+    assert not planning.needs(long, Past(), device="cpu").gpu and planning.needs(SMALL, Past(), "cuda:0").gpu
 
 
 def test_a_record_tells_the_time_of_its_like_and_scales_for_others():
@@ -117,7 +117,7 @@ def test_status_sums_what_a_profile_costs(store, monkeypatch, one_thread, capsys
     monkeypatch.setattr("softlabels.runs.run._precision_of_pair", lambda *_: None)
     cells = grid("quickstart", "smoke", [0])
     parallel.train([cells[0].config])
-    workload.past.cache_clear()
+    planning.past.cache_clear()
     capsys.readouterr()
     chosen = ["status", "--chapter", "quickstart", "--profile", "smoke", "--seeds", "0", "--cost"]
     assert cli.main(chosen) == 0
@@ -127,7 +127,7 @@ def test_status_sums_what_a_profile_costs(store, monkeypatch, one_thread, capsys
     assert (
         0 < record.cpu_seconds == pytest.approx(sum(row["cpu_seconds"] for row in record.history), abs=1e-3)
     )
-    workload.past.cache_clear()
+    planning.past.cache_clear()
 
 
 def without_time(record):
@@ -162,7 +162,7 @@ def test_a_chapter_trains_a_run_on_each_core_where_that_is_worth_it(store, monke
     assert not capsys.readouterr().out, "a few seconds are not worth a process"
     monkeypatch.setattr(parallel, "WORTH", 0.0)
     with monkeypatch.context() as crowded:
-        crowded.setattr(parallel.workload, "memory", lambda config: 10**9)
+        crowded.setattr(parallel.planning, "memory", lambda config: 10**9)
         parallel.on_all_cores(several(3), "cpu")
         assert not capsys.readouterr().out, "there is no room for two"
     found = table.recorded(table.of_cells([("several", c) for c in cells], "smoke", train=True, device="cpu"))
@@ -215,41 +215,41 @@ def past_of(cells, minutes):
 
 
 def test_a_unit_is_a_pair_and_then_each_further_arm(store):
-    found = calls.units(grid_of([0, 1]))
+    found = parallel.units(grid_of([0, 1]))
     assert [[c.arm for c in unit] for unit in found] == 2 * [["truth", "soft"], ["hard"], ["smoothed"]]
     assert len({c.config.id for unit in found for c in unit}) == 8
 
 
 def test_a_plan_cuts_between_pairs(store):
     cells = grid_of([0, 1, 2])
-    planned = calls.plan(cells, 8 * 60, past_of(cells, 2.0), gpu=False)
+    planned = parallel.calls(cells, 8 * 60, past_of(cells, 2.0), gpu=False)
     assert [len(call.cells) for call in planned] == [3, 3, 2, 3, 1], "7.2 of 8 minutes"
     assert [cell.config.id for call in planned for cell in call.cells] == [
-        cell.config.id for unit in calls.units(cells) for cell in unit
+        cell.config.id for unit in parallel.units(cells) for cell in unit
     ]
     assert sum(call.minutes for call in planned) == pytest.approx(24)
-    [whole] = calls.plan(cells, 8 * 60, past_of(cells, 2.0), gpu=False, at_once=4)
+    [whole] = parallel.calls(cells, 8 * 60, past_of(cells, 2.0), gpu=False, at_once=4)
     assert whole.minutes == pytest.approx(6)
-    long = calls.plan(cells, 60, past_of(cells, 2.0), gpu=False)
+    long = parallel.calls(cells, 60, past_of(cells, 2.0), gpu=False)
     assert [len(call.cells) for call in long] == 3 * [2, 1, 1], "a pair is whole though it is longer"
 
 
 def test_a_call_stops_after_the_last_whole_pair_that_fits(store, monkeypatch, one_thread):
     cells, now = grid_of([0, 1, 2], ("hard", "soft")), [0.0]
-    real = calls.parallel.train
+    real = parallel.train
 
     def train(configs, device, at_once):
         now[0] += 60.0 * len(configs)  # a minute a run, as long as expected
         return real(configs, device, at_once)
 
-    monkeypatch.setattr(calls.parallel, "train", train)
+    monkeypatch.setattr(parallel, "train", train)
     past = past_of(cells, 1.0)
-    found, left = calls.train(cells, 280, past, "cpu", clock=lambda: now[0])
+    found, left = parallel.train_within(cells, 280, past, "cpu", clock=lambda: now[0])
     assert [r.config.seed for r in found] == [0, 0, 1, 1] and left == 2
     now[0] = 0.0
-    found, left = calls.train(cells, 1, past, "cpu", clock=lambda: now[0])
+    found, left = parallel.train_within(cells, 1, past, "cpu", clock=lambda: now[0])
     assert [r.config.seed for r in found] == [2, 2] and left == 0, "the first pair is trained in any case"
-    assert calls.train(cells, 280, past, "cpu") == ([], 0)
+    assert parallel.train_within(cells, 280, past, "cpu") == ([], 0)
 
 
 def test_the_command_plans_trains_and_packs(store, capsys, one_thread, monkeypatch):
@@ -279,7 +279,7 @@ def test_how_many_stand_side_by_side(asked, found, monkeypatch):
 def test_auto_is_bounded_by_memory_and_cores(monkeypatch):
     monkeypatch.setattr(parallel.torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(parallel.os, "sched_getaffinity", lambda _: range(16))
-    need = max(map(parallel.workload.memory, several(2)))
+    need = max(map(parallel.planning.memory, several(2)))
     for free, expected in ((80_000, 2), (need, 1), (4 * need, 2)):
         monkeypatch.setattr(parallel.torch.cuda, "mem_get_info", lambda free=free: (free * 2**20, 0))
         assert parallel.side_by_side("auto", several(2)) == expected

@@ -5,7 +5,7 @@ import pytest
 from softlabels.datasets import Annotations
 from softlabels.errors import ConfigError, DataUnavailable
 from softlabels.labels import votes as labels
-from softlabels.learning.annotators import bridges
+from softlabels.learning.annotators import aggregation
 
 C = 3
 
@@ -22,16 +22,16 @@ def judgements(n=40, seed=0, quality=(0.9, 0.8, 0.7, 0.6, 0.35)):
 
 @pytest.mark.parametrize("name", ["GLAD", "MACE"])
 def test_posteriors_are_those_of_crowdkit(name):
-    aggregation, pandas = pytest.importorskip("crowdkit.aggregation"), pytest.importorskip("pandas")
+    crowdkit, pandas = pytest.importorskip("crowdkit.aggregation"), pytest.importorskip("pandas")
     found, _ = judgements()
     few: dict = {"GLAD": {"n_iter": 1, "m_step_max_iter": 2}, "MACE": {"n_restarts": 1, "n_iter": 10}}[name]
-    ours = {"GLAD": bridges.glad, "MACE": bridges.mace}[name](found, 40, C, **few)
+    ours = {"GLAD": aggregation.glad, "MACE": aggregation.mace}[name](found, 40, C, **few)
     # Strings in another order than the numbers: what belongs to which image and class is told by name.
     task, label = (
         np.char.add(prefix, v.astype(str)) for prefix, v in (("t", found.image), ("c", found.label))
     )
     frame = pandas.DataFrame({"task": task, "worker": found.annotator, "label": label})
-    theirs = getattr(aggregation, name)(**few).fit_predict_proba(frame)
+    theirs = getattr(crowdkit, name)(**few).fit_predict_proba(frame)
     judged = np.unique(found.image)
     rows = theirs.loc[[f"t{i}" for i in judged], [f"c{k}" for k in range(C)]].to_numpy()
     assert np.allclose(ours[judged], rows, atol=1e-3 if name == "GLAD" else 0.05)
@@ -42,14 +42,14 @@ def test_posteriors_are_those_of_crowdkit(name):
 def test_a_class_that_nobody_named_has_no_probability():
     pytest.importorskip("crowdkit")
     found, _ = judgements()
-    assert not bridges.mace(found, 40, C + 1, n_restarts=1, n_iter=2)[found.image, C].any()
+    assert not aggregation.mace(found, 40, C + 1, n_restarts=1, n_iter=2)[found.image, C].any()
 
 
 def test_consensus_is_that_of_cleanlab_and_the_classifiers_where_nobody_judged():
     library = pytest.importorskip("cleanlab.multiannotator")
     found, truth = judgements()
     p = np.random.default_rng(2).dirichlet(np.ones(C), len(truth)) / 2 + np.eye(C)[truth] / 2
-    label, quality = bridges.crowdlab(found, p)
+    label, quality = aggregation.crowdlab(found, p)
     table = np.full((30, 5), np.nan)
     table[found.image, found.annotator] = found.label
     table = table[(judged := np.unique(found.image))]
@@ -63,26 +63,26 @@ def test_the_classifier_has_not_seen_what_it_judges():
     pytest.importorskip("sklearn")
     rng = np.random.default_rng(0)
     noise, votes = rng.normal(size=(300, 40)), np.eye(C)[rng.integers(C, size=300)]
-    guessed = bridges.out_of_sample(noise, votes).argmax(1) == votes.argmax(1)
+    guessed = aggregation.out_of_sample(noise, votes).argmax(1) == votes.argmax(1)
     assert guessed.mean() < 0.45  # memory would give far more
     with pytest.raises(ConfigError, match="folds"):
-        bridges.out_of_sample(noise, np.eye(C)[np.zeros(300, int)])
+        aggregation.out_of_sample(noise, np.eye(C)[np.zeros(300, int)])
 
 
 def test_without_the_extra_its_name_is_said_and_other_ways_remain(monkeypatch):
     def absent(module):
         raise ImportError(module)
 
-    monkeypatch.setattr(bridges, "import_module", absent)
+    monkeypatch.setattr(aggregation, "import_module", absent)
     with pytest.raises(DataUnavailable, match=r"softlabels\[crowds\]"):
-        bridges.extra("crowdkit.aggregation", "crowd-kit")
+        aggregation.extra("crowdkit.aggregation", "crowd-kit")
 
 
 def test_shares_are_of_judged_images(monkeypatch):
     found, truth = judgements()
-    monkeypatch.setattr(bridges, "extra", _nothing)
-    monkeypatch.setattr(bridges, "out_of_sample", lambda x, votes: np.eye(C)[truth])
-    shares = bridges.accuracies(found, np.eye(C)[truth], truth, C)
+    monkeypatch.setattr(aggregation, "extra", _nothing)
+    monkeypatch.setattr(aggregation, "out_of_sample", lambda x, votes: np.eye(C)[truth])
+    shares = aggregation.accuracies(found, np.eye(C)[truth], truth, C)
     hard = labels.hard_labels(labels.counts(found.image, found.label, 40, C), np.random.default_rng(0))[0]
     judged = np.unique(found.image)
     assert set(shares) == {"majority", "Dawid-Skene"}

@@ -8,7 +8,7 @@ from scipy.stats import multinomial
 from softlabels.chapters.noise_ceiling import ceilings
 from softlabels.datasets import synthetic
 from softlabels.errors import DataError, RecordError
-from softlabels.labels import ceiling, finite_panels, metrics
+from softlabels.labels import ceiling, metrics
 from softlabels.labels import votes as labels
 
 
@@ -33,13 +33,13 @@ def test_the_floor_is_the_mean_over_all_panels():
         for i, row in enumerate(p):
             weight = multinomial.pmf(counts, 3, row)
             expected[i] += weight * metrics.kl_divergence(q[None], row[None]) if weight else 0
-    assert finite_panels.noise_floor(p, 3) == pytest.approx(expected, abs=1e-9)
+    assert ceiling.noise_floor(p, 3) == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_floor_tends_to_the_known_limit():
     """(K - 1) / 2n for many annotations."""
     p = np.array([[0.2, 0.3, 0.5]])
-    assert finite_panels.noise_floor(p, 2000) == pytest.approx([2 / 4000], rel=0.01)
+    assert ceiling.noise_floor(p, 2000) == pytest.approx([2 / 4000], rel=0.01)
 
 
 def test_the_entropy_of_a_part_is_the_mean_over_all_parts():
@@ -47,21 +47,21 @@ def test_the_entropy_of_a_part_is_the_mean_over_all_parts():
     votes = [0, 0, 0, 1, 2]
     parts = [np.bincount(part, minlength=3) for part in itertools.combinations(votes, 2)]
     expected = np.mean([labels.entropy(part[None] / 2)[0] for part in parts])
-    assert finite_panels.panel_entropy(counts, np.array([2])) == pytest.approx([expected])
-    assert finite_panels.panel_entropy(counts, np.array([5])) == pytest.approx(labels.entropy(counts / 5))
+    assert ceiling.panel_entropy(counts, np.array([2])) == pytest.approx([expected])
+    assert ceiling.panel_entropy(counts, np.array([5])) == pytest.approx(labels.entropy(counts / 5))
 
 
 def test_halves_are_disjoint_parts_of_the_panel():
     rng = np.random.default_rng(0)
     counts = rng.multinomial(9, [0.5, 0.3, 0.2], size=200)
-    a, b = finite_panels.halves(counts, rng)
+    a, b = ceiling.halves(counts, rng)
     assert (a.sum(1) == 4).all() and (b.sum(1) == 4).all()
     assert (a + b <= counts).all() and ((counts - a - b).sum(1) == 1).all()
 
 
 def test_each_vote_has_the_same_chance_to_be_in_a_half():
     counts = np.tile([6, 3, 1], (4000, 1))
-    a, b = finite_panels.halves(counts, np.random.default_rng(1))
+    a, b = ceiling.halves(counts, np.random.default_rng(1))
     for half in (a, b):
         assert half.mean(0) == pytest.approx([3, 1.5, 0.5], abs=0.05)
 

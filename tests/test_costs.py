@@ -37,3 +37,14 @@ def test_every_chapter_is_listed_with_its_committed_runs():
     tuning = grids.grid("tuning", "laptop")
     here = sum((DRAWN / f"{c.config.id}.json").exists() for c in tuning)
     assert table.loc["tuning", "committed"] == str(here)
+    left = int(table.loc["human", "minutes left, about"].replace(",", ""))
+    assert (left > 0) == (int(table.loc["human", "runs"]) > int(table.loc["human", "committed"]))
+    assert table.loc["tuning", "minutes left, about"] == "0"
+
+
+def test_networks_are_compared_by_what_they_reach_in_their_time():
+    table = costs.networks()
+    chosen = next(c for c in grids.grid("human-scratch", "laptop", [0]) if c.arm == "soft")
+    assert (chosen.network, str(chosen.config.epochs)) in set(zip(table.network, table.epochs, strict=True))
+    minutes = table["minutes"].astype(float)
+    assert minutes.is_monotonic_increasing and minutes.min() > 0

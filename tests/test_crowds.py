@@ -9,8 +9,8 @@ from softlabels.datasets import Annotations, cifar10n, letter, simulated, texts
 from softlabels.datasets.fetch import FILES
 from softlabels.errors import DataError, DataUnavailable
 from softlabels.labels import votes as labels
-from softlabels.learning.annotators.inputs import chosen
-from softlabels.learning.annotators.people import facts, heterogeneity
+from softlabels.labels.agreement import facts, heterogeneity
+from softlabels.labels.votes import chosen
 
 # name: images, classes, annotators, judgements to train on, accuracy of these, sizes of the parts (AM)
 KNOWN = {

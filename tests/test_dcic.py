@@ -9,7 +9,7 @@ import pytest
 from dcic_folders import CLASSES, N, annotation_sets, edit, pixels, write
 from PIL import Image
 from softlabels import datasets, paths
-from softlabels.datasets import archives, dcic_files, siblings, zenodo
+from softlabels.datasets import dcic, zenodo, zips
 from softlabels.errors import ConfigError, DataError, DataUnavailable
 from softlabels.labels import votes
 from softlabels.learning import inputs
@@ -70,7 +70,7 @@ def test_a_hash_in_the_name_is_not_in_the_file(given):
     for name in ("dcic:Treeversity#1", "dcic:Treeversity1", "dcic:treeversity#1"):
         data = datasets.load(name, image_size=8)
         assert data.name == "dcic:Treeversity#1"
-        assert data.classes == tuple(siblings.KNOWN["Treeversity#1"].classes)
+        assert data.classes == tuple(dcic.KNOWN["Treeversity#1"].classes)
         assert data.counts[:, 2].sum() == 0, "a class that nobody gave keeps its column"
 
 
@@ -100,9 +100,9 @@ def test_impossible_options(bone, option):
 
 
 def test_all_ten_names_are_known():
-    assert len(siblings.KNOWN) == 10
-    for name, known in siblings.KNOWN.items():
-        assert siblings.official(name.replace("#", "").lower()) == name
+    assert len(dcic.KNOWN) == 10
+    for name, known in dcic.KNOWN.items():
+        assert dcic.official(name.replace("#", "").lower()) == name
         assert list(known.classes) == sorted(known.classes) and len(known.folds) == 5
         assert sum(known.classes.values()) == sum(known.folds)
     with pytest.raises(ConfigError, match="did you mean 'Turkey'"):
@@ -212,7 +212,7 @@ def test_all_problems_are_counted(bone):
     delete_image(bone)
     unannotated(bone)
     unknown_class(bone)
-    found = dcic_files.read(bone, "MiceBone", CLASSES).problems
+    found = dcic.read(bone, "MiceBone", CLASSES).problems
     kinds = [problem.kind for problem in found]
     assert kinds.count("missing image") == 3 and kinds.count("unknown class") == 1
     with pytest.raises(DataError, match=f"{len(found)} problems in MiceBone"):
@@ -273,24 +273,24 @@ def evil(tmp_path, name, content=b"x", mode=None, compress=zipfile.ZIP_STORED):
 )
 def test_nothing_is_unpacked_outside(tmp_path, name):
     with pytest.raises(DataError, match="it would lie outside of the target folder"):
-        archives.unpack(evil(tmp_path, name), tmp_path / "in" / "target")
+        zips.unpack(evil(tmp_path, name), tmp_path / "in" / "target")
     assert list((tmp_path / "in").iterdir()) == []
 
 
 def test_links_are_refused(tmp_path):
     archive = evil(tmp_path, "MiceBone/link", b"/etc/passwd", stat.S_IFLNK | 0o777)
     with pytest.raises(DataError, match="'MiceBone/link' is refused: it is a symbolic link"):
-        archives.unpack(archive, tmp_path / "target")
+        zips.unpack(archive, tmp_path / "target")
     assert not (tmp_path / "target").exists()
 
 
 def test_bombs_are_refused(tmp_path, monkeypatch):
     archive = evil(tmp_path, "MiceBone/zeros", bytes(1 << 22), compress=zipfile.ZIP_DEFLATED)
     with pytest.raises(DataError, match=f"bytes that unpack to {1 << 22}"):
-        archives.unpack(archive, tmp_path / "target")
-    monkeypatch.setattr(archives, "MAX_TOTAL", 1000)
+        zips.unpack(archive, tmp_path / "target")
+    monkeypatch.setattr(zips, "MAX_TOTAL", 1000)
     with pytest.raises(DataError, match=f"{(1 << 22) + 2} bytes in all"):
-        archives.unpack(archive, tmp_path / "target")
+        zips.unpack(archive, tmp_path / "target")
 
 
 def test_a_member_that_occurs_twice(tmp_path):
@@ -300,7 +300,7 @@ def test_a_member_that_occurs_twice(tmp_path):
         with pytest.warns(UserWarning, match="Duplicate"):
             opened.writestr("a", "2")
     with pytest.raises(DataError, match="'a' is refused: it occurs twice"):
-        archives.unpack(archive, tmp_path / "target")
+        zips.unpack(archive, tmp_path / "target")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 0.5, 0.98])
@@ -309,7 +309,7 @@ def test_a_damaged_archive(bone, tmp_path, keep):
     archive = tmp_path / "b.zip"
     archive.write_bytes(content[: int(keep if keep > 1 else keep * len(content))])
     with pytest.raises(DataError, match="damaged"):
-        archives.unpack(archive, tmp_path / "target")
+        zips.unpack(archive, tmp_path / "target")
 
 
 def test_a_flipped_byte_is_noticed(bone, tmp_path):
@@ -319,14 +319,14 @@ def test_a_flipped_byte_is_noticed(bone, tmp_path):
     content[at] ^= 1
     archive.write_bytes(content)
     with pytest.raises(DataError, match="damaged"):
-        archives.unpack(archive, tmp_path / "target")
+        zips.unpack(archive, tmp_path / "target")
 
 
 # The images.
 
 
 def test_a_picture_that_claims_to_be_huge(bone, monkeypatch):
-    monkeypatch.setattr("softlabels.datasets.pictures.MAX_PIXELS", 100)
+    monkeypatch.setattr("softlabels.datasets.images.MAX_PIXELS", 100)
     with pytest.raises(DataError, match="16 x 16 pixels, more than 100 in all"):
         datasets.load("micebone", image_size=16)
 
@@ -340,16 +340,16 @@ def test_other_sizes_are_resized(bone):
 # Published facts, where the real data is.
 
 
-@pytest.mark.parametrize("name", siblings.KNOWN)
+@pytest.mark.parametrize("name", dcic.KNOWN)
 def test_the_real_data_is_as_published(name):
-    folder, known = name.replace("#", ""), siblings.KNOWN[name]
+    folder, known = name.replace("#", ""), dcic.KNOWN[name]
     data = paths.data()
     if data is None or not any((data / "dcic" / f).exists() for f in (folder, f"{folder}.zip")):
         pytest.skip(f"{name} is not in the data folder")
     found = datasets.load(f"dcic:{name}")
     assert dict(zip(found.classes, np.bincount(found.counts.argmax(1)), strict=True)) == known.classes
     root = zenodo.folder(folder)
-    folds = np.bincount(dcic_files.read(root, name).folds)[1:]
+    folds = np.bincount(dcic.read(root, name).folds)[1:]
     assert tuple(folds) == known.folds
     pixels = found.images.reshape(len(found), -1, 3)
     mean = np.mean([image.mean(0) for image in pixels], 0) / 255

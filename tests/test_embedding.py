@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.manifold import trustworthiness
-from softlabels.analysis import embeddings, structure
+from softlabels.analysis import embeddings
 from softlabels.analysis.tsne import exact_gradient
 from softlabels.datasets import synthetic
 from softlabels.errors import DataUnavailable, RecordError
@@ -19,7 +19,7 @@ SMALL = embeddings.Settings(n_iter=60, early=30, n_jobs=1, perplexity=10)
 def features(scene, noise, seed=0):
     """Return a warped copy of the generator's coordinates in 16 dimensions, with noise."""
     rng = np.random.default_rng(seed)
-    known = structure.coordinates(scene.hue, scene.shape_weight)
+    known = embeddings.coordinates(scene.hue, scene.shape_weight)
     return np.tanh(known @ rng.normal(size=(3, 16)) / 3) + noise * rng.normal(size=(len(known), 16))
 
 
@@ -46,7 +46,7 @@ def test_without_ties_trustworthiness_is_sklearns():
     mapped = known[:, :2] + 0.3 * rng.normal(size=(200, 2))
     for k in (1, 5, 30):
         mine, theirs = (
-            structure.trustworthiness(known, mapped, k),
+            embeddings.trustworthiness(known, mapped, k),
             trustworthiness(known, mapped, n_neighbors=k),
         )
         assert mine == pytest.approx(theirs)
@@ -55,24 +55,26 @@ def test_without_ties_trustworthiness_is_sklearns():
 def test_images_with_the_same_coordinates_do_not_cost_trust():
     known = np.repeat(np.eye(3), 40, axis=0)
     mapped = known[:, :2] + 1e-3 * np.random.default_rng(0).normal(size=(120, 2))
-    assert structure.trustworthiness(known, mapped, 10) == 1
+    assert embeddings.trustworthiness(known, mapped, 10) == 1
     assert trustworthiness(known, mapped, n_neighbors=10) < 1  # breaks ties by position
 
 
 def test_trust_in_noise_is_about_a_half():
     rng = np.random.default_rng(0)
-    assert structure.trustworthiness(rng.normal(size=(400, 3)), rng.normal(size=(400, 2))) == pytest.approx(
+    assert embeddings.trustworthiness(rng.normal(size=(400, 3)), rng.normal(size=(400, 2))) == pytest.approx(
         0.5, abs=0.03
     )
 
 
 def test_k_must_fit_the_number_of_images():
     with pytest.raises(ValueError, match="between 1 and 4"):
-        structure.trustworthiness(np.zeros((10, 2)), np.zeros((10, 2)), 5)
+        embeddings.trustworthiness(np.zeros((10, 2)), np.zeros((10, 2)), 5)
 
 
 def test_hue_is_a_circle_and_shape_is_as_wide_as_a_step_of_colour():
-    red, violet, green, ellipse = structure.coordinates(np.array([0, 0.99, 1 / 3, 0]), np.array([0, 0, 0, 1]))
+    red, violet, green, ellipse = embeddings.coordinates(
+        np.array([0, 0.99, 1 / 3, 0]), np.array([0, 0, 0, 1])
+    )
     assert np.linalg.norm(red - violet) < 0.1
     assert np.linalg.norm(red - green) == pytest.approx(np.linalg.norm(red - ellipse))
 
@@ -80,21 +82,21 @@ def test_hue_is_a_circle_and_shape_is_as_wide_as_a_step_of_colour():
 def test_distance_correlation_is_one_for_a_scaled_copy_and_none_for_noise():
     rng = np.random.default_rng(0)
     known = rng.normal(size=(300, 3))
-    assert structure.distance_correlation(known, 7 * known[:, ::-1] + 1) == pytest.approx(1, abs=1e-6)
-    assert abs(structure.distance_correlation(known, rng.normal(size=(300, 9)))) < 0.05
+    assert embeddings.distance_correlation(known, 7 * known[:, ::-1] + 1) == pytest.approx(1, abs=1e-6)
+    assert abs(embeddings.distance_correlation(known, rng.normal(size=(300, 9)))) < 0.05
 
 
 def test_neighbours_tell_what_the_features_hold():
     rng = np.random.default_rng(0)
     x = rng.random((500, 2))
-    assert structure.neighbour_r2(x, x[:, 0]) > 0.95
-    assert structure.neighbour_r2(x, rng.random(500)) < 0.05
+    assert embeddings.neighbour_r2(x, x[:, 0]) > 0.95
+    assert embeddings.neighbour_r2(x, rng.random(500)) < 0.05
 
 
 def test_every_measure_falls_when_the_features_get_noisy():
     scene = synthetic.scenes(0, 400)
     clean, noisy = (
-        structure.measure(f, f[:, :2], scene.hue, scene.shape_weight)
+        embeddings.measure(f, f[:, :2], scene.hue, scene.shape_weight)
         for f in (features(scene, 0.01), features(scene, 1.0))
     )
     del clean["trustworthiness_map"]  # two of the columns are no map
@@ -149,7 +151,9 @@ def test_exaggeration_scales_the_attraction_alone():
 def test_the_map_keeps_neighbours():
     scene = synthetic.scenes(0, 300)
     mapped = embeddings.tsne(features(scene, 0.01), n_iter=400, n_jobs=1)
-    assert structure.trustworthiness(structure.coordinates(scene.hue, scene.shape_weight), mapped, 15) > 0.95
+    assert (
+        embeddings.trustworthiness(embeddings.coordinates(scene.hue, scene.shape_weight), mapped, 15) > 0.95
+    )
 
 
 def test_factors_are_those_of_the_test_images():
@@ -210,7 +214,7 @@ def test_other_images_are_measured_against_their_labels(store):
 def test_features_that_are_the_labels_are_perfectly_regular_and_noise_is_not():
     q = np.random.default_rng(0).dirichlet(np.ones(3), 400)
     noise = np.random.default_rng(1).normal(size=q.shape)
-    best, worst = (structure.measure_labels(f, f[:, :2], q) for f in (np.sqrt(q), noise))
+    best, worst = (embeddings.measure_labels(f, f[:, :2], q) for f in (np.sqrt(q), noise))
     assert best["trustworthiness_features"] == 1 and best["distance_correlation"] == pytest.approx(1)
     assert best["label_r2"] > 0.95 and best["entropy_r2"] > 0.9
     assert worst["label_r2"] < 0.05 and worst["trustworthiness_features"] < 0.6

@@ -8,7 +8,7 @@ from softlabels.runs import (
     experiments_human,
     experiments_text,
     grids,
-    recipes,
+    profiles,
     records,
 )
 
@@ -204,7 +204,7 @@ def test_the_tuned_rate_has_the_least_validation_loss_of_the_committed_records(k
 
 
 def test_costly_networks_get_fewer_seeds():
-    seeds = {c.seed for c in grids.grid("table1", "laptop") if c.network == "densenet121"}
+    seeds = {c.seed for c in grids.grid("table1", "laptop") if c.recipe == "tuned-longer"}
     assert seeds == {0}
 
 
@@ -227,7 +227,7 @@ def test_of_several_profiles_with_a_run_the_one_asked_for_is_named():
     [
         (lambda: grids.grid("tabel1"), "table1"),
         (lambda: grids.grid("table1", "labtop"), "laptop"),
-        (lambda: recipes.settings("statd", "synthetic", "resnet9", "hard"), "stated"),
+        (lambda: profiles.settings("statd", "synthetic", "resnet9", "hard"), "stated"),
     ],
 )
 def test_a_misspelt_name_is_answered_with_the_nearest(call, nearest):

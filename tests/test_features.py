@@ -4,6 +4,7 @@ import importlib.util
 import json
 import pickle
 import re
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,15 +13,15 @@ import torch
 import vote_folders
 from conftest import data_or_skip
 from PIL import Image
-from softlabels import cli, datasets
+from softlabels import cli, datasets, owndata
 from softlabels.datasets import Annotations, Dataset, Source, features, folder
 from softlabels.errors import ConfigError, DataError
 from softlabels.labels import votes as votes_
 from softlabels.learning import inputs, training
-from softlabels.learning.annotators.dawid_skene import dawid_skene
+from softlabels.learning.annotators.aggregation import dawid_skene
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import hardware
-from softlabels.owndata import annotmix, frozen
+from softlabels.owndata import OwnData, annotmix, answers, frozen
 from softlabels.paths import PROJECT
 
 VOTES = "image,annotator,label\nsong 10,ann,a\nsong 9,ann,b\nsong 10,ben,a\nsong 8,ben,b\n"
@@ -207,6 +208,23 @@ def test_annot_mix_does_not_learn_from_the_votes_that_it_adds():
 
     nothing, first, second = says(None), says(0), says(1)
     assert first > nothing > second and first - second > 0.05
+
+
+def test_annot_mix_is_left_out_where_a_budget_has_no_time_for_it():
+    with pytest.raises(annotmix.OutOfTime):
+        annotmix.estimate(crowd(60)[0], until=time.monotonic() - 1)
+    own = OwnData("crowd", crowd()[0])
+    assert "annot-mix" in answers.of_votes(own)[-1] and "most votes here" in answers.of_votes(own)[-1]
+    hurried = answers.of_votes(replace(own, until=time.monotonic()))
+    assert hurried[-1] == "annot-mix is left out for want of time; a longer `--budget` has room for it."
+
+
+def test_what_has_features_only_is_not_called_an_image():
+    own = OwnData("crowd", crowd()[0])
+    words = [owndata.summary(own), *answers.of_votes(own), answers.ceiling_in_words(own)]
+    words += owndata.facts(own)["what"].tolist()
+    assert any("items" in sentence for sentence in words)
+    assert not [sentence for sentence in words if "image" in sentence]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from dcic_folders import write as write_dcic
 from PIL import Image
 from softlabels import datasets, runs
-from softlabels.datasets import folder, pictures
+from softlabels.datasets import folder
+from softlabels.datasets.images import decode
 from softlabels.errors import ConfigError, DataError, DataUnavailable
 from softlabels.labels import votes
 from softlabels.learning import inputs
@@ -105,7 +106,7 @@ def kinds():
 def test_every_kind_of_image_becomes_three_channels(tmp_path, kind):
     image, expected = kinds()[kind]
     image.save(tmp_path / "a.png")
-    found = pictures.decode(tmp_path / "a.png", 16, 12)
+    found = decode(tmp_path / "a.png", 16, 12)
     assert found.shape == (16, 16, 3) and np.abs(found.astype(int) - expected).max() <= 1
 
 
@@ -125,7 +126,7 @@ def test_jpeg_is_turned_upright(tmp_path):
     exif = image.getexif()
     exif[0x0112] = 6  # to be turned by 90 degrees
     image.save(tmp_path / "a.jpg", exif=exif, quality=95)
-    found = pictures.decode(tmp_path / "a.jpg", 20)
+    found = decode(tmp_path / "a.jpg", 20)
     assert found[:8].mean() > 250 and found[12:].mean() < 5
 
 
@@ -133,7 +134,7 @@ def test_resizing_does_not_alias(tmp_path):
     stripes = np.zeros((64, 64), np.uint8)
     stripes[:, ::2] = 255
     Image.fromarray(stripes).save(tmp_path / "a.png")
-    assert np.abs(pictures.decode(tmp_path / "a.png", 16).astype(int) - 127).max() < 12
+    assert np.abs(decode(tmp_path / "a.png", 16).astype(int) - 127).max() < 12
 
 
 # Runs are named after the data.

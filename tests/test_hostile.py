@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from softlabels import figures, paths
 from softlabels.analysis import formatting
-from softlabels.datasets import pictures, zips
+from softlabels.datasets import images as files
+from softlabels.datasets import zips
 from softlabels.errors import DataError
 from softlabels.figures import images
 from test_check import HOSTILE, Tags
@@ -147,5 +148,5 @@ def test_a_small_file_that_claims_to_be_a_huge_picture_is_not_decoded(tmp_path):
     content[16:24] = (10_000).to_bytes(4, "big") * 2
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
     (tmp_path / "x.png").write_bytes(content)
-    with pytest.raises(pictures.Unreadable, match="10000 x 10000 pixels, more than"):
-        pictures.examine(tmp_path / "x.png")
+    with pytest.raises(files.Unreadable, match="10000 x 10000 pixels, more than"):
+        files.examine(tmp_path / "x.png")

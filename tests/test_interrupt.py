@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from softlabels.book.execute import KERNEL
 from softlabels.learning import bars
 from softlabels.learning.config import RunConfig
-from softlabels.runs import progress, workload
+from softlabels.runs import planning, progress
 
 EPOCHS = 400  # more than anybody waits for
 TRAINS = f"""from softlabels import runs
@@ -69,7 +69,7 @@ def test_an_interrupted_papermill_says_one_sentence_and_keeps_every_epoch(store:
 
 def test_one_bar_counts_epochs_and_runs_by_the_time_they_take(monkeypatch, capsys) -> None:
     short, long = (RunConfig(epochs=e) for e in (1, 3))
-    monkeypatch.setattr(workload.Past, "expected", lambda self, config, gpu: float(config.epochs))
+    monkeypatch.setattr(planning.Past, "expected", lambda self, config, gpu: float(config.epochs))
     seen = []
     with progress.one_bar([short, long]) as done:
         monkeypatch.setattr(

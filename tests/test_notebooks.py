@@ -13,8 +13,7 @@ from softlabels.book import execute as book
 from softlabels.chapters import annot_mix
 from softlabels.errors import ConfigError
 from softlabels.learning import attacks
-from softlabels.learning.annotators.base import blend
-from softlabels.learning.annotators.embedded import log_marginal_of
+from softlabels.learning.annotators.methods import blend, log_marginal_of
 
 NOTEBOOKS = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
 SHARED = {"profile", "seeds", "device", "fresh"}

@@ -6,7 +6,7 @@ import pytest
 from softlabels.book import scaling
 from softlabels.learning.config import RunConfig
 from softlabels.paths import PROJECT
-from softlabels.runs import workload
+from softlabels.runs import planning
 
 
 @pytest.mark.parametrize("places", [1, 2, 5, 40])
@@ -26,14 +26,14 @@ def test_more_gpus_help_until_the_longest_run():
 def test_every_run_is_counted_once():
     runs = scaling.runs_of("paper")
     assert len({c.id for c in runs}) == len(runs)
-    table = scaling.by_network([c for c in runs if workload.flop(c)])
-    assert table["runs"].astype(int).sum() == sum(workload.flop(c) > 0 for c in runs)
+    table = scaling.by_network([c for c in runs if planning.flop(c)])
+    assert table["runs"].astype(int).sum() == sum(planning.flop(c) > 0 for c in runs)
 
 
 def test_twice_the_pixels_epochs_or_images_is_twice_the_work():
     base = RunConfig(image_size=64, epochs=10, limit=1000)
     for changes, factor in [({"image_size": 128}, 4), ({"epochs": 20}, 2), ({"limit": 2000}, 2)]:
-        assert workload.flop(base.replace(**changes)) == pytest.approx(factor * workload.flop(base))
+        assert planning.flop(base.replace(**changes)) == pytest.approx(factor * planning.flop(base))
 
 
 def cluster():

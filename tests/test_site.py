@@ -144,6 +144,21 @@ def test_rows_of_a_table_are_read_back() -> None:
     assert found[0]["claim"] == "x &lt; y"
 
 
+def test_a_table_keeps_the_caption_that_its_cell_gives() -> None:
+    import pandas as pd
+    from docutils import nodes
+
+    for given, caption in (("KL [nats] of a < b, **lower is better**", ""), ("", "Heading")):
+        section = nodes.section("", nodes.title("", "Heading"))
+        text = formatting.markup(pd.DataFrame({"arm": ["soft"], "KL": ["1"]}), given)
+        section += nodes.raw("", text, format="html")
+        tables.dress(section[1], SimpleNamespace(next=lambda kind: f"{kind} 3.1"))
+        words = caption or "KL [nats] of a &lt; b, <strong>lower is better</strong>"
+        assert (
+            f'<caption><span class="caption-number">Table 3.1. </span>{words}</caption>' in section.astext()
+        )
+
+
 def test_every_table_has_a_caption_and_scopes(site: Path) -> None:
     seen = 0
     for path in Site(site).pages:

@@ -8,7 +8,7 @@ from conftest import data_or_skip
 from safetensors.torch import load
 from softlabels import runs
 from softlabels.errors import ConfigError, DataUnavailable, RecordError
-from softlabels.learning import models, smallnets, starts, training
+from softlabels.learning import models, starts, training
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import hardware
 from softlabels.learning.inputs import prepare
@@ -26,7 +26,7 @@ def test_whitened_patches_are_uncorrelated_and_of_unit_size():
     x = F.avg_pool2d(x, 2, 1) * torch.tensor([1.0, 2.0, 0.5]).view(
         3, 1, 1
     )  # neighbours and colours hang together
-    layer = smallnets.Whitening()
+    layer = models.Whitening()
     layer.fit(x, floor=0.0)
     out = layer(x)[:, :12].permute(1, 0, 2, 3).flatten(1).double()
     torch.testing.assert_close(
@@ -37,7 +37,7 @@ def test_whitened_patches_are_uncorrelated_and_of_unit_size():
 
 def test_convolutions_begin_as_the_identity_of_their_first_channels():
     x = torch.randn(2, 4, 5, 5)
-    torch.testing.assert_close(smallnets._dirac(4, 6)(x)[:, :4], x)
+    torch.testing.assert_close(models._dirac(4, 6)(x)[:, :4], x)
 
 
 def test_each_image_is_mirrored_every_other_epoch():

@@ -12,8 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 from softlabels import figures
-from softlabels.analysis import embeddings, formatting, names, published, table, tables, verdicts
+from softlabels.analysis import embeddings, formatting, names, published, statistics, table, tables, verdicts
 from softlabels.analysis.embeddings import Embedding
+from softlabels.analysis.published import RANKED
 from softlabels.analysis.statistics import paired_interval
 from softlabels.chapters import (
     figure1,
@@ -26,7 +27,7 @@ from softlabels.chapters import (
 from softlabels.errors import ConfigError, RecordError
 from softlabels.labels import metrics
 from softlabels.labels.ceiling import Ceiling
-from softlabels.learning.config import RunConfig
+from softlabels.learning.config import METHODS, RunConfig
 from softlabels.runs import experiments_human, grids
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -243,6 +244,33 @@ def test_the_structure_claim_can_fail():
     assert figure1.more_regular(no_maps()).verdict == "not tested"
 
 
+def drawn(apart, seed=0):
+    """A map of six kinds of pure images, `apart` between their places, and as many blends anywhere."""
+    rng = np.random.default_rng(seed)
+    kind = np.repeat(np.arange(6), 50)
+    hue, shape = np.r_[kind // 2 / 3, rng.random(300)], np.r_[kind % 2, rng.random(300)]
+    places = apart * np.stack([np.cos(kind), np.sin(kind)], 1) + rng.normal(0, 1, (300, 2))
+    points = np.r_[places, rng.uniform(2 * apart, 9 * apart, (300, 2))]
+    known = {"hue": hue.astype(np.float32), "shape_weight": shape.astype(np.float32)}
+    return embeddings.Embedding(np.arange(600), points.astype(np.float32), known, {})
+
+
+def test_six_clusters_are_told_from_one():
+    assert figure1.six(drawn(40)) > 0.9 > 0.3 > figure1.six(drawn(0.5))
+    assert figure1.pieces(drawn(40)) >= 6 > figure1.pieces(drawn(0.5))
+
+
+def test_what_is_seen_in_the_maps_is_judged_by_numbers():
+    runs = structures(0.0)
+    runs["embedding"] = [
+        drawn(40 if arm == "soft" else 4, seed) for arm, seed in zip(runs.arm, runs.seed, strict=True)
+    ]
+    own, more = figure1.clusters(runs)
+    assert own.verdict == "reproduced" and own.id == "bhl-six"
+    assert more.verdict == "contradicted" and more.found.mean > 0
+    assert {v.verdict for v in figure1.clusters(no_maps())} == {"not tested"}
+
+
 def test_the_structure_table_shows_both_arms():
     shown = embeddings.structure_table(structures(0.2))
     assert len(shown) == len(embeddings.MEASURES) and (shown["majority"] == "0.510").all()
@@ -413,6 +441,7 @@ def drawings(card, won, gap):
         "answer": lambda: figures.answer(changes()),
         "answer, narrow": lambda: figures.answer(changes(), 4.8),
         "no answer": lambda: figures.answer([]),
+        **annotators_drawn(),
         "verdict counts": lambda: figures.verdict_counts({"a group": dict.fromkeys(verdicts.WORDS, 2)}),
         "budget": lambda: figures.budget({m: {"soft": [(1, 0.5, 0.1)]} for m in ("macro_accuracy", "kl")}),
         **arms_of(),
@@ -426,6 +455,49 @@ def drawings(card, won, gap):
             card.facts["classes"],
         ),
     }
+
+
+def annotators_drawn():
+    """Figures of the methods for several annotators, with the longest names and numbers."""
+    rows = ["synthetic-crowd", "letter", "trec6", "labelme", "sentiment", "mgc"]
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(100 * rng.random((len(METHODS), len(rows))), METHODS, rows)
+    printed = table.iloc[:-1, :4].mask(table.iloc[:-1, :4] > 90)
+    ranked = statistics.ranks(rng.random((6, len(RANKED))))
+    found = {"a change of many words": paired_interval([0.5, 0.6], [0.4, 0.3]), "none": None}
+    matrices = {"as simulated": rng.random((5, 6, 6)), "annot-mix": rng.random((5, 6, 6))}
+    kinds = ["careful", "sloppy", "biased", "colour-blind", "random"]
+    images = rng.integers(0, 255, (2, 8, 8, 3)).astype(np.uint8)
+    return {
+        "relative": lambda: figures.relative({"published": printed, "ours": table}, "annot-mix", 8),
+        "relative, ratios": lambda: figures.relative({"ours": table + 1}, "annot-mix", 3, ratio=True),
+        "nothing relative": lambda: figures.relative({}, "annot-mix", 8),
+        "ranks": lambda: figures.critical_differences({"published": ranked, "ours": None}),
+        "no ranks": lambda: figures.critical_differences({"ours": None}),
+        "ablations": lambda: figures.ablations(found),
+        "no ablations": lambda: figures.ablations({}),
+        "confusions": lambda: figures.confusions(matrices, kinds, CLASSES),
+        "no confusions": lambda: figures.confusions({}, kinds, CLASSES),
+        "mixed triple": lambda: figures.mixed_triple(images, [3, 12], [0, 5], CLASSES[:6], 0.6),
+    }
+
+
+def test_methods_are_compared_with_one_of_them():
+    table = pd.DataFrame({"mgc": [70.0, 60.0, 71.0]}, ["annot-mix", "madl", "mv-base"])
+    words = texts(figures.relative({"ours": table}, "annot-mix", 8))
+    assert {"70.0", "−10.0", "+1.0", "majority", "Music\ngenres"} <= set(words) and "ours" not in words
+    words = texts(figures.relative({"published": table[:2], "ours": table / 140}, "annot-mix", 3, ratio=True))
+    assert {"0.50", "×0.9", "×1.0", "published", "ours"} <= set(words)
+
+
+def test_blue_is_better_and_orange_worse():
+    table = pd.DataFrame({"mgc": [2.0, 1.0]}, ["annot-mix", "madl"])
+    for ratio in (False, True):
+        figure = figures.relative({"ours": table}, "annot-mix", 2, ratio=ratio)
+        FigureCanvasAgg(figure).draw()
+        [mesh] = figure.axes[0].collections
+        red, _, blue, _ = mesh.get_facecolors()[1]
+        assert (blue > red) == ratio
 
 
 def changes():

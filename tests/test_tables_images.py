@@ -1,10 +1,11 @@
-"""Rows of images in chapter 11: only their methods, and what a pairing is worth, over common seeds."""
+"""Rows of images in chapter 20: only their methods, and what a pairing is worth, over common seeds."""
 
 from types import SimpleNamespace
 
 import pytest
+from softlabels.analysis.annotators import named
 from softlabels.analysis.table import tabulate
-from softlabels.chapters import annot_mix
+from softlabels.chapters import annot_mix_people
 from softlabels.learning.config import RunConfig
 from softlabels.runs import experiments_annotators
 from softlabels.runs.grids import Cell
@@ -23,8 +24,8 @@ def runs(values):
 
 
 MADE = {
-    (annot_mix.PAIRED, "trace-reg"): [(0.6, 1.0), (0.64, 1.2), (0.9, 9.0)],
-    (annot_mix.SHUFFLED, "trace-reg"): [(0.5, 1.5), (0.54, 1.7)],
+    (annot_mix_people.PAIRED, "trace-reg"): [(0.6, 1.0), (0.64, 1.2), (0.9, 9.0)],
+    (annot_mix_people.SHUFFLED, "trace-reg"): [(0.5, 1.5), (0.54, 1.7)],
 }
 
 
@@ -34,10 +35,10 @@ def made():
 
 
 def test_a_row_lists_the_methods_that_it_compares(made):
-    for row in annot_mix.IMAGES:
-        frame = annot_mix.on_images(made, row)
-        assert list(frame["method"]) == list(experiments_annotators.methods("laptop", row))
-    line = annot_mix.on_images(made, annot_mix.SHUFFLED).set_index("method").loc["trace-reg"]
+    for row in annot_mix_people.IMAGES:
+        frame = annot_mix_people.on_images(made, row)
+        assert list(frame["method"]) == [named(m) for m in experiments_annotators.methods("laptop", row)]
+    line = annot_mix_people.on_images(made, annot_mix_people.SHUFFLED).set_index("method").loc["trace-reg"]
     assert (line["n"], line["last epoch, ours"], line["log loss, last epoch"]) == (
         "2",
         "52.0 ± 2.8",
@@ -46,7 +47,7 @@ def test_a_row_lists_the_methods_that_it_compares(made):
 
 
 def test_a_pairing_is_compared_over_common_seeds(made):
-    line = annot_mix.workers(made).set_index("method").loc["trace-reg"]
+    line = annot_mix_people.workers(made).set_index("method").loc["trace-reg"]
     assert line["n"] == "2"
     assert (line["published pairing"], line["workers shuffled"]) == ("62.0 ± 2.8", "52.0 ± 2.8")
     assert line["accuracy, difference"] == "**+10.0 [10.0, 10.0]**"
@@ -54,14 +55,14 @@ def test_a_pairing_is_compared_over_common_seeds(made):
 
 
 def test_the_sentence_counts_methods_whose_interval_excludes_zero(made):
-    assert annot_mix.workers_sentence(made[:0]) == ""
+    assert annot_mix_people.workers_sentence(made[:0]) == ""
     more = {
-        (annot_mix.PAIRED, "ds-mixup"): [(0.50, 1.0), (0.52, 1.0)],
-        (annot_mix.SHUFFLED, "ds-mixup"): [(0.51, 1.0), (0.50, 1.0)],
+        (annot_mix_people.PAIRED, "ds-mixup"): [(0.50, 1.0), (0.52, 1.0)],
+        (annot_mix_people.SHUFFLED, "ds-mixup"): [(0.51, 1.0), (0.50, 1.0)],
     }
-    found = annot_mix.workers_sentence(runs(MADE | more))
+    found = annot_mix_people.workers_sentence(runs(MADE | more))
     assert "zero for 1 of 2 methods" in found and "further than 19.6 points" in found
 
 
 def test_only_rows_of_images_are_looked_up():
-    assert set(annot_mix.small_images([0]).dataset) == set(annot_mix.IMAGES)
+    assert set(annot_mix_people.small_images([0]).dataset) == set(annot_mix_people.IMAGES)

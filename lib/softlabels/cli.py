@@ -10,7 +10,7 @@ from typing import Any
 from softlabels import __version__, paths, runs
 from softlabels.errors import CheckError, DataUnavailable, SoftlabelsError, unknown
 from softlabels.learning import suites
-from softlabels.runs import archive, evaluations, grids, planning, records, workload
+from softlabels.runs import archive, evaluations, grids, planning, records
 
 PROFILE, SEEDS, CALL = "laptop", [0, 1, 2], "8min"
 
@@ -86,7 +86,7 @@ def _minutes_left(cells: list, device: str | None) -> list[float]:
     """Minutes that each run and those after it are expected to take, by the records of runs like them."""
     from softlabels.learning.hardware import hardware
 
-    past, gpu = workload.past(), hardware(device).device.type != "cpu"
+    past, gpu = planning.past(), hardware(device).device.type != "cpu"
     each = [0.0 if records.find(c.config) else past.expected(c.config, gpu) for c in cells]
     return [sum(each[i:]) for i in range(len(each))]
 
@@ -110,17 +110,17 @@ def _train_calls(options: argparse.Namespace) -> None:
     """Train for a bounded time, or say which calls that would be."""
     from softlabels.learning.hardware import hardware
     from softlabels.owndata.command import seconds_of
-    from softlabels.runs import calls, parallel
+    from softlabels.runs import parallel
 
     if options.file:
         raise SoftlabelsError(
             "--budget and --plan take the runs of a chapter, not of a file; leave --from out"
         )
-    seconds, cells, past = seconds_of(options.budget or CALL), _cells(options), workload.past()
+    seconds, cells, past = seconds_of(options.budget or CALL), _cells(options), planning.past()
     at_once = parallel.side_by_side(options.runs_per_gpu, [c.config for c in cells])
     if options.plan:
         gpu = options.device.startswith("cuda") if options.device else hardware().device.type == "cuda"
-        planned = calls.plan(cells, seconds, past, gpu, at_once)
+        planned = parallel.calls(cells, seconds, past, gpu, at_once)
         for number, call in enumerate(planned, 1):
             ends = (call.cells[0], call.cells[-1])
             words = " to ".join(f"{c.dataset} {c.network} {c.arm} seed {c.seed}" for c in ends)
@@ -129,7 +129,7 @@ def _train_calls(options: argparse.Namespace) -> None:
         known = "records" if past.rates.get(gpu) else "an assumed speed, for no record was made on a GPU"
         print(f"{len(planned)} calls, about {minutes:.0f} minutes, by {known}; {at_once} at a time")
         return
-    found, left = calls.train(cells, seconds, past, options.device, at_once)
+    found, left = parallel.train_within(cells, seconds, past, options.device, at_once)
     for record in found if options.publish else ():
         records.publish(record)
     if options.export and found:
@@ -164,7 +164,7 @@ def _status(options: argparse.Namespace) -> None:
 
     _need_chapter(options, "dataset", "method", "only")
     chapters = [options.chapter] if options.chapter else grids.CHAPTERS
-    seconds = workload.seconds()
+    seconds = planning.seconds()
     every: dict[str, Any] = {}  # RunConfig by id
     for options.chapter in chapters:
         cells = _cells(options)
@@ -175,7 +175,7 @@ def _status(options: argparse.Namespace) -> None:
             f"{options.chapter:12} {len(done):4} of {len(cells):4} runs, {minutes:6.1f} minutes of training"
         )
     if options.cost:
-        past = workload.past()
+        past = planning.past()
         here = sum(seconds[name] for name in every if name in seconds) / 3600
         missing = [config for name, config in every.items() if name not in seconds]
         left = sum(past.expected(config, gpu=False) for config in missing) / 60

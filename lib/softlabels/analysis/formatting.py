@@ -43,7 +43,7 @@ def markup(frame: "pd.DataFrame", caption: str = "") -> str:
     sides = ["right" if right else "left" for right in _to_the_right(frame)]
     head = _cells("th", frame.columns, sides)
     body = "".join(f"<tr>{_cells('td', row, sides)}</tr>" for row in frame.itertuples(index=False))
-    words = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    words = f"<caption>{_inline(caption)}</caption>" if caption else ""
     table = f'<table class="table">{words}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div style="overflow-x:auto;font-size:0.85em">{table}</div>'
 

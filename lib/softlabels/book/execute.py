@@ -179,6 +179,12 @@ def _verdict_counts() -> str:
     return f"[{words}](chapters/15_verdicts.ipynb)"
 
 
+def _methods() -> str:
+    from softlabels.analysis import annotators, formatting
+
+    return formatting.markdown(annotators.glossary())
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "example": _of("first_page", "example"),
     "answer": _of("first_page", "answer"),
@@ -192,6 +198,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "scaling": _of("scaling"),
     "bibtex": _of("citation"),
     "arms": names.arms,
+    "methods": _methods,
 }
 
 

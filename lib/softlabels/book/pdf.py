@@ -16,7 +16,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, NavigableString, Tag
 
-from softlabels.book import browser
+from softlabels.book import screens
 from softlabels.command import told
 from softlabels.errors import SoftlabelsError
 
@@ -195,7 +195,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("site", type=Path, help="folder of the built pages")
     parser.add_argument("out", type=Path)
     options = parser.parse_args(arguments)
-    with browser.running() as running:
+    with screens.running() as running:
         print(f"The book as PDF: {make(options.site, options.out, running).resolve()}")
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 from softlabels.analysis.formatting import markdown, number
 from softlabels.learning.config import RunConfig
 from softlabels.runs import grids as experiments
-from softlabels.runs import workload
-from softlabels.runs.workload import Past
+from softlabels.runs import planning
+from softlabels.runs.planning import Past
 
 GPUS = (1, 8, 64)
 NO_GPU = "**No record of a GPU is here yet**, so that every rate below is assumed."
@@ -42,7 +42,7 @@ def enough(hours: Sequence[float]) -> int:
 
 def _split(configs: Iterable[RunConfig], past: Past) -> tuple[list[RunConfig], list[RunConfig]]:
     """Runs that ask for a GPU, and those that do not."""
-    needs = [(c, workload.needs(c, past).gpu) for c in configs]
+    needs = [(c, planning.needs(c, past).gpu) for c in configs]
     return [c for c, gpu in needs if gpu], [c for c, gpu in needs if not gpu]
 
 
@@ -50,7 +50,7 @@ def by_network(configs: Iterable[RunConfig]) -> pd.DataFrame:
     """Runs and work of each dataset and network, the heaviest first."""
     work: dict[tuple[str, str, int], list[float]] = {}
     for c in configs:
-        work.setdefault((c.dataset, c.network, c.image_size), []).append(workload.flop(c) / 1e15)
+        work.setdefault((c.dataset, c.network, c.image_size), []).append(planning.flop(c) / 1e15)
     rows = [
         {
             "dataset": dataset,
@@ -69,7 +69,7 @@ def by_gpus(configs: Sequence[RunConfig], rates: Sequence[float] = RATES) -> pd.
     """Hours on 1, 8 and 64 GPUs, and where more of them bring nothing, for each rate."""
     rows = []
     for rate in rates:
-        hours = [workload.flop(c) / rate / 3600 for c in configs]
+        hours = [planning.flop(c) / rate / 3600 for c in configs]
         row = {"TFLOP/s": number(rate / 1e12, 0)}
         row |= {f"{n} GPU{'s' if n > 1 else ''}, hours": number(makespan(hours, n), 1) for n in GPUS}
         rows.append(row | {"longest run, hours": number(max(hours), 1), "GPUs that help": str(enough(hours))})
@@ -78,7 +78,7 @@ def by_gpus(configs: Sequence[RunConfig], rates: Sequence[float] = RATES) -> pd.
 
 def page(profile: str = "paper") -> str:
     """Both tables and what stands outside them, as Markdown, from committed records alone."""
-    past = workload.past(committed_only=True)
+    past = planning.past(committed_only=True)
     on_gpu, on_cpu = _split(runs_of(profile), past)
     hours = sum(past.expected(c, gpu=False) for c in on_cpu) / 60
     measured = [past.rate(gpu=True)] if past.rates.get(True) else []

@@ -1,16 +1,52 @@
-"""Pictures of every page of the built site, to look at: ``python -m softlabels.book.screens SITE OUT``."""
+"""The browser of this machine, and pictures of every page of the built site that it takes.
+
+``python -m softlabels.book.screens SITE OUT`` takes them.
+"""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from softlabels.book import browser
 from softlabels.command import told
 from softlabels.errors import SoftlabelsError
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS = (1280, 360)  # pixels
 THEMES = ("light", "dark")
+
+
+def program() -> str | None:
+    """Path of the first Chromium or Chrome on the PATH."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@contextmanager
+def running() -> "Iterator[Browser]":
+    """Start the browser, and end it afterwards.
+
+    Raises
+    ------
+    SoftlabelsError
+        If there is none.
+    """
+    path = program()
+    if path is None:
+        raise SoftlabelsError(f"no browser here: none of {', '.join(NAMES)} is on the PATH; install Chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 def pages(site: Path) -> list[Path]:
@@ -25,10 +61,10 @@ def take(site: Path, out: Path, words: str = "") -> Iterator[Path]:
     if not chosen:
         raise SoftlabelsError(f"{site}: no page '{words}' here; run `make book` first")
     out.mkdir(parents=True, exist_ok=True)
-    with browser.running() as running:
+    with running() as browser:
         for theme in THEMES:
             for width in WIDTHS:
-                page = running.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+                page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
                 for path in chosen:
                     page.goto(path.resolve().as_uri())
                     file = out / f"{path.relative_to(site).with_suffix('').as_posix().replace('/', '_')}"

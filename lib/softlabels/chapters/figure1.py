@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from softlabels.analysis import table
 from softlabels.analysis.claims import CLAIMS
-from softlabels.analysis.embeddings import with_maps
+from softlabels.analysis.embeddings import Embedding, Settings, with_maps
 from softlabels.analysis.table import difference
 from softlabels.analysis.verdicts import Verdict, judge
 
 GRIDS = ("figure1",)
+LEAST = int(Settings.perplexity)  # images of a cluster: as many as t-SNE takes for neighbours
 
 
 def collect(
@@ -25,6 +27,39 @@ def collect(
     """The chapter's runs with their maps, which are computed where features are at hand."""
     runs = table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
     return with_maps(runs, compute=not committed_only, committed_only=committed_only)
+
+
+def six(found: Embedding) -> float:
+    """Silhouette of the six kinds of pure images in a map of the synthetic images, in [-1, 1].
+
+    1: six clusters, each small beside its distance to the next (Rousseeuw 1987). Pure images have one of
+    the three hues and one of the two shapes that the generator blends.
+    """
+    from sklearn.metrics import silhouette_score
+
+    hue, shape = 3 * found.known["hue"].round(4), found.known["shape_weight"].round(4)
+    pure = (np.abs(hue - hue.round()) < 1e-3) & np.isin(shape, (0, 1))
+    return float(silhouette_score(found.points[pure], (2 * (hue.round() % 3) + shape)[pure]))
+
+
+def pieces(found: Embedding) -> int:
+    """Clusters of a map, of `LEAST` images or more, that HDBSCAN finds (Campello et al. 2013)."""
+    from sklearn.cluster import HDBSCAN
+
+    return int(HDBSCAN(min_cluster_size=LEAST, copy=True).fit_predict(found.points).max() + 1)
+
+
+def clusters(runs: pd.DataFrame) -> list[Verdict]:
+    """Judge what BHL see in the maps: six clusters with soft labels, more single ones with hard labels."""
+    drawn = runs.embedding
+    measured = runs.assign(
+        six=[six(one) if one else np.nan for one in drawn],
+        pieces=[float(pieces(one)) if one else np.nan for one in drawn],
+    )
+    return [
+        judge(CLAIMS["bhl-six"], difference(measured, "six")),
+        judge(CLAIMS["bhl-pieces"], difference(measured, "pieces")),
+    ]
 
 
 def more_regular(runs: pd.DataFrame) -> Verdict:

@@ -226,4 +226,5 @@ def verdicts(runs: pd.DataFrame) -> list[Verdict]:
     bone = next((here for here in cut if here.dataset.iloc[0] == "micebone"), None)
     for name, metric in (("bhl-accuracy-bone", "test.macro_accuracy"), ("bhl-kl-bone", "test.kl")):
         found.append(judge(CLAIMS[name], None if bone is None else difference(bone, metric)))
-    return [*found, figure1.more_regular(regular), judge(CLAIMS["bhl-features-bone"], None)]
+    features = [figure1.more_regular(regular), *figure1.clusters(regular)]
+    return [*found, *features, judge(CLAIMS["bhl-features-bone"], None)]

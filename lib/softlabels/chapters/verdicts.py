@@ -13,6 +13,7 @@ from softlabels.analysis.verdicts import Verdict
 from softlabels.chapters import (
     adversarial,
     annot_mix,
+    annot_mix_ranks,
     annotation_budget,
     beyond_images,
     blur_and_shift,
@@ -33,12 +34,17 @@ CHAPTERS: dict[str, Any] = {
     "How many annotations?": annotation_budget,
     "When to ask a person": when_to_ask_a_person,
     "annot-mix": annot_mix,
+    "annot-mix: ranks": annot_mix_ranks,
     "Beyond images": beyond_images,
 }
 GRIDS = tuple(dict.fromkeys(grid for chapter in CHAPTERS.values() for grid in chapter.GRIDS))
 KINDS = tuple(kind for chapter in CHAPTERS.values() for kind in getattr(chapter, "KINDS", ()))
 # Chapters that show other runs than those asked for at profile laptop: profile and seeds.
-OWN = {annot_mix: ("paper", range(10)), beyond_images: ("laptop", range(5))}
+OWN = {
+    annot_mix: ("paper", range(10)),
+    annot_mix_ranks: ("paper", range(10)),
+    beyond_images: ("laptop", range(5)),
+}
 
 
 def collect(
@@ -52,8 +58,9 @@ def collect(
     """Rows of every chapter, from the records at hand; runs are trained only if `train`."""
     found = {}
     for name, chapter in CHAPTERS.items():
-        # The runs of annot-mix are trained by its own chapter.
-        how = (train, device, fresh) if chapter is not annot_mix else (False, None, False)
+        # The runs of annot-mix are trained by its own chapters.
+        of_people = chapter in (annot_mix, annot_mix_ranks)
+        how = (False, None, False) if of_people else (train, device, fresh)
         place = OWN.get(chapter, (profile, seeds)) if profile == "laptop" else (profile, seeds)
         drawn = chapter.collect(*place, *how, committed_only)
         found[name] = chapter.verdicts(*(drawn if isinstance(drawn, tuple) else (drawn,)))

@@ -14,7 +14,7 @@ from softlabels.analysis.statistics import Interval, mean_sd
 from softlabels.analysis.table import difference, pairs, summary
 from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.labels import selective
-from softlabels.learning.streams import generator
+from softlabels.learning.config import generator
 from softlabels.runs.records import Record
 
 GRIDS = ("table1", "human")

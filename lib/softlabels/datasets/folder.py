@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from softlabels import errors, paths
-from softlabels.datasets import dcic, dcic_files, formats, perreader, votetable
+from softlabels.datasets import dcic, formats, perreader, votetable
 from softlabels.datasets.base import Dataset, Source
 from softlabels.datasets.collection import Collection, Problem, content_sha256, demand, quoted
 from softlabels.datasets.formats import Options
@@ -53,8 +53,8 @@ def read(path: Path, options: Options | None = None) -> Collection:
     if not tables:
         return perreader.folders(path, name) or _nothing(path, name, there)
     [table] = tables
-    if table.name == dcic_files.ANNOTATIONS and _is_dcic(table):
-        return dcic_files.read(path, name)
+    if table.name == dcic.ANNOTATIONS and _is_dcic(table):
+        return dcic.read(path, name)
     return _noted(votetable.read(path, name, table, options), there, table)
 
 

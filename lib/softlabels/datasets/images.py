@@ -1,29 +1,179 @@
-"""Image files of any size and kind as one memory-mapped array, decoded once, in bounded memory."""
+"""Image files of any size and kind as one memory-mapped array, decoded once, in bounded memory.
+
+What is done to an image: its EXIF orientation is applied; grey becomes three equal channels; what is
+transparent lies on white; 16 bits are scaled by the smallest depth (8, 10, 12, 14 or 16 bits) that holds all
+values of the dataset, so that brightness stays comparable between its images; another size is resized with
+antialiasing to a square, the whole image and nothing cut away, which changes the aspect of an oblong one.
+"""
 
 import hashlib
+import io
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
 from softlabels import errors
 from softlabels.datasets.cache import cached, read_array, read_checksum, write_checksum
 from softlabels.datasets.collection import Problem
-from softlabels.datasets.pictures import (
-    FORMATS,
-    SIXTEEN_BIT,
-    Header,
-    Unreadable,
-    decode,
-    deep_colour,
-    depth_of,
-    examine,
-)
+
+MAX_PIXELS = 1 << 26  # of one image, before it is decoded: a small file can claim to be a huge picture
+MAX_BYTES = 1 << 30
+# Only these, whatever the file is called: some of Pillow's other readers start programs.
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+Image.init()  # `formats` knows only what is loaded
+DEEP_COLOUR = ("LA;16", "RGB;16", "RGBA;16")  # Pillow has no such modes, and drops the lower eight bits
+SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I", *DEEP_COLOUR)
+DEPTHS = (8, 10, 12, 14, 16)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image says of itself: (width, height), Pillow's mode, and the largest of its 16-bit values."""
+
+    size: tuple[int, int]
+    mode: str
+    largest: int = 0
+
+
+class Unreadable(Exception):
+    """An image that cannot be decoded, and what was found."""
+
+
+def examine(path: Path) -> Header:
+    """Decode one image to see that it is whole.
+
+    Raises
+    ------
+    Unreadable
+        With what was found, in a few words.
+    """
+    with _opened(path) as image:
+        largest = 0
+        if mode := deep_colour(path):
+            return Header(image.size, mode, int(_deep_pixels(path).max()))
+        if image.mode in SIXTEEN_BIT:
+            values = np.asarray(image)
+            largest = int(values.max())
+            if largest > 0xFFFF or values.min() < 0:
+                raise Unreadable(f"values of {values.min()} to {largest}, outside of 16 bits")
+        return Header(image.size, image.mode, largest)
+
+
+def decode(path: Path, size: int, depth: int = 16) -> np.ndarray:
+    """Return one image as uint8 ``[size, size, 3]``; `depth` is that of the dataset's 16-bit images."""
+    with _opened(path) as image:
+        if deep_colour(path):
+            image = _shallow(path, image, depth)
+        upright = ImageOps.exif_transpose(image)
+        picture = _rgb(upright, depth)
+        if picture.size != (size, size):
+            picture = picture.resize((size, size), Image.Resampling.BICUBIC)
+        return np.asarray(picture, dtype=np.uint8)
+
+
+class _opened:
+    """An image, loaded; whatever goes wrong in decoding it becomes `Unreadable`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Image.Image:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow warns of bombs and odd metadata; we decide
+                if self.path.stat().st_size > MAX_BYTES:
+                    raise Unreadable(f"a file of more than {MAX_BYTES:,} bytes")
+                self.image = Image.open(io.BytesIO(self.path.read_bytes()), formats=FORMATS)
+                width, height = self.image.size
+                if width * height > MAX_PIXELS:
+                    raise Unreadable(f"{width} x {height} pixels, more than {MAX_PIXELS:,} in all")
+                if self.image.format == "TIFF" and self.image.mode not in SIXTEEN_BIT:
+                    bits = self.image.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
+                    if max(bits if isinstance(bits, tuple) else (bits,)) > 8 and self.image.mode != "F":
+                        raise Unreadable("a TIFF of colours with more than 8 bits; save it as PNG")
+                if self.image.mode == "F":
+                    raise Unreadable("floating-point intensities; save it with 8 or 16 bits")
+                self.image.load()
+        except Unreadable:
+            raise
+        except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them
+            raise Unreadable(_reason(error)) from error
+        return self.image
+
+    def __exit__(self, *_: object) -> None:
+        self.image.close()
+
+
+def deep_colour(path: Path) -> str:
+    """Mode of a PNG file of colours, or of grey with transparency, that has 16 bits; else empty."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    if not head.startswith(b"\x89PNG\r\n\x1a\n") or len(head) < 26 or head[24] != 16:
+        return ""
+    return {2: "RGB;16", 4: "LA;16", 6: "RGBA;16"}.get(head[25], "")
+
+
+def _deep_pixels(path: Path) -> np.ndarray:
+    """Pixels of such a file as uint16 [H, W, C]: Pillow gives the higher and the lower eight bits apart."""
+    with _opened(path) as image:
+        high = np.asarray(image).astype(np.uint16)
+    content = io.BytesIO(path.read_bytes())
+    image = Image.open(content, formats=("PNG",))
+    mode = image.tile[0][3]
+    # The file has the higher byte first. Read the other way round, the lower one is what is kept; grey with
+    # transparency has four bytes a pixel, which is what RGBA takes as they are.
+    rest = "RGBA" if mode == "LA;16B" else str(mode).replace("16B", "16L")
+    image.tile = [(*image.tile[0][:3], rest)]  # type: ignore[list-item]  # a plain tuple in older versions
+    try:
+        image.load()
+    except Exception as error:
+        raise Unreadable(_reason(error)) from error
+    values = np.asarray(image).astype(np.uint16)
+    if mode == "LA;16B":
+        return values[..., ::2] << 8 | values[..., 1::2]
+    return high << 8 | values
+
+
+def _shallow(path: Path, image: Image.Image, depth: int) -> Image.Image:
+    """The same picture with 8 bits, scaled as grey ones are, and with the orientation of `image`."""
+    picture = Image.fromarray(_scaled(_deep_pixels(path), depth))
+    picture.getexif()[0x0112] = image.getexif().get(0x0112, 1)
+    return picture
+
+
+def _scaled(values: np.ndarray, depth: int) -> np.ndarray:
+    return np.minimum(values.astype(np.float32) * (255 / (2**depth - 1)) + 0.5, 255).astype(np.uint8)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "no image that can be read"
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return str(error) or type(error).__name__
+
+
+def _rgb(image: Image.Image, depth: int) -> Image.Image:
+    if image.mode in SIXTEEN_BIT:
+        return Image.fromarray(_scaled(np.asarray(image), depth)).convert("RGB")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def depth_of(largest: int) -> int:
+    """Smallest depth of a camera that holds the value, in bits."""
+    return next(depth for depth in DEPTHS if largest < 2**depth)
+
 
 REMEDY = "replace the file"
 LARGEST = 4096  # pixels, of the edge

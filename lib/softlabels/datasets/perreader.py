@@ -16,7 +16,7 @@ from softlabels.datasets.collection import (
     normal,
     quoted,
 )
-from softlabels.datasets.formats.base import Options, Reading, votes_of
+from softlabels.datasets.formats.containers import Options, Reading, votes_of
 from softlabels.errors import DataError
 
 if TYPE_CHECKING:

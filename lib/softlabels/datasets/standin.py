@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 
 from softlabels import errors, paths
-from softlabels.datasets import dcic, dcic_files
+from softlabels.datasets import dcic
 from softlabels.datasets.base import Dataset, Source
 
 NAME = "micebone-standin"
@@ -53,7 +53,7 @@ def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES,
     root = folder(seed, n_images)
     variant = f"generated textures, simulated annotators, seed {seed}, {n_images} images"
     source = Source(NAME, "CC BY 4.0", variant, "")
-    return dcic.dataset(dcic_files.read(root, NAME, CLASSES), source, image_size or PIXELS, slice)
+    return dcic.dataset(dcic.read(root, NAME, CLASSES), source, image_size or PIXELS, slice)
 
 
 def folder(seed: int = 0, n_images: int = N_IMAGES) -> Path:
@@ -87,7 +87,7 @@ def write(root: Path, seed: int, n_images: int) -> None:
         for name, image in zip(names[part], textures(mix[part], seed, start), strict=True):
             (root / name).write_bytes(png(image))
     sets = annotation_sets(names, annotate(mix, seed))
-    (root / dcic_files.ANNOTATIONS).write_text(json.dumps(sets), "utf-8")
+    (root / dcic.ANNOTATIONS).write_text(json.dumps(sets), "utf-8")
 
 
 def mixtures(seed: int, n_images: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from softlabels import errors, paths
-from softlabels.datasets import archives, fetch
+from softlabels.datasets import fetch, zips
 
 RECORD = "https://zenodo.org/api/records/8115942"
 BLOCK = 1 << 18
@@ -49,7 +49,7 @@ def folder(name: str) -> Path:
     unpacked.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(unpacked.with_name(f"{name}.lock")):
         if not unpacked.is_dir():
-            archives.unpack(_archive(name), unpacked)
+            zips.unpack(_archive(name), unpacked)
     inner = unpacked / name  # the archives hold a folder of the dataset's name
     return inner if inner.is_dir() else unpacked
 

@@ -1,6 +1,6 @@
 """One function per figure, each a pure function of records or arrays; `show` puts one into a chapter."""
 
-from softlabels.figures.annotators import ablations, confusions, critical_differences, mixed_triple
+from softlabels.figures.annotators import ablations, confusions, critical_differences, mixed_triple, relative
 from softlabels.figures.arms import against, blurring, curves, risk_coverage
 from softlabels.figures.base import ARMS, caption_line, markup, picture, png, show, svg
 from softlabels.figures.images import card, examples, predictions, tiles, votes
@@ -49,6 +49,7 @@ __all__ = [
     "png",
     "predictions",
     "reconstruction",
+    "relative",
     "risk_coverage",
     "show",
     "structure",

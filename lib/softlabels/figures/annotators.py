@@ -1,16 +1,86 @@
-"""Figures of chapter 11: one mixed triple, ranks, confusion matrices, ablations."""
+"""Figures of annot-mix: all methods on all datasets, one mixed triple, ranks, confusions, ablations."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from softlabels.analysis import annotators
+from softlabels.analysis.annotators import named
+from softlabels.analysis.formatting import number, signed
 from softlabels.analysis.published import RANKED
 from softlabels.analysis.statistics import Interval, Ranks
 from softlabels.figures.base import ARMS, canvas, empty, styled
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 OURS, OTHER = ARMS["soft"], "#777777"
+# People with any common colour blindness tell these apart, on paper and, inverted, on a dark page.
+WORSE_BETTER = LinearSegmentedColormap.from_list("worse, better", [ARMS["hard"], "#ffffff", ARMS["soft"]])
+
+
+@styled
+def relative(
+    found: "Mapping[str, pd.DataFrame]", base: str, reach: float, ratio: bool = False, digits: int = 1
+) -> Figure:
+    """Draw every method on every dataset against one of them, the sources beside each other.
+
+    The base's line has its values, the others what they are above it: blue is better. As a `ratio` they are
+    how many times its value, and less is better.
+
+    Parameters
+    ----------
+    found : dict of str to DataFrame
+        Methods in rows, datasets in columns.
+    base : str
+        The method that the others are compared with.
+    reach : float
+        Difference, or ratio, at which a colour is full.
+    """
+    if not found:
+        return empty("no dataset has runs of all methods yet")
+    methods = list(dict.fromkeys(method for table in found.values() for method in table.index))
+    columns = [len(table.columns) for table in found.values()]
+    figure, axes = canvas(0.235 * len(methods) + 0.85, 1, len(found), sharey=True, width_ratios=columns)
+    for axis, (source, table) in zip(axes[0], found.items(), strict=True):
+        _cells(axis, table.reindex(methods), base, reach, ratio, digits)
+        names = [annotators.row(name) for name in table]
+        places, turned = (
+            np.arange(len(names)) + 0.5,
+            {"rotation": 60, "ha": "left", "rotation_mode": "anchor"},
+        )
+        if sum(columns) > 7:
+            axis.set_xticks(places, names, fontsize=9, **turned)
+        else:
+            axis.set_xticks(places, [name.replace(" ", "\n") for name in names], fontsize=9)
+        axis.xaxis.tick_top()
+        axis.tick_params(length=0)
+        axis.grid(visible=False)
+        axis.spines[:].set_visible(False)
+        if len(found) > 1:
+            axis.set_xlabel(source, fontweight="bold")
+    axes[0, 0].set_yticks(np.arange(len(methods)) + 0.5, [named(method) for method in methods], fontsize=9)
+    axes[0, 0].invert_yaxis()
+    return figure
+
+
+def _cells(axis: Axes, table: "pd.DataFrame", base: str, reach: float, ratio: bool, digits: int) -> None:
+    own, values = table.loc[base].to_numpy(np.float64), table.to_numpy(np.float64)
+    shade = -np.log(values / own) / np.log(reach) if ratio else (values - own) / reach
+    mesh = axis.pcolormesh(np.ma.masked_invalid(shade), cmap=WORSE_BETTER, vmin=-1, vmax=1, ec="w", lw=1)
+    mesh.set_clip_on(False)
+    for (y, x), value in np.ndenumerate(values):
+        if not np.isfinite(value):
+            continue
+        words = f"×{number(value / own[x], digits)}" if ratio else signed(value - own[x], digits)
+        style: Any = {"color": "w" if abs(shade[y, x]) > 0.7 else "k"}
+        if table.index[y] == base:
+            words, style["weight"] = number(value, 2 if ratio else digits), "bold"
+        axis.text(x + 0.5, y + 0.5, words, ha="center", va="center", fontsize=8.2, **style)
 
 
 @styled
@@ -72,7 +142,7 @@ def critical_differences(found: dict[str, Ranks | None]) -> Figure:
 
 def _ranks(axis: Axes, value: Ranks) -> None:
     order, k = np.argsort(value.mean, kind="stable"), len(RANKED)
-    axis.set_xlim(-2.2, k + 3.2)  # names stand beside the ends of their lines, where no line crosses them
+    axis.set_xlim(-3.0, k + 4.0)  # names stand beside the ends of their lines, where no line crosses them
     axis.set_ylim(-k / 2 - 1.2, 1.4)
     for place, i in enumerate(order):
         left = place < k / 2
@@ -80,7 +150,7 @@ def _ranks(axis: Axes, value: Ranks) -> None:
         edge = 0.8 if left else k + 0.2
         colour = OURS if RANKED[i] == "annot-mix" else "black"
         axis.plot([value.mean[i], value.mean[i], edge], [0, depth, depth], color=colour, lw=1)
-        words = f"{RANKED[i]} {value.mean[i]:.2f}"
+        words = f"{named(RANKED[i])} {value.mean[i]:.2f}"
         beside, ha = (edge - 0.1, "right") if left else (edge + 0.1, "left")
         axis.text(beside, depth, words, ha=ha, va="center", fontsize=9, color=colour)
     for level, (low, high) in enumerate(groups(np.sort(value.mean), value.critical_difference())):
@@ -138,5 +208,5 @@ def ablations(found: "Mapping[str, Interval | None]") -> Figure:
     axis.axvline(0, color="black", lw=1)
     axis.set_yticks(range(len(shown)), list(shown))
     axis.invert_yaxis()
-    axis.set_xlabel("accuracy: changed − as published, points (95 % interval)")
+    axis.set_xlabel("accuracy, changed − as published\n[points, 95 % interval]")
     return figure

@@ -135,6 +135,7 @@ def _short(text: str) -> str:
     text = re.sub(r'(?<=<g) id="[^"]*"', "", text)
     text = text.replace("DejaVuSans-Bold-", "b").replace("DejaVuSans-", "d")
     text = re.sub(r'(?<= d=")[^"]*|(?<=translate\()[^)]*', lambda found: _rounded(found[0]), text)
+    text = re.sub(r'(<use [^>]*)transform="translate\(([^ )]+) 0\)"', r'\1x="\2"', text)  # letters of a line
     return re.sub(r"\s+", " ", text).strip()
 
 

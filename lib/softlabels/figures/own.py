@@ -13,8 +13,8 @@ Points = list[tuple[int, float, float]]  # annotations, mean, standard deviation
 
 
 @styled
-def budget(curves: Mapping[str, Mapping[str, Points]]) -> Figure:
-    """Draw measures of both arms, given by measure and arm, against the annotations an image keeps."""
+def budget(curves: Mapping[str, Mapping[str, Points]], item: str = "image") -> Figure:
+    """Draw measures of both arms, given by measure and arm, against the annotations that an item keeps."""
     arms = next(iter(curves.values()))
     if not any(arms.values()):
         return empty("no run is here yet")
@@ -29,6 +29,6 @@ def budget(curves: Mapping[str, Mapping[str, Points]]) -> Figure:
     axes[1, 0].set_xscale("log")
     axes[1, 0].set_xticks(ticks, [str(n) for n in ticks])
     axes[1, 0].xaxis.set_minor_locator(NullLocator())
-    axes[1, 0].set_xlabel("annotations kept per training image")
+    axes[1, 0].set_xlabel(f"annotations kept per training {item}")
     axes[0, 0].legend()
     return figure

@@ -186,3 +186,23 @@ def smoothing_of_entropy(nats: float, n_classes: int) -> float:
         p = (1 - middle) * label + middle / n_classes
         low, high = (middle, high) if entropy(p)[0] < nats else (low, middle)
     return (low + high) / 2
+
+
+def chosen(found: Annotations, rows: np.ndarray) -> Annotations:
+    """Judgements of images `rows` only."""
+    kept = np.isin(found.image, rows)
+    return Annotations(found.image[kept], found.annotator[kept], found.label[kept])
+
+
+def at_most(found: Annotations, n: int, rng: np.random.Generator) -> Annotations:
+    """Keep `n` judgements of each image, drawn without replacement; fewer where an image has fewer."""
+    order = np.lexsort((rng.random(len(found.image)), found.image))
+    image = found.image[order]
+    place = np.arange(len(image)) - np.searchsorted(image, image)  # 0 for the first of an image
+    kept = np.sort(order[place < n])
+    return Annotations(found.image[kept], found.annotator[kept], found.label[kept])
+
+
+def shuffled(found: Annotations, rng: np.random.Generator) -> Annotations:
+    """Give every judgement to the annotator of another one: images and labels stay, people mean nothing."""
+    return Annotations(found.image, rng.permutation(found.annotator), found.label)

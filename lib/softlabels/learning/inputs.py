@@ -9,8 +9,7 @@ from softlabels import datasets
 from softlabels.datasets import Dataset
 from softlabels.errors import ConfigError, DataError
 from softlabels.labels import votes
-from softlabels.learning.config import FRACTIONS, RunConfig
-from softlabels.learning.streams import generator
+from softlabels.learning.config import FRACTIONS, RunConfig, generator
 
 if TYPE_CHECKING:  # what is drawn from records needs rows and labels, and no PyTorch
     from torch import Tensor

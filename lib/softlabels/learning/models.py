@@ -1,6 +1,6 @@
 """Networks by name, with normalisation inside and the pooled features at hand.
 
-The small networks are ours (`smallnets`); DenseNet121, ResNet-18 and pre-activation ResNet50v2 are from timm.
+The small networks are ours; DenseNet121, ResNet-18 and pre-activation ResNet50v2 are from timm.
 """
 
 import os
@@ -9,15 +9,168 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from softlabels import paths
 from softlabels.errors import DataUnavailable, unknown
-from softlabels.learning import smallnets, starts
-from softlabels.learning.dropout import dropout as dropout_layer
+from softlabels.learning import starts
 from softlabels.store import write_atomically
+
+
+def _conv(c_in: int, c_out: int, *, pool: bool = False, stride: int = 1) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False), nn.BatchNorm2d(c_out)]
+    return nn.Sequential(*layers, nn.ReLU(inplace=True), *([nn.MaxPool2d(2)] if pool else []))
+
+
+class _Residual(nn.Module):
+    """x + body(x), through a 1 × 1 convolution where the shape changes."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int = 1):
+        super().__init__()
+        self.body = nn.Sequential(
+            _conv(c_in, c_out, stride=stride),
+            nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(c_out),
+        )
+        same = stride == 1 and c_in == c_out
+        project = (nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
+        self.skip = nn.Identity() if same else nn.Sequential(*project)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.body(x) + self.skip(x))
+
+
+def resnet9(width: int, stem_pool: bool = True) -> tuple[nn.Module, int]:
+    """Nine layers; the pooled stem makes 64 px as cheap as 32 px are without it."""
+    w = width
+    trunk = nn.Sequential(
+        _conv(3, w, pool=stem_pool),
+        _conv(w, 2 * w, pool=True),
+        _Residual(2 * w, 2 * w),
+        _conv(2 * w, 4 * w, pool=True),
+        _conv(4 * w, 8 * w, pool=not stem_pool),
+        _Residual(8 * w, 8 * w),
+    )
+    return trunk, 8 * w
+
+
+def resnet20() -> tuple[nn.Module, int]:
+    """The CIFAR network of He et al. 2016 (section 4.2), n = 3."""
+    blocks: list[nn.Module] = [_conv(3, 16)]
+    for c_in, c_out, stride in ((16, 16, 1), (16, 32, 2), (32, 64, 2)):
+        blocks += [_Residual(c_in, c_out, stride), _Residual(c_out, c_out), _Residual(c_out, c_out)]
+    return nn.Sequential(*blocks), 64
+
+
+class _PreActivation(nn.Module):
+    """The pre-activation block of wide residual networks: normalise and rectify before each convolution."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int):
+        super().__init__()
+        self.first = nn.Sequential(nn.BatchNorm2d(c_in), nn.ReLU(inplace=True))
+        self.body = nn.Sequential(
+            _conv(c_in, c_out, stride=stride), nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False)
+        )
+        same = stride == 1 and c_in == c_out
+        self.skip = nn.Identity() if same else nn.Conv2d(c_in, c_out, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.first(x)
+        return self.body(out) + (x if isinstance(self.skip, nn.Identity) else self.skip(out))
+
+
+def wrn28_10() -> tuple[nn.Module, int]:
+    """WRN-28-10 (Zagoruyko & Komodakis 2016): three groups of four blocks, ten times as wide."""
+    blocks: list[nn.Module] = [nn.Conv2d(3, 16, 3, 1, 1, bias=False)]
+    for c_in, c_out, stride in ((16, 160, 1), (160, 320, 2), (320, 640, 2)):
+        blocks += [_PreActivation(c_in, c_out, stride)] + [_PreActivation(c_out, c_out, 1) for _ in range(3)]
+    return nn.Sequential(*blocks, nn.BatchNorm2d(640), nn.ReLU(inplace=True)), 640
+
+
+class Whitening(nn.Module):
+    """A fixed 2 × 2 convolution that whitens the patches of the training images: ± each principal axis.
+
+    Twelve axes of a patch of three colours, both signs, make 24 channels; without `fit` they are the patch's
+    own values (source: airbench, K. Jordan 2024, arXiv 2404.00498, section 3.1).
+    """
+
+    weight: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        axes = torch.eye(12).view(12, 3, 2, 2)
+        self.register_buffer("weight", torch.cat((axes, -axes)))
+
+    def fit(self, images: Tensor, floor: float = 5e-4) -> None:
+        """Whiten the 2 × 2 patches of normalised images [B, 3, H, W]; `floor` is added to each variance."""
+        patches = F.unfold(images.double(), 2).transpose(1, 2).reshape(-1, 12)
+        values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
+        # An eigenvector's sign is the solver's whim: the largest entry is made positive.
+        largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+        axes = ((vectors * largest.sign()) / (values + floor).sqrt()).T.reshape(12, 3, 2, 2).float()
+        self.weight.copy_(torch.cat((axes, -axes)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Whitened patches [B, 24, H - 1, W - 1] of normalised images [B, 3, H, W]."""
+        return F.conv2d(x, self.weight)
+
+
+def _dirac(c_in: int, c_out: int) -> nn.Conv2d:
+    """A 3 × 3 convolution whose first filters pass their channel through, so that depth costs no start-up."""
+    layer = nn.Conv2d(c_in, c_out, 3, 1, 1, bias=False)
+    with torch.no_grad():
+        nn.init.dirac_(layer.weight[: min(c_in, c_out)])
+    return layer
+
+
+def cifarnet(*widths: int) -> tuple[nn.Module, int]:
+    """A network for 32 px made for little compute: whitened patches, then blocks of two convolutions.
+
+    The design is that of airbench94 (K. Jordan 2024, arXiv 2404.00498, section 3), with narrower blocks. The
+    logits are divided by nine in `models`, as there.
+    """
+    layers: list[nn.Module] = [Whitening(), nn.GELU()]
+    for c_in, c_out in pairwise((24, *widths)):
+        layers += [_dirac(c_in, c_out), nn.MaxPool2d(2), nn.BatchNorm2d(c_out), nn.GELU()]
+        layers += [_dirac(c_out, c_out), nn.BatchNorm2d(c_out), nn.GELU()]
+    return nn.Sequential(*layers), widths[-1]
+
+
+_BYTES = torch.arange(256, dtype=torch.uint8)[:, None]
+_SCALES = (_BYTES >> torch.arange(8, dtype=torch.uint8)).bitwise_and_(1).mul_(2)  # [256, 8], 0 or 2
+_PACKED = _SCALES.view(torch.int64).flatten()  # [256], eight factors in a word
+
+
+class HalfDropout(nn.Module):
+    """Drop every unit with probability 1/2 and double the rest, as ``nn.Dropout(0.5)`` does.
+
+    PyTorch draws a 32-bit number per unit, which took a fifth of an epoch of a small network. Here a byte is
+    looked up as the eight factors (0 or 2) that its bits stand for.
+    """
+
+    packed: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("packed", _PACKED.clone(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop in training mode, pass through otherwise."""
+        if not self.training:
+            return x
+        n = x.numel()
+        words = torch.empty(-(-n // 63), dtype=torch.int64, device=x.device).random_()  # 63 bits each
+        scale = self.packed.index_select(0, words.view(torch.uint8).int()).view(torch.uint8)  # low bit first
+        return x * scale.view(-1, 64)[:, :63].reshape(-1)[:n].view(x.shape)
+
+
+def dropout_layer(p: float) -> nn.Module:
+    """Return the cheapest dropout layer of probability `p`."""
+    return HalfDropout() if p == 0.5 else nn.Dropout(p)
+
 
 LITE0 = "tf_efficientnet_lite0"
 
@@ -69,7 +222,7 @@ class Classifier(nn.Module):
     def whiten(self, images: Tensor) -> None:
         """Fit a whitening first layer to uint8 images [B, H, W, 3]; networks without one stay as they are."""
         first = self.trunk[0] if isinstance(self.trunk, nn.Sequential) else None
-        if isinstance(first, smallnets.Whitening):
+        if isinstance(first, Whitening):
             x = images.permute(0, 3, 1, 2).float() / 255
             first.fit((x - self.mean.cpu()) / self.std.cpu())
 
@@ -180,20 +333,20 @@ def _download(name: str) -> dict[str, Tensor]:
 
 # name -> (trunk and its width, pooling before the classifying layer, whether there are ImageNet weights)
 _NETWORKS: dict[str, tuple[Callable[[bool], tuple[nn.Module, int]], str, bool]] = {
-    "resnet9": (lambda _: smallnets.resnet9(16), "max", False),
-    "resnet9-avg": (lambda _: smallnets.resnet9(16), "avg", False),
-    "resnet9-tiny": (lambda _: smallnets.resnet9(4), "max", False),
-    "resnet9-cifar": (lambda _: smallnets.resnet9(16, stem_pool=False), "max", False),
+    "resnet9": (lambda _: resnet9(16), "max", False),
+    "resnet9-avg": (lambda _: resnet9(16), "avg", False),
+    "resnet9-tiny": (lambda _: resnet9(4), "max", False),
+    "resnet9-cifar": (lambda _: resnet9(16, stem_pool=False), "max", False),
     # Widths of the blocks; the largest has less than a million weights.
-    "cifarnet-8": (lambda _: smallnets.cifarnet(8, 16, 16), "max", False),
-    "cifarnet-16": (lambda _: smallnets.cifarnet(16, 64, 64), "max", False),
-    "cifarnet-32": (lambda _: smallnets.cifarnet(32, 96, 96), "max", False),
-    "cifarnet-64": (lambda _: smallnets.cifarnet(64, 160, 160), "max", False),
+    "cifarnet-8": (lambda _: cifarnet(8, 16, 16), "max", False),
+    "cifarnet-16": (lambda _: cifarnet(16, 64, 64), "max", False),
+    "cifarnet-32": (lambda _: cifarnet(32, 96, 96), "max", False),
+    "cifarnet-64": (lambda _: cifarnet(64, 160, 160), "max", False),
     "efficientnet-lite0": (lambda pretrained: _from_timm(LITE0, pretrained), "avg", True),
-    "resnet20": (lambda _: smallnets.resnet20(), "avg", False),
+    "resnet20": (lambda _: resnet20(), "avg", False),
     "resnet18": (lambda pretrained: _from_timm("resnet18", pretrained), "avg", True),
     "resnet18-nomaxpool": (lambda pretrained: _from_timm("resnet18", pretrained, False), "avg", True),
-    "wrn28-10": (lambda _: smallnets.wrn28_10(), "avg", False),
+    "wrn28-10": (lambda _: wrn28_10(), "avg", False),
     "densenet121-cifar": (lambda _: _densenet121_cifar(), "avg", False),
     "densenet121": (lambda pretrained: _from_timm("densenet121", pretrained), "avg", True),
     "resnet50v2": (lambda pretrained: _from_timm("resnetv2_50", pretrained), "avg", True),

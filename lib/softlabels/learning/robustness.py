@@ -11,12 +11,11 @@ from torch import Tensor, nn
 from softlabels import datasets
 from softlabels.errors import ConfigError, DataUnavailable
 from softlabels.labels import metrics, votes
-from softlabels.learning import attacks, corruptions, masking
+from softlabels.learning import attacks, corruptions
 from softlabels.learning.attacks import Attack
-from softlabels.learning.config import RunConfig
+from softlabels.learning.config import RunConfig, generator
 from softlabels.learning.hardware import Hardware
 from softlabels.learning.inputs import Task
-from softlabels.learning.streams import generator
 from softlabels.learning.suites import AttackSuite, BlurSuite, CorruptionSuite, Row, ShiftSuite, Suite
 
 JPEG = "cifar10-jpeg"
@@ -190,13 +189,13 @@ class _Scene:
 
 def _attacks(subject: Subject, suite: AttackSuite) -> Iterator[Row]:
     if suite.autoattack:
-        masking.autoattack_class()  # what is not installed is better known before an hour than after it
+        attacks.autoattack_class()  # what is not installed is better known before an hour than after it
     rows = subject.rows(suite.images)
     x = subject.hw.images(torch.from_numpy(subject.images(rows)))
     y = torch.from_numpy(subject.truth(rows)).to(subject.hw.device)
     scene = _Scene(subject.model, x, y, subject.config.seed)
     pgd = Attack(steps=suite.steps, random_start=True)
-    scale = float(masking.margins(scene.model, x).mean())
+    scale = float(attacks.margins(scene.model, x).mean())
     yield "logit scale", 0, "margin", scale
     whole = {
         "FGSM": Attack(),
@@ -227,16 +226,16 @@ def _checks(subject: Subject, scene: _Scene, suite: AttackSuite) -> Iterator[Row
     if subject.other is None:
         raise ConfigError("attacks are also taken from the other arm: give its network as `other`")
     for unit in suite.epsilons:
-        noisy = masking.noise(scene.x, unit / 255, scene.rng())
+        noisy = attacks.noise(scene.x, unit / 255, scene.rng())
         moved = attacks.perturb(subject.other, scene.x, scene.y, unit / 255)
         for case, images in (("noise", noisy), ("FGSM from the other arm", moved)):
-            up = masking.correct(scene.model, images, scene.y)
+            up = attacks.correct(scene.model, images, scene.y)
             yield case, unit, "accuracy", float(up.float().mean())
     sizes = [unit / 255 for unit in suite.landscape]
-    found = masking.landscape(scene.model, scene.x, scene.y, sizes, scene.rng())
+    found = attacks.landscape(scene.model, scene.x, scene.y, sizes, scene.rng())
     for way, losses in found.items():
         for unit, value in zip(suite.landscape, losses, strict=True):
             yield f"landscape, {way}", unit, "loss", value
     for unit in suite.autoattack:
-        up = masking.autoattack(scene.model, scene.x, scene.y, unit / 255, "linf", scene.seed)
+        up = attacks.autoattack(scene.model, scene.x, scene.y, unit / 255, "linf", scene.seed)
         yield "AutoAttack", unit, "accuracy", float(up.float().mean())

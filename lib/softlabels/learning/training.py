@@ -15,10 +15,9 @@ from softlabels.labels import metrics
 from softlabels.learning import bars, checkpoint, models, starts
 from softlabels.learning.augmentation import augment, mixup
 from softlabels.learning.checkpoint import Progress
-from softlabels.learning.config import RunConfig
+from softlabels.learning.config import RunConfig, generator
 from softlabels.learning.hardware import Hardware
 from softlabels.learning.inputs import Task
-from softlabels.learning.streams import generator
 
 WHITENED = 2000  # training images whose patches whiten the first layer of networks that have one
 

@@ -5,6 +5,8 @@ with these votes: q(k | x, z) ∝ p(k | x) Π_m A(x, m)_{k, z_m}. Features are t
 EfficientNet-Lite0 as ImageNet trained it.
 """
 
+import math
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,22 +49,30 @@ def of_collection(found: Collection, path: Path, given: Path | None) -> Dataset:
     )
 
 
-def estimate(data: Dataset, device: str | None = None, seed: int = 0) -> np.ndarray:
+class OutOfTime(Exception):
+    """The next fold would not be over in time."""
+
+
+def estimate(data: Dataset, device: str | None = None, seed: int = 0, until: float = math.inf) -> np.ndarray:
     """Distribution of the true class of each thing, float64 [N, K]; rows sum to 1.
 
     Parameters
     ----------
     data : Dataset
         Vectors with named annotators; its counts are not looked at.
+    until : float
+        What `time.monotonic` says when it should be over, in seconds.
 
     Raises
     ------
+    OutOfTime
+        A fold that takes as long as the longest so far would end later than `until`.
     DataError
         There are no vectors, or fewer than `PEOPLE` annotators are named.
     """
     import torch
 
-    from softlabels.learning.annotators import crowdtask, training
+    from softlabels.learning.annotators import inputs, training
     from softlabels.learning.hardware import hardware
 
     given = data.annotations
@@ -75,10 +85,13 @@ def estimate(data: Dataset, device: str | None = None, seed: int = 0) -> np.ndar
     n, k = len(data), len(data.classes)
     counts = votes.counts(given.image, given.label, n, k)
     data = replace(data, truth=counts.argmax(1))  # chooses nothing: the last epoch is taken
-    hw, found = hardware(device, "fp32"), np.zeros((n, k))
+    hw, found, longest = hardware(device, "fp32"), np.zeros((n, k)), 0.0
     for fold in tqdm(range(FOLDS), "annot-mix", unit="fold", leave=False):
+        begin = time.monotonic()
+        if begin + longest > until:
+            raise OutOfTime
         config = RunConfig.from_dict({**SETTING, "fold": fold, "seed": seed})
-        task = crowdtask.of_dataset(data, config)
+        task = inputs.of_dataset(data, config)
         both = training.fit(config, task, hw)[0].eval()
         rows = task.rows["test"]
         log_p, h = training.predict(both, task, rows, hw)
@@ -89,6 +102,7 @@ def estimate(data: Dataset, device: str | None = None, seed: int = 0) -> np.ndar
             some = mine[part : part + CHUNK]
             log_a = _log_likelihood(both["method"], h[place[part : part + CHUNK]].to(hw.device), given, some)
             np.add.at(found, given.image[some], log_a)
+        longest = max(longest, time.monotonic() - begin)
     found = np.exp(found - found.max(1, keepdims=True))
     return found / found.sum(1, keepdims=True)
 

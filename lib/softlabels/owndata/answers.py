@@ -6,7 +6,7 @@ from softlabels.analysis.statistics import Interval
 from softlabels.analysis.table import HIGHER_IS_BETTER, difference, summary, values, winner
 from softlabels.datasets import folder
 from softlabels.datasets.collection import printable
-from softlabels.owndata import OwnData
+from softlabels.owndata import OwnData, annotmix
 from softlabels.owndata.benefit import CLOSE, kept_in
 
 
@@ -21,7 +21,8 @@ def answer(own: OwnData) -> list[str]:
         return [
             f"**This cannot be answered.** {why}. The majority of such votes is their distribution: hard and "
             "soft labels are the same, no disagreement is seen, and how good a perfect model could be is "
-            "unknown. Have a few hundred images judged by several people each; then this page can answer."
+            f"unknown. Have a few hundred {own.item}s judged by several people each; then this page can "
+            "answer."
         ]
     if not own.settings:
         return ["**Not answered yet**: no seed was given; give some, such as seeds [0, 1, 2]."]
@@ -39,18 +40,22 @@ def _networks(own: OwnData) -> list[str]:
     measures = [_by_how_much(own, metric) for metric in owndata.METRICS]
     base = owndata.baselines(own)
     constant = (
-        f"Without looking at an image, the mean label of all has KL {number(base.kl)} nats, and a constant "
-        f"guess accuracy {number(base.accuracy)}."
+        f"Without looking at an {own.item}, the mean label of all has KL {number(base.kl)} nats, and a "
+        f"constant guess accuracy {number(base.accuracy)}."
     )
     if owndata.learned(own):
         return [_pays(own), *measures, constant]
     return [
-        "**The networks did not learn**: they are no better than the mean label of all images (KL "
+        f"**The networks did not learn**: they are no better than the mean label of all {own.item}s (KL "
         f"{number(base.kl)} nats) or a constant guess (accuracy {number(base.accuracy)}). So whether keeping "
-        "the distribution pays is open; more seeds do not change that. It takes more images, longer training "
-        "(profile paper), or images that show what people judged.",
+        f"the distribution pays is open; more seeds do not change that. It takes more {own.item}s, longer "
+        f"training (profile paper), or {_seen(own)} what people judged.",
         *measures,
     ]
+
+
+def _seen(own: OwnData) -> str:
+    return "images that show" if own.item == "image" else "features that tell"
 
 
 def _again(own: OwnData) -> str:
@@ -59,7 +64,7 @@ def _again(own: OwnData) -> str:
     listed = ", ".join(f"{printable(name, 60)} ({number(gain, 5)})" for name, gain in found)
     return (
         f"Ask again first about {listed}: there one more vote takes most from the variance of the soft "
-        "label. `softlabels labels` lists all images with what a vote would gain."
+        f"label. `softlabels labels` lists all {own.item}s with what a vote would gain."
     )
 
 
@@ -69,21 +74,26 @@ def _estimates(own: OwnData) -> list[str]:
     if found is None:
         return [
             "Whether Dawid and Skene are better than the votes cannot be told: it takes four named "
-            f"annotators or more, and {owndata.FEW} images that several of them judged."
+            f"annotators or more, and {owndata.FEW} {own.item}s that several of them judged."
         ]
-    mixed = owndata.annot_mix_gain(own)
+    aggregated = _gain(own, "Dawid and Skene", "are", found)
+    try:
+        mixed = owndata.annot_mix_gain(own)
+    except annotmix.OutOfTime:
+        return [aggregated, "annot-mix is left out for want of time; a longer `--budget` has room for it."]
     if mixed is None:
         more = "annot-mix is not asked: it learns from features, by `--features` or the extra `pretrained`."
-        return [_gain("Dawid and Skene", "are", found), more]
-    return [_gain("Dawid and Skene", "are", found), _gain("annot-mix", "is", mixed)]
+        return [aggregated, more]
+    return [aggregated, _gain(own, "annot-mix", "is", mixed)]
 
 
-def _gain(name: str, verb: str, found: Interval) -> str:
+def _gain(own: OwnData, name: str, verb: str, found: Interval) -> str:
     verdict = {1: f"{verb} better than", -1: f"{verb} worse than", 0: f"{verb} not told from"}[found.sign]
     they = "they name" if verb == "are" else "it names"
     return (
         f"{name} {verdict} most votes here: from half of the annotators {they} what the others "
-        f"say {interval(found)} more often (share of votes, 95 % bootstrap interval over {found.n:,} images)."
+        f"say {interval(found)} more often (share of votes, 95 % bootstrap interval over {found.n:,} "
+        f"{own.item}s)."
     )
 
 
@@ -121,14 +131,14 @@ def _more(own: OwnData) -> list[str]:
     if len(points) >= 2 and points[0][0] == 1:
         first, last = points[0][1], points[-1][1]
         found.append(
-            f"One annotation an image gives KL {number(first)}, all {points[-1][0]} give {number(last)}: "
-            f"{signed(last - first)} nats for {points[-1][0] - 1} more."
+            f"One annotation an {own.item} gives KL {number(first)}, all {points[-1][0]} give "
+            f"{number(last)}: {signed(last - first)} nats for {points[-1][0] - 1} more."
         )
     change = owndata.doubling(own)
     if change is not None:
         trust = "" if change.sign else " That is not told from nothing."
         found.append(
-            f"Twice as many annotations ({owndata.TIMES * own.annotations} an image) would change it by "
+            f"Twice as many annotations ({owndata.TIMES * own.annotations} an {own.item}) would change it by "
             f"about {interval(change)} nats, extrapolated as a + b / n from the budgets above.{trust}"
         )
     return found
@@ -140,11 +150,11 @@ def _enough(own: OwnData) -> list[str]:
     found = owndata.enough(own)
     if found is None:
         few = max(map(kept_in, own.settings[1:]))
-        return [f"More than {few} annotations an image are needed to come within {CLOSE} nats of all."]
+        return [f"More than {few} annotations an {own.item} are needed to come within {CLOSE} nats of all."]
     kept, difference = found
     return [
-        f"{kept} annotation{'s' if kept > 1 else ''} an image {'are' if kept > 1 else 'is'} enough: KL is "
-        f"within {CLOSE} nats of that with all {own.annotations} ({interval(difference)})."
+        f"{kept} annotation{'s' if kept > 1 else ''} an {own.item} {'are' if kept > 1 else 'is'} enough: KL "
+        f"is within {CLOSE} nats of that with all {own.annotations} ({interval(difference)})."
     ]
 
 
@@ -153,14 +163,14 @@ def ceiling_in_words(own: OwnData) -> str:
     found = owndata.noise_ceiling(own)
     if found is None:
         return (
-            f"How good a perfect model could be is not known: fewer than {owndata.FEW} images have "
+            f"How good a perfect model could be is not known: fewer than {owndata.FEW} {own.item}s have "
             f"{owndata.PANEL} annotations or more, and smaller panels cannot be split."
         )
     words = (
         f"Against this panel even a model that knew the true distribution would have KL {number(found.kl)} "
         f"[{number(found.kl_low)}, {number(found.kl_high)}] nats, at most {number(found.kl_above)}, "
         f"and accuracy {number(found.accuracy)} [{number(found.accuracy_low)}, "
-        f"{number(found.accuracy_high)}] (from {found.n_images:,} images; 95 % bootstrap intervals)."
+        f"{number(found.accuracy_high)}] (from {found.n_images:,} {own.item}s; 95 % bootstrap intervals)."
     )
     if not own.pairs:
         return words
@@ -179,4 +189,4 @@ def curve_in_words(own: OwnData) -> str:
         f"{points[-1][0]}"
         for arm, points in ends.items()
     ]
-    return f"Accuracy and KL against annotations per image. KL goes, for {' and for '.join(words)}."
+    return f"Accuracy and KL against annotations per {own.item}. KL goes, for {' and for '.join(words)}."

@@ -1,5 +1,6 @@
 """Does keeping the distribution pay on this data, how sure is that, and what would more annotators bring?"""
 
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from softlabels.datasets.collection import printable
 from softlabels.errors import DataError
 from softlabels.labels import agreement, votes
 from softlabels.labels.ceiling import Ceiling, split_half
-from softlabels.learning.annotators.dawid_skene import dawid_skene
+from softlabels.learning.annotators.aggregation import dawid_skene
 from softlabels.owndata import annotmix, frozen, perimage
 from softlabels.owndata.check import label_facts
 from softlabels.runs import experiments_own, grids
@@ -47,12 +48,20 @@ class OwnData:
         A table of runs, all annotations first, then fewer; None before they were looked for.
     people : tuple of str
         Names of the annotators, where they are known.
+    until : float
+        What `time.monotonic` says when a budget of time is over, in seconds.
     """
 
     name: str
     data: Dataset
     runs: "pd.DataFrame | None" = None
     people: tuple[str, ...] = ()
+    until: float = math.inf
+
+    @property
+    def item(self) -> str:
+        """What was voted on, in a word: an image, or an item of which only features are known."""
+        return "item" if self.data.images.ndim == 2 and not frozen.is_frozen(self.name) else "image"
 
     @property
     def annotations(self) -> int:
@@ -133,11 +142,11 @@ def unanswerable(own: OwnData) -> str:
     """Why hard and soft labels are the same on these data, in words; empty where they are not."""
     counts = own.data.counts
     several = counts.sum(1) >= 2
-    share = f"{several.mean():.0%} of the images have two or more"
+    share = f"{several.mean():.0%} of the {own.item}s have two or more"
     if own.annotations < 2:
-        return f"The median image has {own.annotations} annotation; {share}"
+        return f"The median {own.item} has {own.annotations} annotation; {share}"
     if not ((counts > 0).sum(1) > 1).any():
-        return f"The votes on each image are unanimous, on all {len(counts):,} of them; {share}"
+        return f"The votes on each {own.item} are unanimous, on all {len(counts):,} of them; {share}"
     return ""
 
 
@@ -221,10 +230,16 @@ def dawid_skene_gain(own: OwnData) -> Interval | None:
 
 
 def annot_mix_gain(own: OwnData, device: str | None = None) -> Interval | None:
-    """What annot-mix gains over the votes, learnt from features; None where there are none, or as above."""
+    """What annot-mix gains over the votes, learnt from features; None where there are none, or as above.
+
+    Raises
+    ------
+    annotmix.OutOfTime
+        Its ten trainings do not fit into what is left of the budget.
+    """
     if own.data.annotations is None or (data := frozen.vectors(own.data)) is None:
         return None
-    return gain(replace(own, data=data), lambda half, _: annotmix.estimate(half, device), 2)
+    return gain(replace(own, data=data), lambda half, _: annotmix.estimate(half, device, until=own.until), 2)
 
 
 def gain(
@@ -285,8 +300,8 @@ def summary(own: OwnData) -> str:
     """Say what the data are, in a sentence."""
     data, total = own.data, int(own.data.counts.sum())
     return (
-        f"`{own.name}`: {len(data):,} images, {len(data.classes)} classes, {total:,} annotations, "
-        f"{own.annotations} of the median image."
+        f"`{own.name}`: {len(data):,} {own.item}s, {len(data.classes)} classes, {total:,} annotations, "
+        f"{own.annotations} of the median {own.item}."
     )
 
 
@@ -294,8 +309,9 @@ def facts(own: OwnData) -> "pd.DataFrame":
     """Describe images, annotations and agreement in a table of words."""
     import pandas as pd
 
-    rows = [("dataset", own.name), ("images", f"{len(own.data):,}")]
-    return pd.DataFrame([*rows, *label_facts(own.data.counts, own.data.classes)], columns=["what", "value"])
+    rows = [("dataset", own.name), (f"{own.item}s", f"{len(own.data):,}")]
+    rows += label_facts(own.data.counts, own.data.classes, own.item)
+    return pd.DataFrame(rows, columns=["what", "value"])
 
 
 def conspicuous(own: OwnData) -> str:
@@ -333,7 +349,7 @@ def budget_table(own: OwnData) -> "pd.DataFrame":
     rows = []
     for here in sorted(own.settings, key=lambda one: kept_in(one) or 10**9):
         kept = kept_in(here)
-        row = {"annotations per image": f"{own.annotations} (all)" if kept == 0 else str(kept)}
+        row = {f"annotations per {own.item}": f"{own.annotations} (all)" if kept == 0 else str(kept)}
         for metric in METRICS:
             for arm in ("hard", "soft"):
                 known = values(own.trained(here, arm), f"test.{metric}")

@@ -10,7 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from softlabels.analysis.formatting import number
-from softlabels.datasets import folder, images, pictures
+from softlabels.datasets import folder, images
 from softlabels.datasets.base import Annotations
 from softlabels.datasets.collection import (
     Collection,
@@ -112,7 +112,7 @@ def _form_facts(found: Collection) -> list[tuple[str, str]]:
     return [("votes read as", found.form), *([("columns", "; ".join(words))] if words else [])]
 
 
-def _image_facts(headers: Sequence[pictures.Header]) -> list[tuple[str, str]]:
+def _image_facts(headers: Sequence[images.Header]) -> list[tuple[str, str]]:
     if not headers:
         return []
     kinds = Counter(header.mode for header in headers).most_common()
@@ -122,14 +122,17 @@ def _image_facts(headers: Sequence[pictures.Header]) -> list[tuple[str, str]]:
     span = words[0] if len(sizes) == 1 else f"{words[0]} to {words[1]}, {len(sizes):,} different"
     facts.append(("size in pixels", span))
     facts.append(("median size", f"{images.median_size([header.size for header in headers])} pixels"))
-    deepest = max((h.largest for h in headers if h.mode in pictures.SIXTEEN_BIT), default=0)
+    deepest = max((h.largest for h in headers if h.mode in images.SIXTEEN_BIT), default=0)
     if deepest:
-        facts.append(("depth", f"{pictures.depth_of(deepest)} bits (largest value {deepest:,})"))
+        facts.append(("depth", f"{images.depth_of(deepest)} bits (largest value {deepest:,})"))
     return facts
 
 
-def label_facts(counts: np.ndarray, classes: Sequence[str]) -> list[tuple[str, str]]:
-    """Classes, annotations, ties, entropy and agreement of votes ``[N, K]``, as names and values."""
+def label_facts(counts: np.ndarray, classes: Sequence[str], item: str = "image") -> list[tuple[str, str]]:
+    """Classes, annotations, ties, entropy and agreement of votes ``[N, K]``, as names and values.
+
+    `item` is what was voted on, in a word.
+    """
     if not counts.size:
         return [("classes", f"{len(classes)}")]
     total, soft = counts.sum(1), votes.soft_labels(counts)
@@ -142,8 +145,8 @@ def label_facts(counts: np.ndarray, classes: Sequence[str]) -> list[tuple[str, s
     return [
         ("classes", f"{len(classes):,}"),
         ("annotations", f"{int(total.sum()):,}"),
-        ("annotations per image", span),
-        ("images with two or more", f"{many.mean():.1%}"),
+        (f"annotations per {item}", span),
+        (f"{item}s with two or more", f"{many.mean():.1%}"),
         ("unanimous among these", f"{unanimous:.1%}" if many.any() else number(unanimous)),
         ("mean entropy of the soft label", f"{number(float(entropies.mean()), 3)} nats"),
         ("ties of the majority vote", f"{ties:,} ({ties / len(counts):.1%})"),

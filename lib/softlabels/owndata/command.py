@@ -2,6 +2,7 @@
 
 import base64
 import html
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from softlabels.owndata.page import STYLE
 from softlabels.runs import experiments_own
 
 LAST = 0.1  # of a training, in which a least validation loss says that it was still improving
-SHARE = 0.8  # of a budget that steps may take; the rest is for data, validation and the page
+SHARE = 0.8  # of a budget that runs may take; the rest is for data, annot-mix and the page
 UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -53,7 +54,7 @@ def study(
         Seconds. The runs are made short enough for one pair to fit, and no run is begun that is not
         expected to; the first pair is trained in any case.
     """
-    start, longest, found = time.perf_counter(), 0.0, []
+    start, longest, found = time.monotonic(), 0.0, []
     own = owndata.study(dataset, profile, [])
     length = None
     if budget is not None:
@@ -61,13 +62,14 @@ def study(
         length = experiments_own.epochs(profile, len(own.data), steps)
     cells = benefit.runs_of(own, profile, seeds, length)
     for i, cell in enumerate(tqdm(cells, "training", unit="run", disable=not cells)):
-        begin = time.perf_counter()
-        fits = budget is None or i < 2 or begin - start + longest <= budget
+        begin = time.monotonic()
+        fits = budget is None or i < 2 or begin - start + longest <= SHARE * budget
         with bars.one_for_all():
             record = record_of(cell, fits, device)
-        longest = max(longest, time.perf_counter() - begin)
+        longest = max(longest, time.monotonic() - begin)
         found.append(("your_data", cell, record))
-    return replace(own, runs=tabulate(found, profile))
+    until = math.inf if budget is None else start + budget
+    return replace(own, runs=tabulate(found, profile), until=until)
 
 
 def seconds_per_step(profile: str, data: Dataset, device: str | None = None) -> float:
@@ -136,7 +138,7 @@ def _figure(own: OwnData, profile: str) -> list[str]:
         return []
     from softlabels import figures
 
-    image = base64.b64encode(figures.png(figures.budget(owndata.curves(own)), profile)).decode()
+    image = base64.b64encode(figures.png(figures.budget(owndata.curves(own), own.item), profile)).decode()
     alt = html.escape(answers.curve_in_words(own))
     return [
         "<h2>With fewer and fewer votes</h2>",
@@ -153,7 +155,7 @@ def _ask_again(own: OwnData) -> list[str]:
         f'<tr><td>{html.escape(name)}</td><td class="n">{gain:.5f}</td></tr>'
         for name, gain in owndata.again(own, names, 50)
     )
-    head = '<tr><th>image</th><th class="n">gain of a vote</th></tr>'
+    head = f'<tr><th>{own.item}</th><th class="n">gain of a vote</th></tr>'
     return ["<h2>Vote on these again</h2>", f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"]
 
 

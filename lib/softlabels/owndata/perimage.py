@@ -16,7 +16,7 @@ from softlabels.datasets.collection import Collection, demand
 from softlabels.errors import DataError
 from softlabels.labels import votes as labels
 from softlabels.labels.ceiling import WEIGHTS
-from softlabels.learning.annotators.dawid_skene import dawid_skene
+from softlabels.learning.annotators.aggregation import dawid_skene
 from softlabels.owndata.convert import OF_IMAGES
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import torch
 
 from softlabels import paths, runs
 from softlabels.errors import RecordError
-from softlabels.learning.streams import generator
+from softlabels.learning.config import generator
 from softlabels.runs import records
 from softlabels.runs.records import Record
 

@@ -1,4 +1,4 @@
-"""Numbers of chapter 11: which runs compare annot-mix with its competitors, in all profiles.
+"""Numbers of chapters 11, 19 and 20: which runs compare annot-mix with its competitors, in all profiles.
 
 Settings are AM's (section 5 and its public configuration); features are small enough that profiles laptop
 and paper run the same configurations on them, the latter with more seeds and with images beside.

@@ -87,6 +87,8 @@ class Numbers:
         Annotations per image; one is the arm "sampled", all is the arm "soft".
     totals : tuple of (int, tuple of int)
         Annotations in all, and how many of them an image gets: more on fewer images.
+    compared : tuple of (str, int)
+        Networks and epochs among which that of `scratch` was chosen, by validation accuracy for the time.
     rates : tuple of float
         Other common rates, tried on the first fold with the arms `rate_arms`.
     """
@@ -106,6 +108,7 @@ class Numbers:
     temperatures: tuple[float, ...] = ()
     annotations: tuple[int, ...] = ()
     totals: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    compared: tuple[tuple[str, int], ...] = ()
     rates: tuple[float, ...] = ()
     rate_arms: tuple[str, ...] = ("truth", "soft", "smoothed", "permuted")
 
@@ -118,6 +121,7 @@ NUMBERS: dict[str, Numbers] = {
         pretraining={**CIFAR10H, **SHORT, "limit": 300, "split": "random", "epochs": 1, "lr": 0.2},
         pretrained=1,
         scratch=Scratch("cifarnet-8", 2, 0.2, {"truth": 1, "soft": 1, "smoothed": 1, "permuted": 1}),
+        compared=(("cifarnet-8", 1),),
         limit=300,
         batch_size=32,
         temperatures=(2.0,),
@@ -131,6 +135,7 @@ NUMBERS: dict[str, Numbers] = {
         lr=0.05,
         pretraining={**SHORT, "dataset": "cifar10-jpeg-train", "split": "official", "epochs": 20, "lr": 0.5},
         scratch=Scratch("cifarnet-32", 60, 0.5, {"truth": 10, "soft": 10, "smoothed": 5, "permuted": 5}),
+        compared=(("cifarnet-16", 20), ("cifarnet-16", 60), ("cifarnet-32", 20), ("cifarnet-64", 20)),
         folds=10,
         max_seeds=1,
         temperatures=(0.5, 2.0, 10.0),
@@ -254,6 +259,14 @@ def scratch(profile: str, seeds: Sequence[int]) -> list[Run]:
     return [run for run in runs if (run.config.fold - run.config.seed) % n.n_folds < n.scratch.folds[run.arm]]
 
 
+def networks(profile: str, seeds: Sequence[int]) -> list[Run]:
+    """Votes on the first fold from random weights: other networks and lengths, and what was chosen."""
+    n = numbers(profile)
+    chosen = [run for run in scratch(profile, seeds[:1]) if run.arm == "soft"][:1]
+    tried = [run.config.replace(network=name, epochs=epochs) for run in chosen for name, epochs in n.compared]
+    return [*(Run("soft", config) for config in tried), *chosen]
+
+
 def annotations(profile: str, seeds: Sequence[int]) -> list[Run]:
     """Soft labels from n annotations an image, from one (the arm "sampled") to all (the arm "soft")."""
     n = numbers(profile, budgets=True)
@@ -286,6 +299,7 @@ GRIDS = {
     "human": human,
     "human-rates": rates,
     "human-scratch": scratch,
+    "networks": networks,
     "pretraining": pretraining,
     "budget": annotations,
     "budget-total": totals,

@@ -21,12 +21,14 @@ from softlabels.runs.profiles import (
     PROFILES,
     SEEDS,
     SPACES,
+    TUNED_LIKE,
+    TUNING_RATES,
     Profile,
     Row,
     Space,
+    settings,
 )
-from softlabels.runs.recipes import TUNED_LIKE, TUNING_RATES, settings
-from softlabels.runs.recipes import TUNED_RATES as TUNED_RATES
+from softlabels.runs.profiles import TUNED_RATES as TUNED_RATES
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,19 @@
 
 On a CPU one run for each core is faster than one run after the other on all cores, and gives the bits of the
 committed records, which have one thread.
+
+Training can also be cut into calls of bounded length. A unit is what must not be torn apart: both arms of a
+pair. Further arms of the same setting, seed and fold are units of their own, each compared with the pair that
+came before.
 """
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing import get_context
 
 import torch
@@ -17,7 +23,9 @@ from softlabels import runs
 from softlabels.errors import ConfigError, DataUnavailable, SoftlabelsError
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import hardware
-from softlabels.runs import progress, workload
+from softlabels.runs import planning, progress
+from softlabels.runs.grids import Cell
+from softlabels.runs.planning import Past
 from softlabels.runs.records import Record, find
 
 Outcome = Record | SoftlabelsError
@@ -39,7 +47,7 @@ def on_all_cores(configs: Sequence[RunConfig], device: str | None = None) -> Non
     at_once = _room(missing)
     if at_once < 2 or hardware(device).device.type != "cpu":
         return
-    past = workload.past()
+    past = planning.past()
     if sum(past.expected(config, gpu=False) for config in missing) >= WORTH:
         with suppress(DataUnavailable), progress.one_bar(missing) as done:
             train(missing, device, at_once, lambda number, outcome: done(missing[number - 1]))
@@ -48,7 +56,7 @@ def on_all_cores(configs: Sequence[RunConfig], device: str | None = None) -> Non
 def _room(configs: Sequence[RunConfig]) -> int:
     """How many of these runs may stand side by side: one for each core, in half of the memory."""
     half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2 / 2**20  # MB
-    largest = max((workload.memory(config) for config in configs), default=1)
+    largest = max((planning.memory(config) for config in configs), default=1)
     return min(torch.get_num_threads(), len(configs), int(half // largest))
 
 
@@ -64,7 +72,7 @@ def side_by_side(asked: str, configs: Sequence[RunConfig]) -> int:
         if not torch.cuda.is_available():
             return 1
         free = torch.cuda.mem_get_info()[0] / 2**20
-        largest = max((workload.memory(config) for config in configs), default=1)
+        largest = max((planning.memory(config) for config in configs), default=1)
         return max(1, min(len(os.sched_getaffinity(0)) // 2, len(configs), int(free / 2 // largest)))
     if not asked.isdecimal() or int(asked) < 1:
         raise ConfigError(f"--runs-per-gpu must be a number from 1 on, or auto, not {asked}")
@@ -152,3 +160,107 @@ def _one(config: RunConfig, device: str | None) -> Outcome:
         return runs.get(config, device)
     except SoftlabelsError as error:
         return type(error)(f"{config.id}: {error}")
+
+
+# Calls of bounded length, as on a GPU that is lent for minutes: whole pairs, in their order.
+
+
+Unit = tuple[Cell, ...]
+SHARE = 0.9  # of the time that is left, which the next runs may be expected to take
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one call trains, and the minutes that it is expected to take."""
+
+    units: tuple[Unit, ...]
+    minutes: float
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Its runs."""
+        return [cell for unit in self.units for cell in unit]
+
+
+def units(cells: Sequence[Cell]) -> list[Unit]:
+    """Cut a grid into what belongs together, in the grid's order; a run stands in one unit only."""
+    groups: dict[tuple, list[Cell]] = {}
+    for cell in cells:
+        place = cell.dataset, cell.network, cell.recipe, cell.seed, cell.config.fold
+        groups.setdefault(place, []).append(cell)
+    found: list[Unit] = []
+    for group in groups.values():
+        soft = next((cell for cell in group[1:] if cell.arm in ("soft", "annot-mix")), None)
+        pair = [group[0], *([soft] if soft else group[1:2])]
+        found += [tuple(pair), *((cell,) for cell in group if cell not in pair)]
+    return found
+
+
+def missing_units(cells: Sequence[Cell]) -> list[Unit]:
+    """Units without the runs that have a record."""
+    left = (tuple(cell for cell in unit if find(cell.config) is None) for unit in units(cells))
+    return [unit for unit in left if unit]
+
+
+def calls(cells: Sequence[Cell], seconds: float, past: Past, gpu: bool, at_once: int = 1) -> list[Call]:
+    """Calls of `seconds` each that train what is missing, by what runs are expected to take.
+
+    A unit that takes longer than a call has one of its own.
+    """
+    cut: list[Call] = []
+    taken: list[Unit] = []
+    minutes = 0.0
+    for unit in missing_units(cells):
+        own = expected(unit, past, gpu) / at_once
+        if taken and minutes + own > SHARE * seconds / 60:
+            cut.append(Call(tuple(taken), minutes))
+            taken, minutes = [], 0.0
+        taken.append(unit)
+        minutes += own
+    return [*cut, Call(tuple(taken), minutes)] if taken else cut
+
+
+def expected(unit: Unit, past: Past, gpu: bool) -> float:
+    """Minutes that a unit is expected to take."""
+    return sum(past.expected(cell.config, gpu) for cell in unit)
+
+
+def train_within(
+    cells: Sequence[Cell],
+    seconds: float,
+    past: Past,
+    device: str | None = None,
+    at_once: int = 1,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[list[Record], int]:
+    """Train units until the next one is not expected to fit; records, and how many runs are left.
+
+    The first `at_once` units are begun in any case. How long they took, against what was expected, corrects
+    the expectation of the others.
+    """
+    gpu, start = hardware(device).device.type != "cpu", clock()
+    left, found, hoped = missing_units(cells), [], 0.0
+    size = at_once
+    while left and size:
+        now, left = left[:size], left[size:]
+        found += _trained([cell.config for unit in now for cell in unit], device, at_once)
+        hoped += sum(expected(unit, past, gpu) for unit in now)
+        size = _fitting(left, SHARE * (seconds - (clock() - start)), (clock() - start) / hoped, past, gpu)
+    return found, sum(map(len, left))
+
+
+def _trained(configs: Sequence[RunConfig], device: str | None, at_once: int) -> list[Record]:
+    try:
+        return train(configs, device, at_once)
+    except DataUnavailable as error:  # the others have been trained
+        print(f"softlabels: {error}", file=sys.stderr)
+        return list(filter(None, map(find, configs)))
+
+
+def _fitting(left: Sequence[Unit], seconds: float, pace: float, past: Past, gpu: bool) -> int:
+    """How many of the next units fit into a time, at `pace` seconds a minute expected."""
+    for number, unit in enumerate(left):
+        seconds -= pace * expected(unit, past, gpu)
+        if seconds < 0:
+            return number
+    return len(left)

@@ -1,19 +1,182 @@
-"""Many runs in few jobs: what is missing, cut into batches that are worth the start of a process.
+"""What a run needs, and many runs in few jobs: batches that are worth the start of a process.
 
 A batch is a file with the configurations of its runs, named after their ids; ``softlabels train --from FILE``
 trains it. The file holds all that a job on another machine has to know.
 """
 
 import json
+import statistics
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from softlabels.errors import ConfigError
 from softlabels.learning.config import RunConfig
-from softlabels.runs.workload import Needs, Past, needs
+from softlabels.runs import records
+
+# What a run needs, before it is trained. A run like an earlier one takes as long as that did; any other is
+# scaled by its floating-point operations from what the records of this kind of device achieved; what no
+# record says about a GPU is assumed, and stated here.
+
+# Forward pass of one image of 64 px: GFLOP, and MB of activations kept for the backward pass. Both grow with
+# the number of pixels; `tests/test_batches.py` counts them again.
+NETWORKS = {
+    "resnet9": (0.0790, 1.57),
+    "resnet9-avg": (0.0790, 1.57),
+    "resnet9-tiny": (0.0056, 0.43),
+    "resnet9-cifar": (0.192, 3.58),
+    "cifarnet-8": (0.0216, 0.926),
+    "cifarnet-16": (0.0887, 1.9),
+    "cifarnet-32": (0.211, 3.03),
+    "cifarnet-64": (0.59, 5.28),
+    "efficientnet-lite0": (0.0627, 6.51),
+    "resnet20": (0.327, 5.99),
+    "resnet18": (0.296, 1.75),
+    "resnet18-nomaxpool": (1.127, 4.54),
+    "wrn28-10": (41.95, 70.6),
+    "densenet121-cifar": (7.107, 153.9),
+    "densenet121": (0.463, 10.3),
+    "resnet50v2": (0.667, 6.2),
+}
+# Images of a dataset; `RunConfig.limit` may take fewer.
+IMAGES = {
+    "synthetic": 15_000,
+    "cifar10h": 10_000,
+    "cifar10h-9500": 9_500,
+    "cifar10": 59_500,
+    "cifar10-jpeg-train": 59_500,
+    "cifar10n-jpeg": 60_000,
+    "cifar10h-crowd-jpeg": 60_000,
+    "ferplus": 35_710,
+    "labelme-64px": 2_688,
+    "micebone": 7_240,
+    "micebone-standin": 2_400,
+}
+UNKNOWN_IMAGES = 10_000
+SHORT = 1.0  # minutes of a run on feature vectors that has no like among the records
+CPU_RATE = 3e10  # FLOP/s of one core where no record says it
+GPU_RATE = 5e12  # FLOP/s sustained by one GPU: an assumption, until there is a record of a GPU
+GPU_FROM = 120.0  # minutes on one core above which a run asks for a GPU
+LIBRARIES = 1500  # MB of a process that has loaded PyTorch
+MARGIN, SLACK = 3.0, 15.0  # a limit of wall time is so many times the estimate, and so many minutes more
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What to ask a scheduler for: minutes expected on the device it runs on, memory in MB, a GPU or none."""
+
+    minutes: float
+    mem_mb: int
+    gpu: bool
+
+    @property
+    def limit(self) -> int:
+        """Wall time in minutes after which a job of this run may be stopped."""
+        return round(MARGIN * self.minutes + SLACK)
+
+
+Like = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Past:
+    """What earlier runs took: minutes of every kind of run, and FLOP/s, on CPU and on GPU."""
+
+    minutes: dict[tuple[Like, bool], list[float]] = field(default_factory=lambda: defaultdict(list))
+    rates: dict[bool, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, config: RunConfig, seconds: float, gpu: bool) -> None:
+        """Count one more run."""
+        self.minutes[_like(config), gpu].append(seconds / 60)
+        if (done := flop(config)) and seconds > 0:
+            self.rates[gpu].append(done / seconds)
+
+    def rate(self, gpu: bool) -> float:
+        """FLOP/s of the median run, else what is assumed."""
+        return statistics.median(self.rates[gpu]) if self.rates.get(gpu) else (GPU_RATE if gpu else CPU_RATE)
+
+    def expected(self, config: RunConfig, gpu: bool) -> float:
+        """Minutes of a run: the median of those like it, else by its FLOP."""
+        if like := self.minutes.get((_like(config), gpu)):
+            return statistics.median(like)
+        return flop(config) / self.rate(gpu) / 60 or SHORT
+
+
+def _like(config: RunConfig) -> Like:
+    """Runs that differ in nothing of this take the same time."""
+    c = config
+    return c.dataset, c.network, c.image_size, c.epochs, c.limit, c.train_images, c.method
+
+
+def images(config: RunConfig) -> int:
+    """Images that a run uses, training, validation and test."""
+    n = IMAGES.get(config.dataset, UNKNOWN_IMAGES)
+    return min(n, config.limit) if config.limit else n
+
+
+def flop(config: RunConfig) -> float:
+    """Floating-point operations of a run on images; 0 for feature vectors, whose work does not count.
+
+    An epoch passes over six tenths of the images forward and backward, which costs three forward passes,
+    and over two tenths forward.
+    """
+    if config.network not in NETWORKS:
+        return 0.0
+    forward = NETWORKS[config.network][0] * 1e9 * (config.image_size / 64) ** 2
+    n = images(config)
+    trained = min(0.6 * n, config.train_images or n)
+    return forward * config.epochs * (3 * trained + 0.2 * n)
+
+
+def memory(config: RunConfig) -> int:
+    """MB of main memory that a run on the CPU needs; on a GPU less, for its activations lie there."""
+    if config.network not in NETWORKS:
+        return LIBRARIES
+    kept = NETWORKS[config.network][1] * (config.image_size / 64) ** 2 * config.batch_size
+    stored = images(config) * config.image_size**2 * 3 / 2**20
+    # Evaluation, gradients and the allocator's slack: twice the activations held the runs measured.
+    return round(LIBRARIES + 2 * kept + stored)
+
+
+def needs(config: RunConfig, past: Past, device: str | None = None) -> Needs:
+    """Estimate what a run needs; without a `device` a long one asks for a GPU, a short one does not."""
+    minutes = past.expected(config, gpu=False)
+    gpu = minutes > GPU_FROM if device is None else device.startswith("cuda")
+    if gpu:
+        return Needs(past.expected(config, gpu=True), LIBRARIES + 2 * memory(config) // 3, True)
+    return Needs(minutes, memory(config), False)
+
+
+def _bodies(committed_only: bool = False) -> Iterator[dict[str, Any]]:
+    for path in records.SHELF.files(committed_only=committed_only):
+        try:
+            body = json.loads(path.read_text(encoding="utf-8"))
+            _ = body["id"], body["config"], body["environment"]["device"]
+            body["seconds"] = records.cpu_seconds(body["history"], body["seconds"])
+        except (ValueError, KeyError, TypeError):
+            records.read(path)  # which says what is wrong with it
+            raise
+        yield body
+
+
+def seconds() -> dict[str, float]:
+    """Processor seconds of every run that has a record, committed or cached, by its id."""
+    return {body["id"]: body["seconds"] for body in _bodies()}
+
+
+@cache
+def past(committed_only: bool = False) -> Past:
+    """Times of the records at hand, cached ones too if asked; arrays are neither read nor checked."""
+    found = Past()
+    for body in _bodies(committed_only):
+        gpu = body["environment"]["device"] != "cpu"
+        found.add(RunConfig.from_dict(body["config"]), body["seconds"], gpu)
+    return found
+
 
 TARGET = 15.0  # minutes: beside it the start of a job, some ten seconds on a cluster, does not count
 MOST = 1000  # batches of a plan: more jobs than that no scheduler likes to see at once

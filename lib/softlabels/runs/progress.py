@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from softlabels.learning import bars
 from softlabels.learning.config import RunConfig
-from softlabels.runs import workload
+from softlabels.runs import planning
 
 FORMAT = "{desc}: {percentage:3.0f} % |{bar:30}| {elapsed} so far, {remaining} left"
 
@@ -16,7 +16,7 @@ def one_bar(configs: Sequence[RunConfig]) -> Iterator[Callable[[RunConfig], None
 
     Epochs of runs that are trained in this process move it too.
     """
-    past = workload.past()
+    past = planning.past()
     minutes = {config.id: past.expected(config, gpu=False) for config in configs}
     if not minutes:
         yield lambda config: None

@@ -20,9 +20,10 @@ class Chapters(SphinxDirective):
     """``{chapters}``: a card for each executed chapter of the book, in its order."""
 
     def run(self) -> list[nodes.Node]:
-        """Read the notebooks beside the pages."""
-        folder = Path(self.env.srcdir) / "chapters"
-        cards = "".join(_card(self, path) for path in sorted(folder.glob("*.ipynb")))
+        """Read the notebooks beside the pages, in the order of the book."""
+        listed = self.env.external_site_map  # type: ignore[attr-defined]  # of sphinx-external-toc
+        order = (name for name in listed if name.startswith("chapters/"))
+        cards = "".join(_card(self, Path(self.env.srcdir) / f"{name}.ipynb") for name in order)
         return [nodes.raw("", f'<ol class="gallery">{cards}</ol>', format="html")]
 
 

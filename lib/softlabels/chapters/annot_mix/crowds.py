@@ -14,10 +14,9 @@ from softlabels.datasets import cifar10n
 from softlabels.datasets.cifar10 import CLASSES, TRAIN_LABELS
 from softlabels.datasets.fetch import fetch
 from softlabels.errors import DataUnavailable
-from softlabels.labels.votes import Annotations
-from softlabels.learning.annotators import bridges
-from softlabels.learning.annotators.inputs import chosen, shuffled
-from softlabels.learning.annotators.people import facts, heterogeneity
+from softlabels.labels.agreement import facts, heterogeneity
+from softlabels.labels.votes import Annotations, chosen, shuffled
+from softlabels.learning.annotators import aggregation
 from softlabels.store import Shelf, read, write_atomically
 
 NAMES = (
@@ -45,8 +44,8 @@ def describe(name: str, **options: Any) -> Card:
     """Describe the annotators of a dataset's training part; options as for `datasets.load`.
 
     Of CIFAR-10N only labels and workers are read, no image. For `COMBINED`, "combined" says how often the
-    labels that `bridges.accuracies` makes of the judgements are right. Beside the ratio of χ² to its degrees
-    of freedom stands that of the same labels with annotators shuffled.
+    labels that `aggregation.accuracies` makes of the judgements are right. Beside the ratio of χ² to its
+    degrees of freedom stands that of the same labels with annotators shuffled.
     """
     combined: Card = {}
     if name == "cifar10n":
@@ -57,7 +56,7 @@ def describe(name: str, **options: Any) -> Card:
         part = data.splits.get("train", np.arange(len(data)))
         found, truth, n_classes = chosen(data.annotations, part), data.truth, len(data.classes)
         if name in COMBINED:
-            shares = bridges.accuracies(found, data.images, truth, n_classes)
+            shares = aggregation.accuracies(found, data.images, truth, n_classes)
             combined = {"combined": {way: round(share, 6) for way, share in shares.items()}}
     return {
         "name": name,

@@ -10,8 +10,17 @@ from pathlib import Path
 
 from softlabels.datasets.collection import Problem
 from softlabels.datasets.formats import exports
-from softlabels.datasets.formats.base import File, Options, Reading, no_votes, parse_columns
-from softlabels.datasets.formats.containers import NOT_READ, OPENED, opened, suffix
+from softlabels.datasets.formats.containers import (
+    NOT_READ,
+    OPENED,
+    File,
+    Options,
+    Reading,
+    no_votes,
+    opened,
+    parse_columns,
+    suffix,
+)
 
 __all__ = [
     "FORMATS",

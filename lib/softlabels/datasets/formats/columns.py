@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from softlabels.datasets.collection import SUFFIXES, normal, quoted
-from softlabels.datasets.formats.base import Options, Table
+from softlabels.datasets.formats.containers import Options, Table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,9 +15,16 @@ from xml.etree.ElementTree import Element
 
 from softlabels.datasets.collection import SUFFIXES, Problem, printable, quoted
 from softlabels.datasets.formats import tables
-from softlabels.datasets.formats.base import File, Options, Reading, Table, no_votes, votes_of
 from softlabels.datasets.formats.columns import plain
-from softlabels.datasets.formats.containers import records_table
+from softlabels.datasets.formats.containers import (
+    File,
+    Options,
+    Reading,
+    Table,
+    no_votes,
+    records_table,
+    votes_of,
+)
 
 SEVERAL = "several classes in one vote"
 Row = tuple[str, str, str, int, str, int]

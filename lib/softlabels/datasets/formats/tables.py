@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from softlabels.datasets.collection import normal, quoted
-from softlabels.datasets.formats.base import MAX_COUNT, VOTE, Options, Reading, Table, no_votes
 from softlabels.datasets.formats.columns import NoPlan, Plan, planned
+from softlabels.datasets.formats.containers import MAX_COUNT, VOTE, Options, Reading, Table, no_votes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,15 +1,20 @@
 """Labelled pairs (image, annotator, label): the unit that every method here learns from."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from softlabels import datasets
 from softlabels.datasets import Annotations
 from softlabels.errors import ConfigError
-
-if TYPE_CHECKING:  # who only describes annotators needs no PyTorch
-    from torch import Tensor
+from softlabels.labels import votes as labels
+from softlabels.labels.votes import at_most, chosen, shuffled
+from softlabels.learning import inputs
+from softlabels.learning.annotators.methods import build
+from softlabels.learning.config import RunConfig, generator
+from softlabels.learning.inputs import Task
 
 
 @dataclass(frozen=True)
@@ -24,16 +29,14 @@ class Pairs:
     n_annotators, n_classes : int
     """
 
-    annotator: "Tensor"
-    label: "Tensor"
-    start: "Tensor"
+    annotator: Tensor
+    label: Tensor
+    start: Tensor
     n_annotators: int
     n_classes: int
 
-    def of(self, rows: "Tensor") -> "tuple[Tensor, Tensor]":
+    def of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Judgements of images `rows` [B]: place of the image in `rows` [L], index of the judgement [L]."""
-        import torch
-
         first, n = self.start[rows], self.start[rows + 1] - self.start[rows]
         sample = torch.repeat_interleave(n)
         offset = first - (n.cumsum(0) - n)
@@ -53,8 +56,6 @@ def pairs(found: Annotations, n_images: int, n_classes: int, n_annotators: int) 
     ConfigError
         If there is nothing to learn: no judgement, or a single class.
     """
-    import torch
-
     if not len(found.image):
         raise ConfigError("no image has a judgement; a method for annotators needs some")
     if n_classes < 2:
@@ -68,21 +69,80 @@ def pairs(found: Annotations, n_images: int, n_classes: int, n_annotators: int) 
     return Pairs(annotator, label, begin, n_annotators, n_classes)
 
 
-def chosen(found: Annotations, rows: np.ndarray) -> Annotations:
-    """Judgements of images `rows` only."""
-    kept = np.isin(found.image, rows)
-    return Annotations(found.image[kept], found.annotator[kept], found.label[kept])
+ANNOTATED = 6 / 7  # share of the annotated images that a random split trains on
+VALIDATION = 1 / 4  # of what a random split does not train on, where only a part was annotated
 
 
-def at_most(found: Annotations, n: int, rng: np.random.Generator) -> Annotations:
-    """Keep `n` judgements of each image, drawn without replacement; fewer where an image has fewer."""
-    order = np.lexsort((rng.random(len(found.image)), found.image))
-    image = found.image[order]
-    place = np.arange(len(image)) - np.searchsorted(image, image)  # 0 for the first of an image
-    kept = np.sort(order[place < n])
-    return Annotations(found.image[kept], found.annotator[kept], found.label[kept])
+@dataclass(frozen=True)
+class CrowdTask(Task):
+    """A dataset with judgements, seen through one configuration.
+
+    Attributes
+    ----------
+    soft : float32 [N, C]
+        What is tested against: the exact distribution where it is known, else the true class.
+    pairs : Pairs
+        Judgements to learn from; those of training images only.
+    truth : int64 [N]
+    """
+
+    pairs: Pairs
+    truth: np.ndarray
 
 
-def shuffled(found: Annotations, rng: np.random.Generator) -> Annotations:
-    """Give every judgement to the annotator of another one: images and labels stay, people mean nothing."""
-    return Annotations(found.image, rng.permutation(found.annotator), found.label)
+def split(data: datasets.Dataset, config: RunConfig) -> dict[str, np.ndarray]:
+    """Image indices of each part; a random split trains on annotated images only.
+
+    Where a part of the dataset was annotated, the seed draws six sevenths of that part to train on, and
+    a quarter of all other images for validation. Otherwise as `inputs.rows`.
+    """
+    assert data.annotations is not None
+    annotated = np.unique(data.annotations.image)
+    if config.split != "random" or len(annotated) == len(data):
+        return inputs.fewer(inputs.rows(data, config), config)
+    rng = generator(config.seed, "crowd split")
+    train = rng.permutation(annotated)[: round(ANNOTATED * len(annotated))]
+    rest = rng.permutation(np.setdiff1d(np.arange(len(data)), train))
+    cut = round(VALIDATION * len(rest))
+    found = {"train": train, "validation": rest[:cut], "test": rest[cut:]}
+    return {name: np.sort(rows) for name, rows in found.items()}
+
+
+def prepare(config: RunConfig) -> CrowdTask:
+    """Load a dataset with judgements, split it, and make targets where the method aggregates.
+
+    Raises
+    ------
+    ConfigError
+        If the dataset has no judgements or no true labels, or nothing can be learnt from them.
+    """
+    return of_dataset(inputs.load(config), config)
+
+
+def of_dataset(data: datasets.Dataset, config: RunConfig) -> CrowdTask:
+    """The same of a dataset that is loaded already, whatever `config.dataset` says."""
+    if data.annotations is None or data.truth is None:
+        raise ConfigError(
+            f"{config.dataset} has no annotators or no true labels; method '{config.method}' needs them"
+        )
+    rows, n_classes = split(data, config), len(data.classes)
+    found = chosen(data.annotations, rows["train"])
+    if config.annotations:
+        found = at_most(found, config.annotations, generator(config.seed, "annotations"))
+    if config.workers == "shuffled":
+        found = shuffled(found, generator(config.seed, "shuffled workers"))
+    sorted_pairs = pairs(found, len(data), n_classes, data.n_annotators)
+    exact = not np.array_equal(data.counts, data.counts.round())
+    soft = labels.soft_labels(data.counts) if exact else labels.one_hot(data.truth, n_classes)
+    method, rng = build(config.method, 1, n_classes, 1), generator(config.seed, "labels")
+    counts = labels.counts(found.image, found.label, len(data), n_classes)
+    targets = method.aggregate(counts, found, data.truth, rng) if method.aggregate else soft[:0]
+    if config.method != "true-base":
+        rows["train"] = sorted_pairs.labelled(rows["train"])
+    votes = counts[rows["train"]]
+    ties = int(((votes == votes.max(1, keepdims=True)).sum(1) > 1).sum())
+    mean, std = inputs.statistics(data.images, rows["train"])
+    images = torch.from_numpy(np.asarray(data.images))
+    return CrowdTask(
+        data, images, torch.from_numpy(targets), soft, rows, mean, std, ties, sorted_pairs, data.truth
+    )
