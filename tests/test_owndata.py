@@ -70,7 +70,7 @@ def test_arms_and_budgets():
 def test_the_answer_when_soft_wins():
     words = answers.answer(study(soft_wins))
     assert words[0] == "**Keeping the distribution pays here**: in KL, and in accuracy."
-    assert "hard 0.7500, soft 0.8000" in words[1] and "soft − hard **+0.0500 [" in words[1]
+    assert "majority 0.750, all votes 0.800" in words[1] and "difference **+0.05 in words[1]
     assert "−0.4000" in words[2] and "3 random splits" in words[2]
     assert "the mean label of all has KL" in words[3] and "a constant guess accuracy 0.3333" in words[3]
     text = "\n".join(words[4:])
@@ -108,7 +108,7 @@ def test_without_records_nothing_is_answered():
     assert answers.answer(own)[0] == "**Not answered yet**: the runs with all annotations are missing."
     command = owndata.missing(own, "folder:here", "laptop")
     assert command.endswith("--chapter your_data --profile laptop --seeds 0 1 2 --dataset folder:here")
-    assert owndata.budget_table(own)["KL, soft"].tolist() == ["–"] * 4
+    assert owndata.budget_table(own)["KL, all votes"].tolist() == ["–"] * 4
     assert "nothing to compare" in answers.curve_in_words(own)
     assert figures.png(figures.budget(owndata.curves(own)))
 
@@ -230,7 +230,7 @@ def test_networks_that_did_not_learn_are_said_to_first():
     text = " ".join(words)
     assert "Not decided" not in text and "narrow the interval" not in text
     assert "mean label of all images (KL 0." in words[0] and "constant guess (accuracy 0.3333)" in words[0]
-    assert "KL (lower is better): hard 0.3000" in text
+    assert "KL (lower is better): majority 0.300" in text
 
 
 def test_the_baselines_by_hand():

@@ -55,7 +55,7 @@ def test_splits_that_overlap_widen_the_interval():
 def test_a_sentence_speaks_of_the_pairs_that_it_compares():
     said = tables.sentence("KL", RUNS, "kl", "soft", "truth")  # without the fourth run of "soft", 9.0
     assert said.startswith(
-        "KL is lower with all votes than with dataset's label: 1.167 against 2.167 (difference −1.0"
+        "KL is lower with all votes than with the dataset's label: 1.167 against 2.167 (difference −1.0"
     )
     assert said.endswith("3 pairs of runs).")
 

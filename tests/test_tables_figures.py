@@ -209,7 +209,7 @@ def test_claim_and_headline_carry_the_numbers(won):
 def test_the_chosen_rate_is_bold(won):
     chosen = {("synthetic", "resnet9", "soft"): 0.05}
     shown = table1.tuning(won.record, chosen).set_index("arm")
-    assert shown["lr 0.05"].to_dict() == {"majority": "0.5000", "all votes": "**0.5000**"}
+    assert shown["lr 0.05"].to_dict() == {"majority": "0.500", "all votes": "**0.500**"}
 
 
 def test_published_numbers_are_those_of_the_paper():
@@ -383,7 +383,7 @@ def test_the_gain_is_ordered_by_what_hard_labels_reach(gains, answer):
         return setting([0.5 + 0.1 * i + 0.01 * gains[i]], [0.5 + 0.1 * i], recipe=f"recipe {i}")
 
     words = table1.gain(both(one(2), one(0), one(1)))
-    assert f"{answer}: over 3 settings all votes − majority goes from +0.0{gains[0]}00" in words
+    assert f"{answer}: over 3 settings all votes − majority goes from +0.0{gains[0]}0" in words
     assert "Open: fewer than 3" in table1.gain(both(one(0), one(1)))
 
 

@@ -78,6 +78,11 @@ def arm(name: str) -> str:
     return f"smoothed majority, ε = {value}" if kind == "ε" else f"{ARMS['soft']}, {kind[-1]} = {value}"
 
 
+def spoken(name: str) -> str:
+    """An arm in a sentence."""
+    return f"the {arm(name)}" if name in ("truth", "hard") else arm(name)
+
+
 def less(arm_: str, base: str) -> str:
     """Heading of a column of differences."""
     return f"{arm(arm_)} − {arm(base)}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from softlabels.analysis import names
 from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
 from softlabels.errors import DataUnavailable
 from softlabels.runs import evaluations, profiles, progress, records
@@ -268,7 +269,7 @@ def missing(runs: "pd.DataFrame") -> str:
     for (name, profile), lacks in runs[runs.record.isna()].groupby(["grid", "profile"], sort=False):
         seeds = " ".join(str(seed) for seed in sorted(lacks.seed.unique()))
         lines.append(
-            f"Missing: {len(lacks)} runs of the grid `{name}` ({', '.join(lacks.arm.unique())}). They are "
+            f"Missing: {len(lacks)} runs of the grid `{name}` ({', '.join(map(names.arm, lacks.arm.unique()))}). They are "
             f"trained by `softlabels train --chapter {name} --profile {profile} --seeds {seeds}`."
         )
     return "\n\n".join(lines)

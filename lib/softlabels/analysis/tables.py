@@ -99,8 +99,8 @@ def sentence(
         return f"{name}: no pair of runs is here yet."
     means = [number(mean_sd(values)[0], 3) for values in pairs(runs, measure, arm, base)]
     return (
-        f"{name} is {_told(found)} with {names.arm(arm)} {'than' if found.sign else 'and'} with "
-        f"{names.arm(base)}: {means[0]} against {means[1]} (difference "
+        f"{name} is {_told(found)} with {names.spoken(arm)} {'than' if found.sign else 'and'} with "
+        f"{names.spoken(base)}: {means[0]} against {means[1]} (difference "
         f"{interval(found, 3).replace('**', '')}, {found.n} pair{'s' if found.n > 1 else ''} of runs)."
     )
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -138,6 +138,10 @@ def assemble(root: Path, source: Path | None = None) -> None:
             continue
         shutil.rmtree(old) if old.is_dir() else old.unlink()
     shutil.copytree(source, root, ignore=_NOT_PROSE, dirs_exist_ok=True)
+    if (changed := head.together(head.changed(root).values())) and (root / "intro.md").exists():
+        first = import_module("softlabels.book.first_page")
+        page, parts = root / "intro.md", first.rebuilt(root, changed)
+        page.write_text(filled(page.read_text(), {name: partial(str, part) for name, part in parts.items()}))
 
 
 def publish(executed: Path, chapters: Path | None = None) -> list[Path]:

@@ -3,11 +3,12 @@
 ``python -m softlabels.book.first_page`` chooses the image anew; that needs the data.
 """
 
+import ast
 import html
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from softlabels import datasets, figures, paths
 from softlabels.analysis import competence, names, published, table
 from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.formatting import number, signed
-from softlabels.chapters import human_uncertainty, table1
+from softlabels.chapters import human_uncertainty, table1, verdicts
 from softlabels.command import told
 from softlabels.figures.results import Setting
 from softlabels.runs.profiles import SPLITS
@@ -97,17 +98,37 @@ def example() -> str:
     )
 
 
-def answer() -> str:
-    """Markdown: what all votes change, in two sentences and in one figure."""
-    found = settings()
+def answer(found: "Sequence[Setting] | None" = None) -> str:
+    """Markdown: what all votes change, in two sentences and in one figure; published, or of `found`."""
+    found = settings() if found is None else found
     said = sentences(found)
     return f"{said}\n\n{_figure('answer', _plain(said), found)}"
+
+
+def rebuilt(root: Path, changed: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Draw the first page's picture of a book built with other settings; returns the parts of its page.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of that book, with its pages.
+    changed : dict of str to sequence of str
+        As `site.head.together` gives them: the profile and the seeds count.
+    """
+    profile = next(iter(changed.get("profile", ())), PROFILES[0])
+    seeds = ast.literal_eval(next(iter(changed.get("seeds", ())), str(list(SPLITS))))
+    found = settings((profile,), seeds, committed_only=False)
+    for name, width in (("answer.svg", 7.2), ("answer-narrow.svg", 4.8)):
+        write_atomically(root / "_static" / name, figures.svg(figures.answer(shown(found), width)))
+    judged = verdicts.sentence(verdicts.collect(profile, seeds)).partition(": of ")[2]
+    counts = judged.replace(" claims, ", " claims: ")
+    return {"answer": answer(found), "verdict-counts": f"[{counts}](chapters/15_verdicts.ipynb)"}
 
 
 def sentences(found: "Sequence[Setting]") -> str:
     """The answer: by KL over all settings, and by accuracy for networks begun and trained to the end."""
     if not found:
-        return "No pair of runs is here yet."
+        return "No setting has two pairs of networks that learnt: nothing can be said."
     better = [s for s in found if s.kl.sign < 0]
     change = float(np.median([s.kl.mean for s in found]))
     first = (
@@ -138,7 +159,7 @@ def headline() -> str:
     kept = [
         here
         for profile in PROFILES
-        for _, here in table.settings(_gathered("table1", profile))
+        for _, here in table.settings(table.gather(["table1"], profile, SPLITS, committed_only=True))
         if not competence.lacking(table.complete(here), table.ARMS)
     ]
     return table1.headline(pd.concat(kept))
@@ -203,17 +224,20 @@ def shown(found: "Sequence[Setting]") -> "list[Setting]":
     return kept
 
 
-def settings() -> "list[Setting]":
-    """Settings with a paired interval between competent networks, from committed records alone.
+def settings(
+    profiles: Sequence[str] = PROFILES, seeds: Sequence[int] = SPLITS, committed_only: bool = True
+) -> "list[Setting]":
+    """Settings with a paired interval between competent networks.
 
-    The local cache is left out: the page must be the same in every clone.
+    The local cache is left out of the published book: its page must be the same in every clone.
     """
-    every = [_of_arms(_gathered("table1", profile)) for profile in PROFILES]
-    return [one for found in (*every, _of_folds(), _of_arms(_gathered("text", PROFILES[0]))) for one in found]
 
+    def gathered(grid: str, profile: str) -> "pd.DataFrame":
+        return table.gather([grid], profile, seeds, committed_only=committed_only)
 
-def _gathered(grid: str, profile: str) -> "pd.DataFrame":
-    return table.gather([grid], profile, SPLITS, committed_only=True)
+    every = [_of_arms(gathered("table1", profile)) for profile in profiles]
+    folds = _of_folds([gathered(grid, profiles[0]) for grid in ("human", "human-scratch")])
+    return [one for found in (*every, folds, _of_arms(gathered("text", profiles[0]))) for one in found]
 
 
 def _of_arms(runs: "pd.DataFrame") -> "Iterator[Setting]":
@@ -231,14 +255,10 @@ def _of_arms(runs: "pd.DataFrame") -> "Iterator[Setting]":
             yield one
 
 
-def _of_folds() -> "Iterator[Setting]":
-    """Human distributions less CIFAR-10's label, over the folds of CIFAR-10H."""
+def _of_folds(grids: "Sequence[pd.DataFrame]") -> "Iterator[Setting]":
+    """All votes less CIFAR-10's label, over the folds of CIFAR-10H: fine-tuned, and from scratch."""
     arms = human_uncertainty.PEOPLE, human_uncertainty.LABEL
-    for grid, words, claim in (
-        ("human", "fine-tuned", None),
-        ("human-scratch", "from scratch", "huc-accuracy"),
-    ):
-        here = _gathered(grid, PROFILES[0])
+    for here, words, claim in zip(grids, ("fine-tuned", "from scratch"), (None, "huc-accuracy"), strict=True):
         here = here[here.record.notna()]
         if here.empty or competence.lacking(here, arms):
             continue

@@ -51,9 +51,9 @@ def rates(runs: pd.DataFrame) -> pd.DataFrame:
             {
                 "learning rate": f"{row.lr:g}",
                 "arm": names.arm(row.arm),
-                "validation loss": number(row["validation.loss"]),
-                "accuracy": number(row["truth.macro_accuracy"]),
-                "KL": number(row["test.kl"]),
+                "validation loss": number(row["validation.loss"], 3),
+                "accuracy": number(row["truth.macro_accuracy"], 3),
+                "KL": number(row["test.kl"], 3),
             }
             for _, row in tried(runs).iterrows()
         ]
@@ -69,7 +69,7 @@ def own_rates(runs: pd.DataFrame, base: str = LABEL) -> str:
     best = every.loc[every.groupby("arm", sort=False)["validation.loss"].idxmin()].set_index("arm")
 
     def gap(side: pd.DataFrame, measure: str) -> str:
-        return signed(side.loc[PEOPLE, measure] - side.loc[base, measure])
+        return signed(side.loc[PEOPLE, measure] - side.loc[base, measure], 3)
 
     said = [
         f"{gap(best, measure)} in {name} ({gap(common, measure)} at the common rate)"

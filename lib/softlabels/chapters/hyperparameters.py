@@ -78,7 +78,7 @@ def tuned_apart(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     ks = sorted({k for k in (1, 2, 4, 8, 16, n) if 1 <= k <= n})
     rows = [
         {"settings tried, majority": str(h)}
-        | {f"all votes, {s} tried": signed(float(soft[s - 1] - hard[h - 1])) for s in ks}
+        | {f"all votes, {s} tried": signed(float(soft[s - 1] - hard[h - 1]), 3) for s in ks}
         for h in ks
     ]
     return pd.DataFrame(rows)
@@ -92,7 +92,7 @@ def selection(runs: pd.DataFrame) -> pd.DataFrame:
             best = chosen(runs, arm, metric)
             row = {"chosen by validation": NAMES[metric], "arm": names.arm(arm), "setting": best or NOTHING}
             for shown in ("macro_accuracy", "kl"):
-                row[NAMES[shown]] = number(values(runs, arm, shown)[best]) if best else NOTHING
+                row[NAMES[shown]] = number(values(runs, arm, shown)[best], 3) if best else NOTHING
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -105,8 +105,8 @@ def sentence(runs: pd.DataFrame, metric: str) -> str:
     low, middle, high = np.quantile(found, [0, 0.5, 1])
     return (
         f"By {NAMES[metric]}, all votes are better in {(found > 0).sum()} of {len(found)} settings; their "
-        f"advantage has the median {signed(float(middle))} and lies between {signed(float(low))} and "
-        f"{signed(float(high))}."
+        f"advantage has the median {signed(float(middle), 3)} and lies between {signed(float(low), 3)} and "
+        f"{signed(float(high), 3)}."
     )
 
 
@@ -123,7 +123,7 @@ def depends(runs: pd.DataFrame, metric: str = "macro_accuracy") -> str:
     return (
         f"By {NAMES[metric]} and with equally many settings tried, better is: {same}; with one "
         f"setting tried for an arm and all for the other, the advantage of all votes lies between "
-        f"{signed(float(worst))} and {signed(float(best))}, so its sign {turns} on unequal tuning."
+        f"{signed(float(worst), 3)} and {signed(float(best), 3)}, so its sign {turns} on unequal tuning."
     )
 
 

@@ -136,7 +136,7 @@ def tuning(records: "Iterable[Record]", chosen: Mapping[tuple[str, str, str], fl
     """
     rows: dict[tuple[str, str, str], dict[str, str]] = {}
     for record in sorted(records, key=lambda r: r.config.lr):
-        config, loss = record.config, number(record.metrics["validation"]["loss"])
+        config, loss = record.config, number(record.metrics["validation"]["loss"], 3)
         key = (config.dataset, config.network, config.label)
         words = (names.dataset(config.dataset), names.NETWORKS.get(config.network, config.network))
         place = (*words, names.arm(config.label))
@@ -168,9 +168,9 @@ def gain(runs: pd.DataFrame) -> str:
         r = float(np.corrcoef(ranks)[0, 1])
     answer = "Yes" if r <= -STRONG else "No, the contrary" if r >= STRONG else "Not to be seen"
     return (
-        f"{question} {answer}: over {len(found)} settings {LESS} goes from {signed(gained[0])}, where "
-        f"that reaches {number(hard[0])}, to {signed(gained[-1])}, where it reaches {number(hard[-1])}; the "
-        f"rank correlation is {signed(r, 2)}."
+        f"{question} {answer}: over {len(found)} settings {LESS} goes from {signed(gained[0], 3)}, where "
+        f"that reaches {number(hard[0], 3)}, to {signed(gained[-1], 3)}, where it reaches "
+        f"{number(hard[-1], 3)}; the rank correlation is {signed(r, 2)}."
     )
 
 

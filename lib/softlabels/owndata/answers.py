@@ -119,8 +119,8 @@ def _by_how_much(own: OwnData, metric: str) -> str:
     unit = " nats" if metric == "kl" else ""
     better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
     return (
-        f"{NAMES[metric].capitalize() if metric != 'kl' else 'KL'} ({better} is better): hard "
-        f"{number(means[0])}, soft {number(means[1])}{unit}; soft − hard {interval(apart)}, with the "
+        f"{NAMES[metric].capitalize() if metric != 'kl' else 'KL'} ({better} is better): "
+        f"majority {number(means[0], 3)}, all votes {number(means[1], 3)}{unit}; difference {interval(apart)}, with the "
         f"paired 95 % interval over {own.pairs} random splits."
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from softlabels import datasets
+from softlabels.analysis import names
 from softlabels.analysis.formatting import NAMES, spread
 from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
 from softlabels.analysis.table import complete, of_cells, paired, settings, values
@@ -352,7 +353,7 @@ def budget_table(own: OwnData) -> "pd.DataFrame":
         for metric in METRICS:
             for arm in ("hard", "soft"):
                 known = values(own.trained(here, arm), f"test.{metric}")
-                row[f"{NAMES[metric]}, {arm}"] = spread(*mean_sd(known))
+                row[f"{NAMES[metric]}, {names.arm(arm)}"] = spread(*mean_sd(known))
         rows.append(row)
     return pd.DataFrame(rows)
 

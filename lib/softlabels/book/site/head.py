@@ -3,6 +3,7 @@
 import ast
 import html
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,27 @@ def _first_sentences(doctree: nodes.document) -> str:
 
 def begin(app: Sphinx) -> None:
     """Read with which settings the chapters were executed, where these are not the notebooks' own."""
-    found: dict[str, set[str]] = {}
-    for path in sorted((Path(app.srcdir) / "chapters").glob("*.ipynb")):
+    app.softlabels_settings = changed(Path(app.srcdir))  # type: ignore[attr-defined]
+
+
+def changed(root: Path) -> dict[str, dict[str, str]]:
+    """Settings of a book's chapters that were executed with others than their own, by page."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted((root / "chapters").glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
-            if "injected-parameters" in cell.metadata.get("tags", []):
-                for name, value in injected(cell.source).items():
-                    found.setdefault(name, set()).add(value)
-    app.softlabels_settings = found  # type: ignore[attr-defined]
+            if "injected-parameters" in cell.metadata.get("tags", []) and (settings := injected(cell.source)):
+                found[f"chapters/{path.stem}"] = settings
+    return found
+
+
+def together(settings: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
+    """Every value of each setting, once."""
+    found: dict[str, list[str]] = {}
+    for one in settings:
+        for name, value in one.items():
+            if value not in found.setdefault(name, []):
+                found[name].append(value)
+    return found
 
 
 def injected(source: str) -> dict[str, str]:
@@ -65,12 +80,13 @@ def injected(source: str) -> dict[str, str]:
 
 def say_rebuilt(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Say on every page that the site is not the published one."""
-    settings: dict[str, set[str]] = getattr(app, "softlabels_settings", {})
+    every: dict[str, dict[str, str]] = getattr(app, "softlabels_settings", {})
+    own = [every[page]] if page in every else [] if page.startswith("chapters/") else every.values()
+    settings = together(own)
     if not settings or "body" not in context:
         return
-    words = ", ".join(f"{name} {' or '.join(sorted(values))}" for name, values in sorted(settings.items()))
-    first = " This page shows the published records." if page == app.config.root_doc else ""
-    note = (
-        f'<p class="rebuilt" role="note">Built with {html.escape(words)}: not the published book.{first}</p>'
+    words = ", ".join(
+        f"{name} {' or '.join(values).strip('[]')}" for name, values in sorted(settings.items())
     )
+    note = f'<p class="rebuilt" role="note">Built from {html.escape(words)}: not the published book.</p>'
     context["body"] = note + context["body"]
