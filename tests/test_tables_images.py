@@ -50,8 +50,8 @@ def test_a_pairing_is_compared_over_common_seeds(made):
     line = annot_mix_people.workers(made).set_index("method").loc["trace-reg"]
     assert line["n"] == "2"
     assert (line["published pairing"], line["workers shuffled"]) == ("62.0 ± 2.8", "52.0 ± 2.8")
-    assert line["accuracy, difference"] == "**+10.0 [10.0, 10.0]**"
-    assert line["log loss, difference"] == "**−0.500 [−0.500, −0.500]**"
+    assert line["accuracy, published − shuffled"] == "**+10.0 [10.0, 10.0]**"
+    assert line["log loss, published − shuffled"] == "**−0.500 [−0.500, −0.500]**"
 
 
 def test_the_sentence_counts_methods_whose_interval_excludes_zero(made):

@@ -187,8 +187,9 @@ def workers(runs: pd.DataFrame) -> pd.DataFrame:
         own, random = (side[side.seed.isin(common)] for side in (a, b))
         line = {"method": annotators.named(method), "n": str(len(common))}
         line |= {"published pairing": shown(own), "workers shuffled": shown(random)}
-        line["accuracy, difference"] = points(apart(a, b))
-        lines.append(line | {"log loss, difference": interval(apart(a, b, "cross_entropy"), 3)})
+        line["accuracy, published − shuffled"] = points(apart(a, b))
+        loss = interval(apart(a, b, "cross_entropy"), 3)
+        lines.append(line | {"log loss, published − shuffled": loss})
     return pd.DataFrame(lines)
 
 
@@ -216,15 +217,15 @@ def _crowd(card: Mapping[str, Any]) -> dict[str, str]:
     quartiles = (number(card[f"accuracy_{q}"], 2) for q in ("low", "median", "high"))
     return {
         "dataset": annotators.row(card["name"]),
-        "labelled": f"{card['labelled']:,}",
+        "images": f"{card['labelled']:,}",
         "classes": str(card["classes"]),
-        "annotators": f"{card['annotators']:.0f}",
+        "people": f"{card['annotators']:.0f}",
         "per image": number(card["per_image"], 2),
-        "noise, published": NOTHING if noise is None else f"{noise:.1f} %",
-        "noise, ours": f"{100 * card['noise']:.1f} %",
-        "accuracy (quartiles)": " / ".join(quartiles),
+        "noise, published": NOTHING if noise is None else number(noise, 1),
+        "noise, ours": number(100 * card["noise"], 1),
+        "accuracy": " / ".join(quartiles),
         "χ²/df": number(card["chi2_df"], 2),
-        "χ²/df, shuffled": number(card["chi2_df_shuffled"], 2),
+        "shuffled": number(card["chi2_df_shuffled"], 2),
     }
 
 
