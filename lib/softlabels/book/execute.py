@@ -22,8 +22,7 @@ import yaml
 from softlabels import paths
 from softlabels.book import stamps
 from softlabels.book.site import head
-from softlabels.command import told
-from softlabels.errors import ConfigError, SoftlabelsError, unknown
+from softlabels.errors import ConfigError, SoftlabelsError, told, unknown
 
 # Chapters that train while they are executed; all others are drawn from records.
 LIVE = ("quickstart",)

@@ -21,7 +21,7 @@ from softlabels.analysis import competence, published, table
 from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.formatting import number, signed
 from softlabels.chapters import human_uncertainty, table1
-from softlabels.command import told
+from softlabels.errors import told
 from softlabels.figures import names
 from softlabels.figures.results import Setting
 from softlabels.runs.profiles import SPLITS

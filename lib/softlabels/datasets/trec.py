@@ -9,7 +9,7 @@ from importlib import resources
 
 import numpy as np
 
-from softlabels.datasets import fetch, letter, sentences
+from softlabels.datasets import fetch, letter, texts
 from softlabels.datasets.base import Annotations, Dataset, checksum
 from softlabels.datasets.crowds import crowd
 from softlabels.errors import DataError
@@ -35,7 +35,7 @@ def load(image_size: int | None = None) -> Dataset:
     Raises
     ------
     DataError, DataUnavailable
-        As for `fetch` and `sentences.embed`.
+        As for `fetch` and `texts.embed`.
     """
     questions, truth = read()
     with resources.files("softlabels.datasets").joinpath(ANSWERS).open("rb") as file:
@@ -46,7 +46,7 @@ def load(image_size: int | None = None) -> Dataset:
     question, annotator = np.nonzero(kept)
     data = crowd(
         "trec6",
-        sentences.embed(questions),
+        texts.embed(questions),
         truth,
         Annotations(question, annotator, answers[question, annotator]),
         CLASSES,
@@ -55,7 +55,7 @@ def load(image_size: int | None = None) -> Dataset:
         url="https://cogcomp.seas.upenn.edu/Data/QA/QC",
     )
     # Of questions and model, since vectors differ in their last digits from machine to machine.
-    digest = np.frombuffer(bytes.fromhex(sentences.digest(questions)), np.uint8)
+    digest = np.frombuffer(bytes.fromhex(texts.digest(questions)), np.uint8)
     content = checksum(digest, truth, question, annotator, answers[question, annotator])
     return replace(data, source=replace(data.source, sha256=content))
 
