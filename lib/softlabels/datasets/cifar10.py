@@ -57,12 +57,7 @@ def load_10h(image_size: int | None = None) -> Dataset:
 def load_10h_9500(image_size: int | None = None) -> Dataset:
     """Return test images 0-9499 of CIFAR-10H, pixel for pixel the same from the archive and from PNGs.
 
-    Raises
-    ------
-    ConfigError
-        An image size other than 32.
-    DataError, DataUnavailable
-        As for `fetch`.
+    Raises as `load_10h`, as all loaders here.
     """
     _check_size("cifar10h-9500", image_size)
     images, truth = _decoded("cifar10h-9500", _lossless)
@@ -75,13 +70,6 @@ def load_jpeg(image_size: int | None = None) -> Dataset:
 
     The counts of test images are CIFAR-10H's votes. Train images have no votes: their count is a single
     one, for CIFAR-10's own label. ``splits`` holds the rows of "train" and "test".
-
-    Raises
-    ------
-    ConfigError
-        An image size other than 32.
-    DataError, DataUnavailable
-        As for `fetch`.
     """
     _check_size("cifar10-jpeg", image_size)
     images, truth = _decoded("cifar10-jpeg", _from_jpegs)
@@ -99,13 +87,6 @@ def load_pretraining(image_size: int | None = None) -> Dataset:
 
     Ids are those of `load_jpeg`. Train images have a single count, for CIFAR-10's own label; ``splits`` holds
     the rows of "train", "validation" (the last 2,500 training images) and "test".
-
-    Raises
-    ------
-    ConfigError
-        An image size other than 32.
-    DataError, DataUnavailable
-        As for `fetch`.
     """
     return _pretraining("cifar10", image_size, _train_archive, "CIFAR-10 training images")
 
