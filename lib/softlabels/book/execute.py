@@ -19,6 +19,7 @@ from typing import Any
 import nbformat
 
 from softlabels import paths
+from softlabels.analysis import annotators, formatting
 from softlabels.book import stamps
 from softlabels.book.site import head
 from softlabels.command import told
@@ -175,8 +176,6 @@ def _verdict_counts() -> str:
 
 
 def _methods() -> str:
-    from softlabels.analysis import annotators, formatting
-
     return formatting.markdown(annotators.glossary())
 
 
