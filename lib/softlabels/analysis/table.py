@@ -269,8 +269,9 @@ def missing(runs: "pd.DataFrame") -> str:
     lines = []
     for (name, profile), lacks in runs[runs.record.isna()].groupby(["grid", "profile"], sort=False):
         seeds = " ".join(str(seed) for seed in sorted(lacks.seed.unique()))
+        said = map(names.arm, lacks.arm.unique())
         lines.append(
-            f"Missing: {len(lacks)} runs of the grid `{name}` ({', '.join(map(names.arm, lacks.arm.unique()))}). They are "
+            f"Missing: {len(lacks)} runs of the grid `{name}` ({', '.join(said)}). They are "
             f"trained by `softlabels train --chapter {name} --profile {profile} --seeds {seeds}`."
         )
     return "\n\n".join(lines)

@@ -120,8 +120,8 @@ def _by_how_much(own: OwnData, metric: str) -> str:
     better = "higher" if HIGHER_IS_BETTER[metric] else "lower"
     return (
         f"{NAMES[metric].capitalize() if metric != 'kl' else 'KL'} ({better} is better): "
-        f"majority {number(means[0], 3)}, all votes {number(means[1], 3)}{unit}; difference {interval(apart)}, with the "
-        f"paired 95 % interval over {own.pairs} random splits."
+        f"majority {number(means[0], 3)}, all votes {number(means[1], 3)}{unit}; difference "
+        f"{interval(apart)}, with the paired 95 % interval over {own.pairs} random splits."
     )
 
 
