@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 
 from softlabels import paths
-from softlabels.analysis import names
+from softlabels.analysis import annotators, formatting, names
 from softlabels.book import elsewhere, stamps
 from softlabels.book.site import head
 from softlabels.command import told
@@ -180,8 +180,6 @@ def _verdict_counts() -> str:
 
 
 def _methods() -> str:
-    from softlabels.analysis import annotators, formatting
-
     return formatting.markdown(annotators.glossary())
 
 
