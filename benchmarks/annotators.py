@@ -28,7 +28,7 @@ from softlabels.learning.annotators import training
 from softlabels.learning.annotators.inputs import pairs
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import hardware
-from softlabels.runs.experiments_annotators import SETTINGS
+from softlabels.runs.profiles import CROWD_SETTINGS
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -186,7 +186,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def config_of(name: str, epochs: int, seed: int = 0) -> RunConfig:
     """Settings of chapter 11."""
-    return RunConfig.from_dict({**SETTINGS[name], "method": "annot-mix", "epochs": epochs, "seed": seed})
+    return RunConfig.from_dict(
+        {**CROWD_SETTINGS[name], "method": "annot-mix", "epochs": epochs, "seed": seed}
+    )
 
 
 def accuracies(name: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from common import parser
 from softlabels import paths, runs
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import hardware
-from softlabels.runs import experiments_own, records
+from softlabels.runs import grids, profiles, records
 from softlabels.runs.audit import difference
 
 TINY = RunConfig(network="resnet9-tiny", image_size=32, limit=240, epochs=1, batch_size=32, lr=0.02)
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     top.add_argument("--out", type=Path, help="default: results/tolerance.json; with --quick none")
     options = top.parse_args(arguments)
     seeds = range(1 if options.quick else options.seeds)
-    whole = [c for budget, c in experiments_own.runs("laptop", seeds) if budget == experiments_own.ALL]
+    whole = [c.config for c in grids.your_data("laptop", seeds) if c.recipe == profiles.OWN_ALL]
     configs = [TINY, TINY.replace(label="hard")] if options.quick else whole
     before = torch.get_num_threads()
     bases = [trained(config, 1, "fp32") for config in configs]

@@ -283,3 +283,9 @@ def test_auto_is_bounded_by_memory_and_cores(monkeypatch):
     for free, expected in ((80_000, 2), (need, 1), (4 * need, 2)):
         monkeypatch.setattr(parallel.torch.cuda, "mem_get_info", lambda free=free: (free * 2**20, 0))
         assert parallel.side_by_side("auto", several(2)) == expected
+
+
+def test_twice_the_pixels_epochs_or_images_is_twice_the_work():
+    base = RunConfig(image_size=64, epochs=10, limit=1000)
+    for changes, factor in [({"image_size": 128}, 4), ({"epochs": 20}, 2), ({"limit": 2000}, 2)]:
+        assert planning.flop(base.replace(**changes)) == pytest.approx(factor * planning.flop(base))

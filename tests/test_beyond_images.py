@@ -11,7 +11,7 @@ from softlabels.chapters import beyond_images as tables
 from softlabels.chapters.beyond_images import facts
 from softlabels.datasets import chaosnli
 from softlabels.labels import metrics, votes
-from softlabels.runs.experiments_text import MAIN
+from softlabels.runs.profiles import TEXT_MAIN as MAIN
 
 
 @pytest.mark.parametrize(

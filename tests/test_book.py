@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from site_pages import Site
 from softlabels import cli, paths
-from softlabels.book import citation, elsewhere, execute, screens
+from softlabels.book import elsewhere, execute, screens
 from softlabels.book.site.mathml import mathml
 from softlabels.errors import ConfigError, SoftlabelsError
 
@@ -233,8 +233,8 @@ def test_no_command_is_bare(page: str) -> None:
 
 
 def test_citations_are_those_of_the_bibliography() -> None:
-    text = citation.page()
-    assert text.count("@") == 1 + len(citation.PAPERS) and "doi       = {10.1109" in text
+    text = execute.bibtex()
+    assert text.count("@") == 1 + len(execute.PAPERS) and "doi       = {10.1109" in text
     assert yaml.safe_load((paths.PROJECT / "CITATION.cff").read_text())["version"] in text
 
 

@@ -9,11 +9,10 @@ import torch
 from softlabels import cli, datasets
 from softlabels.datasets import fetch
 from softlabels.errors import ConfigError, RecordError
-from softlabels.learning import inputs, robustness, suites
-from softlabels.learning.config import RunConfig
+from softlabels.learning import inputs, robustness
+from softlabels.learning.config import AttackSuite, BlurSuite, CorruptionSuite, RunConfig, ShiftSuite
 from softlabels.learning.hardware import hardware
-from softlabels.learning.suites import AttackSuite, BlurSuite, CorruptionSuite, ShiftSuite
-from softlabels.runs import evaluations, run
+from softlabels.runs import evaluations, profiles, run
 
 pytestmark = pytest.mark.usefixtures("store", "one_thread")
 
@@ -64,9 +63,9 @@ def test_a_suite_is_known_by_what_differs_from_its_defaults():
     assert BlurSuite().id != BlurSuite(pictures=5).id
     assert BlurSuite().id == BlurSuite(sigmas=(0, 0.5, 1, 1.5, 2, 3)).id
     with pytest.raises(ConfigError, match="did you mean 'laptop'"):
-        suites.plan("labtop", "blur")
+        profiles.plan("labtop", "blur")
     with pytest.raises(ConfigError, match="did you mean 'attacks'"):
-        suites.plan("laptop", "attack")
+        profiles.plan("laptop", "attack")
 
 
 @pytest.fixture

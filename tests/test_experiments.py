@@ -4,9 +4,6 @@ import pytest
 from softlabels.errors import ConfigError
 from softlabels.learning.config import PUBLIC, RunConfig
 from softlabels.runs import (
-    experiments_annotators,
-    experiments_human,
-    experiments_text,
     grids,
     profiles,
     records,
@@ -16,7 +13,9 @@ CHAPTERS_AND_PROFILES = [(c, p) for c in grids.CHAPTERS for p in grids.PROFILES]
 
 
 # These have tests of their own.
-MANY_ARMS = {*experiments_human.GRIDS, *experiments_text.GRIDS, "annot_mix", "annot_mix_ablations"}
+TEXTS = ("text", "text-features", "text-budget")
+HUMANS = ("human", "human-rates", "human-scratch", "pretraining", "budget", "budget-total")
+MANY_ARMS = {*HUMANS, *TEXTS, "networks", "text-rates", "annot_mix", "annot_mix_ablations"}
 
 
 @pytest.mark.parametrize("profile", grids.PROFILES)
@@ -30,10 +29,10 @@ def test_methods_differ_in_nothing_but_their_name(profile):
 
 @pytest.mark.parametrize("profile", grids.PROFILES)
 def test_an_ablation_changes_one_thing_of_the_row_it_is_made_on(profile):
-    row = experiments_annotators.FIRST[profile]
+    row = profiles.FIRST[profile]
     table = {(c.arm, c.seed): c.config for c in grids.grid("annot_mix", profile, [0]) if c.dataset == row}
     for cell in grids.grid("annot_mix_ablations", profile, [0]):
-        if cell.dataset.startswith(f"{experiments_annotators.UNMIXED}, "):
+        if cell.dataset.startswith(f"{profiles.UNMIXED}, "):
             continue  # made on other rows
         if cell.arm in PUBLIC and cell.dataset != cell.arm:
             continue  # so are these
@@ -44,32 +43,32 @@ def test_an_ablation_changes_one_thing_of_the_row_it_is_made_on(profile):
 @pytest.mark.parametrize("profile", ["laptop", "paper"])
 def test_every_row_of_vectors_is_there_without_mixup(profile):
     table = {(c.dataset, c.seed): c.config for c in grids.grid("annot_mix", profile) if c.arm == "annot-mix"}
-    first, name = experiments_annotators.FIRST[profile], experiments_annotators.UNMIXED
+    first, name = profiles.FIRST[profile], profiles.UNMIXED
     found = {
         (c.dataset.removeprefix(f"{name}, ").replace(name, first), c.seed): c.config
         for c in grids.grid("annot_mix_ablations", profile)
         if c.dataset == name or c.dataset.startswith(f"{name}, ")
     }
-    assert {row for row, _ in found} == set(experiments_annotators.SETTINGS)
+    assert {row for row, _ in found} == set(profiles.CROWD_SETTINGS)
     assert all(config == table[place].replace(mix_alpha=0.0) for place, config in found.items())
 
 
 @pytest.mark.parametrize("profile", ["laptop", "paper"])
 def test_methods_run_as_in_the_public_code_where_the_paper_printed_numbers(profile):
     table = {(c.dataset, c.arm, c.seed): c.config for c in grids.grid("annot_mix", profile, [3])}
-    rows = experiments_annotators.printed_rows(profile)
+    rows = profiles.printed_rows(profile)
     assert rows == ["mgc", "labelme", "letter"]
     found = {c.dataset: c for c in grids.grid("annot_mix_ablations", profile, [3]) if c.arm in PUBLIC}
     for row in rows:
         for name, (method, _) in PUBLIC.items():
-            cell = found.pop(experiments_annotators.as_in_public(profile, row, name))
+            cell = found.pop(profiles.as_in_public(profile, row, name))
             assert cell.config == table[row, method, 3].replace(method=name)
     assert not found
 
 
 def test_on_shuffled_workers_only_methods_that_know_them_are_compared():
-    rows = experiments_annotators.IMAGES["paper"]
-    found = {row: set(experiments_annotators.methods("paper", row)) for row in rows}
+    rows = profiles.CROWD_IMAGES["paper"]
+    found = {row: set(profiles.crowd_methods("paper", row)) for row in rows}
     assert found["cifar10n, shuffled workers"] == found["cifar10n"] - {"mv-base", "mv-mixup", "true-base"}
 
 
@@ -106,7 +105,7 @@ def test_arms_of_human_uncertainty_differ_in_nothing_but_what_they_learn_from(ch
 
 
 @pytest.mark.parametrize("profile", grids.PROFILES)
-@pytest.mark.parametrize("chapter", [name for name in experiments_text.GRIDS if name != "text-rates"])
+@pytest.mark.parametrize("chapter", TEXTS)
 def test_arms_on_texts_differ_in_nothing_but_what_they_learn_from(chapter, profile):
     learnt_from = {"label": "soft", "smoothing": 0.0, "annotations": 0}
     groups = {}
@@ -117,22 +116,22 @@ def test_arms_on_texts_differ_in_nothing_but_what_they_learn_from(chapter, profi
         assert len({config.replace(**learnt_from) for config in arms.values()}) == 1
 
 
-@pytest.mark.parametrize("kind", experiments_text.CHOSEN)
+@pytest.mark.parametrize("kind", profiles.TEXT_CHOSEN)
 def test_the_rate_for_texts_has_the_least_validation_loss_of_the_committed_records(kind):
     losses = {}
     for cell in grids.grid("text-rates", "laptop", [0]):
-        if experiments_text.features(cell.dataset) == kind:
+        if grids.kind_of_features(cell.dataset) == kind:
             path = records.SHELF.committed / f"{cell.config.id}.json"
             assert path.exists(), f"no committed record of {cell.config.lr} for {cell.dataset}"
             rate = cell.config.lr, cell.config.weight_decay
             losses[rate] = losses.get(rate, 0) + records.read(path).metrics["validation"]["loss"]
-    assert set(losses) == set(experiments_text.RATES)
-    assert experiments_text.CHOSEN[kind] == min(losses, key=losses.__getitem__)
+    assert set(losses) == set(profiles.TEXT_RATES)
+    assert profiles.TEXT_CHOSEN[kind] == min(losses, key=losses.__getitem__)
 
 
 @pytest.mark.parametrize("profile", grids.PROFILES)
 def test_fixed_totals_have_equal_annotations_and_steps(profile):
-    numbers = experiments_human.numbers(profile, budgets=True)
+    numbers = profiles.chosen(profiles.BUDGETS, profile)
     whole = (numbers.limit or 9500) * 8 // 10
     for cell in grids.grid("budget-total", profile, [0]):
         images, each = (int(n) for n in cell.arm.split(" × "))
@@ -149,13 +148,13 @@ def test_fixed_totals_have_equal_annotations_and_steps(profile):
 def test_all_ten_folds_are_tested_and_start_from_the_three_pretrained_networks_in_turn(profile):
     cells = grids.grid("human", profile)
     assert {(c.seed, c.config.fold) for c in cells} == {(0, fold) for fold in range(10)}
-    first = experiments_human.numbers(profile).networks[0]
+    first = profiles.chosen(profiles.HUMAN, profile).networks[0]
     bases = [c.config.id for c in grids.grid("pretraining", profile) if c.network == first]
     assert len(bases) == 3
     for cell in cells:
         if cell.network == first:
             assert cell.config.start == bases[cell.config.fold % 3]
-            assert experiments_human.base_of(cell.config).id == cell.config.start
+            assert grids.base_of(cell.config).id == cell.config.start
 
 
 def test_controls_from_random_weights_are_run_on_half_of_the_folds():
@@ -170,7 +169,7 @@ def test_controls_from_random_weights_are_run_on_half_of_the_folds():
 
 
 def test_a_start_that_no_profile_names_has_no_base():
-    assert experiments_human.base_of(RunConfig(start="0123456789ab")) is None
+    assert grids.base_of(RunConfig(start="0123456789ab")) is None
 
 
 @pytest.mark.parametrize(("chapter", "profile"), CHAPTERS_AND_PROFILES)
@@ -208,26 +207,12 @@ def test_costly_networks_get_fewer_seeds():
     assert seeds == {0}
 
 
-def test_a_profile_is_found_from_a_run_of_any_seed():
-    [cell] = [c for c in grids.grid("figure1", "laptop", [17]) if c.arm == "soft"]
-    assert grids.profile_of(cell.config) == "laptop"
-    assert grids.profile_of(cell.config.replace(epochs=11)) == "custom"
-
-
-def test_of_several_profiles_with_a_run_the_one_asked_for_is_named():
-    shared = next(c for c in grids.grid("annot_mix", "paper", [0]) if c.dataset == "mgc")
-    assert grids.profile_of(shared.config, "paper") == "paper"
-    assert grids.profile_of(shared.config) == "laptop"
-    [own] = [c for c in grids.grid("figure1", "laptop", [0]) if c.arm == "soft"]
-    assert grids.profile_of(own.config, "paper") == "laptop"
-
-
 @pytest.mark.parametrize(
     ("call", "nearest"),
     [
         (lambda: grids.grid("tabel1"), "table1"),
         (lambda: grids.grid("table1", "labtop"), "laptop"),
-        (lambda: profiles.settings("statd", "synthetic", "resnet9", "hard"), "stated"),
+        (lambda: profiles.of_recipe("statd", "synthetic", "resnet9", "hard"), "stated"),
     ],
 )
 def test_a_misspelt_name_is_answered_with_the_nearest(call, nearest):

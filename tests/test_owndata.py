@@ -13,7 +13,7 @@ from softlabels.datasets import Annotations, Dataset, Source
 from softlabels.errors import ConfigError, DataError
 from softlabels.learning.config import RunConfig
 from softlabels.owndata import answers, benefit, command, frozen
-from softlabels.runs import experiments_own, grids
+from softlabels.runs import grids
 from softlabels.runs.records import Record
 
 N = 60
@@ -54,17 +54,17 @@ def soft_wins(arm, kept, seed):
 
 
 def test_arms_and_budgets():
-    runs = experiments_own.runs("laptop", [0, 1], "mine", annotations=4)
-    assert [(kept, c.label) for kept, c in runs if c.seed == 0] == [
+    runs = grids.your_data("laptop", [0, 1], "mine", annotations=4)
+    assert [(c.recipe, c.arm) for c in runs if c.seed == 0] == [
         ("all annotations", "hard"),
         ("all annotations", "soft"),
         ("1 annotation", "soft"),
         ("2 annotations", "hard"),
         ("2 annotations", "soft"),
     ]
-    assert experiments_own.runs("laptop", [0], "mine", annotations=1) == []
+    assert grids.your_data("laptop", [0], "mine", annotations=1) == []
     with pytest.raises(ConfigError, match="did you mean 'laptop'"):
-        experiments_own.runs("labtop", [0])
+        grids.your_data("labtop", [0])
 
 
 def test_the_answer_when_soft_wins():
@@ -310,12 +310,12 @@ def test_fewer_votes_are_enough_where_kl_is_near():
 
 
 def test_small_sets_are_trained_for_as_many_steps():
-    assert experiments_own.epochs("laptop", 2400) == 23  # 45 steps an epoch, 1,000 in all
-    assert experiments_own.epochs("laptop", 90) == 1000
-    assert experiments_own.epochs("laptop", 10**6) == 8
-    assert experiments_own.epochs("smoke", 90) == 1
-    assert experiments_own.epochs("laptop", 1200, steps=220) == 10, "22 steps an epoch fit into the time"
-    assert experiments_own.epochs("laptop", 1200, steps=1) == 1
+    assert grids.own_epochs("laptop", 2400) == 23  # 45 steps an epoch, 1,000 in all
+    assert grids.own_epochs("laptop", 90) == 1000
+    assert grids.own_epochs("laptop", 10**6) == 8
+    assert grids.own_epochs("smoke", 90) == 1
+    assert grids.own_epochs("laptop", 1200, steps=220) == 10, "22 steps an epoch fit into the time"
+    assert grids.own_epochs("laptop", 1200, steps=1) == 1
     own = owndata.OwnData("folder@" + "0" * 32, dataset(np.tile([4, 3, 1], (1200, 1))))
     assert {(c.config.epochs, c.config.patience) for c in benefit.runs_of(own, "laptop", [0])} == {(46, 23)}
 
@@ -362,8 +362,6 @@ def test_the_answer_is_one_page_that_needs_nothing_else(folder, store, capsys, o
         and "Vote on these again" in text
         and "Profile smoke, 3 runs of at most 1 epochs" in text
     )
-    record = recorded(owndata.study(f"folder:{folder / 'three'}", "smoke", [0]).runs)[0]
-    assert grids.profile_of(record.config, "smoke") == "smoke", "the page names the profile that was run"
 
 
 @pytest.mark.parametrize("fewer", [0, 500])

@@ -26,7 +26,7 @@ def test_the_search_has_both_stated_optimisers_and_one_between():
     settings = {(c.config.lr, c.config.schedule, c.config.weight_decay, c.config.augmentation) for c in cells}
     assert len(settings) == 24 and len(cells) == 48 and {c.seed for c in cells} == {0}
     for dataset in ("synthetic", "micebone"):
-        stated = profiles.settings("stated", dataset, "densenet121", "soft")
+        stated = profiles.of_recipe("stated", dataset, "densenet121", "soft")
         assert any((s, d) == (stated["schedule"], stated["weight_decay"]) for _, s, d, _ in settings)
 
 
@@ -38,4 +38,4 @@ def test_figure2_shows_runs_of_table1():
 
 def test_a_recipe_that_says_nothing_of_a_dataset_says_so():
     with pytest.raises(ConfigError, match="not defined for ferplus"):
-        profiles.settings("public-code", "ferplus", "resnet9", "soft")
+        profiles.of_recipe("public-code", "ferplus", "resnet9", "soft")

@@ -14,7 +14,7 @@ from softlabels.chapters import adversarial, annotation_budget, blur_and_shift, 
 from softlabels.chapters import verdicts as book
 from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.labels import metrics
-from softlabels.runs import experiments_human, records
+from softlabels.runs import grids, profiles, records
 from softlabels.store import pack
 
 
@@ -87,9 +87,9 @@ def test_holm_counts_the_arms():
     assert float(many["p (Holm)"][0]) >= float(one["p (Holm)"][0]) == pytest.approx(float(one["p"][0]))
 
 
-def made(run, shift):
+def made(config, shift):
     """A record whose predictions lie `shift` nearer to the people's."""
-    rng = np.random.default_rng([run.config.seed, run.config.fold])
+    rng = np.random.default_rng([config.seed, config.fold])
     q = rng.dirichlet(np.full(10, 0.2), 200)
     p = (1 - shift) * rng.dirichlet(np.full(10, 0.5), 200) + shift * q
     truth = q.argmax(1)
@@ -98,7 +98,7 @@ def made(run, shift):
     )
     one_hot = np.eye(10)[truth]
     record = records.Record(
-        run.config,
+        config,
         {
             "test": metrics.evaluate(np.log(p), q),
             "truth": metrics.evaluate(np.log(p), one_hot),
@@ -127,10 +127,10 @@ def made(run, shift):
 @pytest.fixture
 def filled(store):
     """Every run of the smoke grids, the soft arms nearest to the people."""
-    for name, grid in experiments_human.GRIDS.items():
-        for run in grid("smoke", [0, 1, 2]):
+    for name in ("human", "human-rates", "human-scratch", "pretraining", "budget", "budget-total"):
+        for run in grids.grid(name, "smoke", [0, 1, 2]):
             near = {"soft": 0.7, "n=all": 0.7, "n=3": 0.68, "soft T=2": 0.6}.get(run.arm, 0.4)
-            made(run, near + 0.002 * run.config.seed if name != "human-rates" else 0.5)
+            made(run.config, near + 0.002 * run.config.seed if name != "human-rates" else 0.5)
     return human_uncertainty.collect("smoke", [0, 1, 2])
 
 
@@ -138,7 +138,7 @@ def test_the_table_holds_every_arm_and_says_what_is_missing(filled):
     runs = filled[0]
     human = runs[runs.grid == "human"]
     assert runs.record.notna().all() and table.missing(runs) == ""
-    assert set(human.arm) == {*experiments_human.ARMS, "soft T=2"}
+    assert set(human.arm) == {*profiles.HUMAN_ARMS, "soft T=2"}
     assert (human.arm == "soft").sum() == 3
     lacking = table.gather(["human"], "smoke", [0, 9])
     assert set(lacking.seed[lacking.record.isna()]) == {9}
@@ -159,7 +159,7 @@ def test_networks_that_did_not_learn_decide_nothing(filled):
     runs, found = filled
     here = runs.arm.isin(["soft", "truth"])
     for config in runs.config[here]:
-        made(experiments_human.Run("", config), 0.0)
+        made(config, 0.0)
     again = human_uncertainty.collect("smoke", [0, 1, 2])[0]
     loss = human_uncertainty.verdicts(again, found)[0]
     assert loss.verdict == "not tested" and "did not learn: all votes: accuracy only" in loss.reason

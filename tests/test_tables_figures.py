@@ -28,7 +28,7 @@ from softlabels.errors import ConfigError, RecordError
 from softlabels.labels import metrics
 from softlabels.labels.ceiling import Ceiling
 from softlabels.learning.config import METHODS, RunConfig
-from softlabels.runs import experiments_human, grids
+from softlabels.runs import grids, profiles
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -516,11 +516,11 @@ def arms_of():
     runs = pd.DataFrame(
         [
             {"arm": arm, "network": "n", "seed": 0, "fold": fold, "value": n / (50 - 10 * fold) + 0.01 * fold}
-            for n, arm in enumerate(experiments_human.ARMS)
+            for n, arm in enumerate(profiles.HUMAN_ARMS)
             for fold in (0, 1)
         ]
     )
-    lines = {arm: {level: [level / 9, 0.1] for level in (0.5, 1, 8)} for arm in experiments_human.ARMS}
+    lines = {arm: {level: [level / 9, 0.1] for level in (0.5, 1, 8)} for arm in profiles.HUMAN_ARMS}
     shown = {"accuracy, FGSM": lines, "loss, gradient": lines}
     return {
         "against": lambda: figures.against({"cross-entropy": (runs, "value")}, "truth"),
@@ -592,11 +592,6 @@ def test_the_line_under_a_figure_says_where_it_comes_from(won):
     ):
         assert words in line
     assert "no runs" in figures.caption_line([], "laptop")
-
-
-def test_the_line_names_the_profile_of_each_run():
-    place = grids.grid("table1", "laptop", [5])[0]
-    assert "profile laptop" in figures.caption_line([record(place.config, {})], "smoke")
 
 
 def test_shown_figures_have_alternative_text_and_records(won, monkeypatch):

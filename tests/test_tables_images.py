@@ -7,7 +7,7 @@ from softlabels.analysis.annotators import named
 from softlabels.analysis.table import tabulate
 from softlabels.chapters import annot_mix_people
 from softlabels.learning.config import RunConfig
-from softlabels.runs import experiments_annotators
+from softlabels.runs import profiles
 from softlabels.runs.grids import Cell
 
 
@@ -37,7 +37,7 @@ def made():
 def test_a_row_lists_the_methods_that_it_compares(made):
     for row in annot_mix_people.IMAGES:
         frame = annot_mix_people.on_images(made, row)
-        assert list(frame["method"]) == [named(m) for m in experiments_annotators.methods("laptop", row)]
+        assert list(frame["method"]) == [named(m) for m in profiles.crowd_methods("laptop", row)]
     line = annot_mix_people.on_images(made, annot_mix_people.SHUFFLED).set_index("method").loc["trace-reg"]
     assert (line["n"], line["last epoch, ours"], line["log loss, last epoch"]) == (
         "2",
@@ -50,8 +50,8 @@ def test_a_pairing_is_compared_over_common_seeds(made):
     line = annot_mix_people.workers(made).set_index("method").loc["trace-reg"]
     assert line["n"] == "2"
     assert (line["published pairing"], line["workers shuffled"]) == ("62.0 ± 2.8", "52.0 ± 2.8")
-    assert line["accuracy, difference"] == "**+10.0 [10.0, 10.0]**"
-    assert line["log loss, difference"] == "**−0.500 [−0.500, −0.500]**"
+    assert line["accuracy, published − shuffled"] == "**+10.0 [10.0, 10.0]**"
+    assert line["log loss, published − shuffled"] == "**−0.500 [−0.500, −0.500]**"
 
 
 def test_the_sentence_counts_methods_whose_interval_excludes_zero(made):

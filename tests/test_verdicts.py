@@ -10,7 +10,7 @@ from softlabels.analysis import claims, competence, published, verdicts
 from softlabels.analysis.claims import CLAIMS, HIGHER, LOWER, Claim
 from softlabels.analysis.statistics import Interval, paired_interval
 from softlabels.learning.config import RunConfig
-from softlabels.runs import experiments_human
+from softlabels.runs import grids
 
 CLAIM = Claim("c", "papers", "a claim", "a comparison", HIGHER, effect=0.10)
 NONE = replace(CLAIM, better=0, effect=0.0, margin=0.02)
@@ -184,4 +184,4 @@ def test_no_runs_lack_nothing():
 def test_the_grids_of_the_primary_comparisons_have_enough_pairs():
     for grid in ("human", "human-scratch"):
         for arm in ("truth", "soft"):
-            assert len([r for r in experiments_human.GRIDS[grid]("laptop", [0, 1, 2]) if r.arm == arm]) == 10
+            assert len([r for r in grids.grid(grid, "laptop", [0, 1, 2]) if r.arm == arm]) == 10

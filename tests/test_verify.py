@@ -1,6 +1,7 @@
 """What is committed hangs together; and `softlabels verify` notices when it does not."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -10,7 +11,7 @@ from softlabels import cli, paths
 from softlabels.book import execute, stamps, verify
 from softlabels.errors import RecordError
 from softlabels.learning.config import RunConfig
-from softlabels.runs import records
+from softlabels.runs import grids, records
 from softlabels.store import pack
 
 COMMITTED = sorted(records.SHELF.committed.glob("*.json"))
@@ -176,19 +177,18 @@ def test_a_record_of_another_form_is_refused(place, value, folder):
 @pytest.fixture
 def chapter(tmp_path, monkeypatch):
     """A little chapter, executed from a notebook that reads one committed result."""
-    source, done, opened = (tmp_path / name for name in ("source.ipynb", "done.ipynb", "opened"))
+    source, done = (tmp_path / name for name in ("source.ipynb", "done.ipynb"))
     monkeypatch.setenv("SOFTLABELS_RESULTS", str(tmp_path / "results"))
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "a.json").write_text("{}")
+    (tmp_path / "results" / "datasets").mkdir(parents=True)
+    (tmp_path / "results" / "datasets" / "a.json").write_text("{}")
     code = nbformat.v4.new_code_cell("from softlabels.labels import agreement\nprint(1)")
     nbformat.write(nbformat.v4.new_notebook(cells=[code]), source)
-    opened.write_text("a.json\na.json\n")
     executed = nbformat.read(source, 4)
     executed.cells[0].outputs = [nbformat.v4.new_output("stream", text="1\n")]
-    executed.metadata[stamps.NAME] = stamps.stamp(source, executed, opened)
+    executed.metadata[stamps.NAME] = stamps.stamp(source, executed)
     nbformat.write(executed, done)
     assert list(stamps.faults(done, source)) == []
-    return SimpleNamespace(source=source, done=done, result=tmp_path / "results" / "a.json")
+    return SimpleNamespace(source=source, done=done, result=tmp_path / "results" / "datasets" / "a.json")
 
 
 def edited(path, change):
@@ -214,10 +214,8 @@ def test_a_changed_or_missing_result_is_noticed(chapter):
     assert "a.json" in next(stamps.faults(chapter.done, chapter.source))[1]
 
 
-def test_a_changed_module_is_noticed_where_it_is_reached(chapter, monkeypatch):
-    named = {path.stem for path in stamps.reached("from softlabels.labels import agreement")}
-    assert {"agreement", "votes", "errors", "__init__"} <= named and not {"cli", "verify", "book"} & named
-    monkeypatch.setattr(stamps, "reached", lambda code: {stamps.PACKAGE / "cli.py"})
+def test_a_changed_library_is_noticed(chapter, monkeypatch):
+    monkeypatch.setattr(stamps, "of_library", lambda: "another")
     assert [kind for kind, _ in stamps.faults(chapter.done, chapter.source)] == ["library"]
 
 
@@ -229,24 +227,16 @@ def test_a_chapter_without_a_stamp_is_noticed(chapter):
 def test_normalising_keeps_the_stamp(chapter):
     notebook = nbformat.read(chapter.done, 4)
     assert execute.normalised(notebook).metadata[stamps.NAME]["results"] == {
-        "a.json": stamps.of_result("a.json")
+        "datasets/a.json": stamps.of_result("datasets/a.json")
     }
 
 
-def test_an_executed_chapter_says_which_results_it_opened(tmp_path, monkeypatch):
-    monkeypatch.setenv("SOFTLABELS_RESULTS", str(tmp_path / "results"))
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "timings.json").write_text("[]")
-    lines = ["from softlabels import paths", "(paths.results() / 'timings.json').read_text()"]
-    cells = [nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]})]
-    cells.append(nbformat.v4.new_code_cell("\n".join(lines)))
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=execute.KERNEL)
-    nbformat.write(notebook, tmp_path / "in.ipynb")
-    execute.execute(tmp_path / "in.ipynb", tmp_path / "out.ipynb")
-    said = nbformat.read(tmp_path / "out.ipynb", 4).metadata[stamps.NAME]
-    assert list(said["results"]) == ["timings.json"]
-    assert list(stamps.faults(tmp_path / "out.ipynb", tmp_path / "in.ipynb")) == []
-    assert not list(tmp_path.glob(".*"))
+def test_a_chapter_names_the_records_of_its_grids_and_what_is_kept_beside_records():
+    found = stamps.results(paths.PROJECT / "notebooks" / "04_figure1.ipynb")
+    runs = {cell.config.id for cell in grids.grid("figure1", "laptop")}
+    assert {Path(name).stem for name in found if name.startswith("runs/")} >= runs
+    assert len([name for name in found if name.startswith("runs/")]) < 100
+    assert any(name.startswith("embeddings/") for name in found)
 
 
 @pytest.mark.parametrize(

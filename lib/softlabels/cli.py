@@ -9,8 +9,7 @@ from typing import Any
 
 from softlabels import __version__, paths, runs
 from softlabels.errors import CheckError, DataUnavailable, SoftlabelsError, unknown
-from softlabels.learning import suites
-from softlabels.runs import archive, evaluations, grids, planning, records
+from softlabels.runs import archive, evaluations, grids, planning, profiles, records
 
 PROFILE, SEEDS, CALL = "laptop", [0, 1, 2], "8min"
 
@@ -143,7 +142,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     jobs = [
         (c, plan.suite)
         for c in _cells(options)
-        for kind, plan in suites.PLANS[options.profile].items()
+        for kind, plan in profiles.chosen(profiles.PLANS, options.profile).items()
         if kind in options.kinds and c.arm in plan.arms
     ]
     left_out = []

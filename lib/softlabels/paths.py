@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-from softlabels import opened
-
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -26,7 +24,3 @@ def data() -> Path | None:
     """Folder that already holds downloaded data files (``SOFTLABELS_DATA``), or None."""
     given = os.environ.get("SOFTLABELS_DATA")
     return Path(given).expanduser() if given else None
-
-
-if listed := os.environ.get(opened.VARIABLE):
-    opened.listen(results(), listed)

@@ -21,77 +21,78 @@ class Words(NamedTuple):
     source: str
 
 
+OWN = "this book's own"
 WORDS = {
-    "true-base": Words("true labels", "learns from the true classes: the upper reference", "no people", ""),
-    "mv-base": Words("majority", "learns from the majority of an image's judgements", "no people", ""),
+    "true-base": Words("true labels", "learns from the true classes: the upper reference", "nothing", ""),
+    "mv-base": Words("majority", "learns from the majority of an image's judgements", "nothing", ""),
     "mv-mixup": Words(
         "majority + mixup",
         "the same, with images and their labels mixed in pairs",
-        "no people",
+        "nothing",
         "Zhang et al. 2018",
     ),
     "ds-mixup": Words(
         "Dawid-Skene + mixup",
         "learns from the class that Dawid-Skene takes for true, with mixup",
-        "before training: a matrix for each person",
+        "a matrix for each, before training",
         "Dawid and Skene 1979",
     ),
     "crowd-layer": Words(
         "crowd-layer",
         "puts a free matrix behind the class probabilities, for each person",
-        "a matrix for each person",
+        "a matrix for each",
         "Rodrigues and Pereira 2018",
     ),
     "trace-reg": Words(
         "trace-reg",
         "confusion matrices, made to look as unreliable as the data allow",
-        "a matrix for each person",
+        "a matrix for each",
         "Tanno et al. 2019",
     ),
     "conal": Words(
         "conal",
         "weighs a matrix that all share and one of each person's own, image by image",
-        "a common matrix, and one for each person",
+        "a common matrix and one for each",
         "Chu et al. 2021",
     ),
     "union-net": Words(
         "union-net",
         "has one transition from the class to the labels of all people together",
-        "a matrix for each person",
+        "a matrix for each",
         "Wei et al. 2022",
     ),
     "madl": Words(
         "madl",
-        "estimates a matrix for each pair; people who resemble each other count less",
-        "a matrix for each image and person",
+        "confusion matrices; people who resemble each other count less",
+        "a matrix for each pair",
         "Herde et al. 2023",
     ),
     "geo-reg-f": Words(
         "geo-reg-f",
         "confusion matrices, with a volume of the class probabilities kept large",
-        "a matrix for each person",
+        "a matrix for each",
         "Ibrahim et al. 2023",
     ),
     "geo-reg-w": Words(
         "geo-reg-w",
         "confusion matrices, with a volume of the matrices kept large",
-        "a matrix for each person",
+        "a matrix for each",
         "Ibrahim et al. 2023",
     ),
     "crowd-ar": Words(
         "crowd-ar",
         "crowd-layer, with labels softened by how reliable a person is on this image",
-        "a matrix for each person, a reliability for each image and person",
+        "a matrix for each, trust by pair",
         "Cao et al. 2023",
     ),
     "annot-mix": Words(
         "annot-mix",
         "mixes images, people and labels by the same weights",
-        "a matrix for each image and person",
+        "a matrix for each pair",
         "Herde et al. 2024",
     ),
     "soft-mixup": Words(
-        "all votes + mixup", "learns from the shares of the votes, with mixup", "no people", "this book's own"
+        "all votes + mixup", "learns from the shares of the votes, with mixup", "nothing", OWN
     ),
 }
 ROWS = {
@@ -121,18 +122,19 @@ def row(name: str) -> str:
 
 
 def glossary() -> "pd.DataFrame":
-    """The methods in one line each, in the order of AM's table."""
+    """The methods in one line each, in the order of AM's table; in brackets what AM call them."""
     import pandas as pd
 
-    return pd.DataFrame(
-        [
+    lines = []
+    for method in METHODS:
+        name, does, models, source = WORDS[method]
+        known = f"{name} ({method})" if source != OWN and name != method else name
+        lines.append(
             {
-                "method": WORDS[method].name,
-                "in the paper": method if WORDS[method].source != "this book's own" else NOTHING,
-                "what it does": WORDS[method].does,
-                "what it models": WORDS[method].models,
-                "source": WORDS[method].source or NOTHING,
+                "method": known,
+                "what it does": does,
+                "what it models of people": models,
+                "source": source or NOTHING,
             }
-            for method in METHODS
-        ]
-    )
+        )
+    return pd.DataFrame(lines)

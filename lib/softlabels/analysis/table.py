@@ -15,8 +15,7 @@ import numpy as np
 from softlabels.analysis import names
 from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
 from softlabels.errors import DataUnavailable
-from softlabels.learning import suites
-from softlabels.runs import evaluations, progress, records
+from softlabels.runs import evaluations, profiles, progress, records
 from softlabels.runs.grids import grid
 
 if TYPE_CHECKING:  # who only trains need not have it
@@ -295,7 +294,7 @@ def evaluated(
     """
     import pandas as pd
 
-    plan = suites.plan(runs.profile.iloc[0], kind)
+    plan = profiles.plan(runs.profile.iloc[0], kind)
     wanted = pd.concat([runs[runs.arm == arm] for arm in plan.arms])
     here = {record.id: record.config for record in recorded(wanted)}
     found = evaluations.get_all(here, plan.suite, train, device, fresh, committed_only)

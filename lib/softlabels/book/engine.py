@@ -18,7 +18,6 @@ from typing import Any
 from nbformat.v4 import output_from_msg
 from papermill.engines import Engine, papermill_engines
 
-from softlabels import opened, paths
 from softlabels.book import execute
 
 ASKED_AT = "SOFTLABELS_CHAPTERS"  # names the socket
@@ -45,8 +44,6 @@ class Here(Engine):
         from ipykernel.inprocess.manager import InProcessKernelManager
         from IPython.core.history import HistoryManager
 
-        if listed := os.environ.get(opened.VARIABLE):
-            opened.listen(paths.results(), listed)
         history: Any = HistoryManager
         history.enabled = False  # it is a file of the user's
         manager: Any = InProcessKernelManager()

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
+import yaml
 
 from softlabels import paths
 from softlabels.analysis import annotators, formatting, names
@@ -27,6 +28,7 @@ from softlabels.errors import ConfigError, SoftlabelsError, unknown
 
 # Chapters that train while they are executed; all others are drawn from records.
 LIVE = ("quickstart",)
+PAPERS = ("grossmann2022", "peterson2019", "herde2024")
 
 # What the published chapters say about their kernel, wherever they were executed.
 KERNEL = {
@@ -51,11 +53,9 @@ def execute(notebook: Path, out: Path, parameters: dict[str, Any] | None = None)
     changed = _changed(notebook, parameters or {})
     with TemporaryDirectory() as folder:
         raw = Path(folder) / notebook.name
-        opened = Path(folder) / "opened"
-        with stamps.listing(opened):
-            _run_papermill(notebook, raw, changed)
+        _run_papermill(notebook, raw, changed)
         done = normalised(elsewhere.prepared(nbformat.read(raw, as_version=4)))
-        done.metadata[stamps.NAME] = stamps.stamp(notebook, done, opened)
+        done.metadata[stamps.NAME] = stamps.stamp(notebook, done)
         out.parent.mkdir(parents=True, exist_ok=True)
         part = out.with_name(f".{out.name}.partial")  # a chapter is whole or not there
         nbformat.write(done, part)
@@ -183,6 +183,31 @@ def _methods() -> str:
     return formatting.markdown(annotators.glossary())
 
 
+def bibtex() -> str:
+    """How to cite, as one block of BibTeX to copy: the companion and the three papers."""
+    entries = [companion(), *map(paper, PAPERS)]
+    return "```bibtex\n" + "\n\n".join(entries) + "\n```"
+
+
+def companion() -> str:
+    """The companion's own entry, from CITATION.cff."""
+    facts = yaml.safe_load((paths.PROJECT / "CITATION.cff").read_text("utf-8"))
+    year = yaml.safe_load((paths.PROJECT / "_config.yml").read_text("utf-8"))["copyright"]
+    authors = " and ".join(f"{{{one['name']}}}" for one in facts["authors"])
+    return (
+        f"@software{{softlabels,\n  title = {{{facts['title']}}},\n  author = {{{authors}}},\n"
+        f"  version = {{{facts['version']}}},\n  year = {{{year}}},\n  note = {{{facts['abstract']}}}\n}}"
+    )
+
+
+def paper(key: str) -> str:
+    """An entry of the bibliography as it stands there."""
+    text = (paths.PROJECT / "book" / "references.bib").read_text("utf-8")
+    found = re.search(rf"^@\w+\{{{key},.*?^\}}", text, re.DOTALL | re.MULTILINE)
+    assert found is not None, f"no entry {key}"
+    return found[0]
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "example": _of("first_page", "example"),
     "answer": _of("first_page", "answer"),
@@ -193,8 +218,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "costs": _of("costs"),
     "shares": _of("costs", "shares"),
     "speed": _of("speed"),
-    "scaling": _of("scaling"),
-    "bibtex": _of("citation"),
+    "bibtex": bibtex,
     "arms": names.arms,
     "methods": _methods,
 }

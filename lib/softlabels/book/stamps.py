@@ -1,54 +1,51 @@
 """What an executed chapter says of its origin, so that anybody can tell whether it still holds.
 
 The stamp lies in the chapter's own metadata: hashes of the notebook it was executed from, of its cells and
-outputs, of the modules of the library that it can reach, and of every committed result that was opened.
-A result that was looked for and not there leaves no trace in it.
+outputs, of the library, and of every committed result that it is drawn from: the records of its grids, and
+what else is kept beside records. Snakemake executes a chapter again when one of these changes; the stamp says
+so of the committed chapters, in a clone that has built nothing. A result that is not there leaves no trace.
 """
 
-import ast
 import json
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from softlabels import paths
-from softlabels.opened import VARIABLE
+from softlabels.runs import grids, records
 
 NAME = "softlabels"  # of the stamp in the metadata
 DIGITS = 16  # of the hash of a result
+SEEDS = range(10)  # of the runs that are committed
 PACKAGE = Path(__file__).parents[1]
 Notebook = nbformat.NotebookNode
 
 
-@contextmanager
-def listing(file: Path) -> Iterator[None]:
-    """Let processes that are started inside list the committed results they open (`opened`)."""
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = str(file)
-    try:
-        yield
-    finally:
-        os.environ.pop(VARIABLE)
-        if before is not None:
-            os.environ[VARIABLE] = before
-
-
-def stamp(source: Path, done: Notebook, opened: Path) -> dict[str, Any]:
-    """Describe the origin of a chapter `done`, executed from `source`, whose kernel listed what it opened."""
-    names = opened.read_text().splitlines() if opened.exists() else []
-    cells = nbformat.read(source, as_version=4)
+def stamp(source: Path, done: Notebook) -> dict[str, Any]:
+    """Describe the origin of a chapter `done`, executed from `source`."""
     return {
-        "notebook": of_source(cells),
+        "notebook": of_source(nbformat.read(source, as_version=4)),
         "chapter": of_outputs(done),
-        "library": of_library(cells),
-        "results": {name: of_result(name) for name in sorted(set(names))},
+        "library": of_library(),
+        "results": {name: of_result(name) for name in results(source)},
     }
+
+
+def results(source: Path) -> list[str]:
+    """Names, below the committed results, of what a chapter is drawn from, in whatever profile."""
+    module, root = f"softlabels.chapters.{source.stem.partition('_')[2]}", paths.results()
+    names = import_module(module).GRIDS if find_spec(module) else ()
+    cells = (c for name in names for profile in grids.PROFILES for c in grids.grid(name, profile, SEEDS))
+    runs = {cell.config.id for cell in cells}
+    found = [path for path in records.SHELF.files(committed_only=True) if path.stem in runs]
+    found += [path for path in root.rglob("*.*") if path.parent not in (root, records.SHELF.committed)]
+    return sorted(path.relative_to(root).as_posix() for path in found)
 
 
 def of_source(notebook: Notebook) -> str:
@@ -61,56 +58,17 @@ def of_outputs(notebook: Notebook) -> str:
     return _hash([[cell.source, cell.get("outputs", [])] for cell in notebook.cells])
 
 
-def of_library(notebook: Notebook) -> str:
-    """Hash of the modules that the cells import, directly or through others, and of the package's data."""
-    code = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
-    data = [p for p in PACKAGE.rglob("*") if p.suffix in (".json", ".npz")]
-    files = sorted(path.relative_to(PACKAGE).as_posix() for path in [*reached(code), *data])
-    return _hash([[name, sha256((PACKAGE / name).read_bytes()).hexdigest()] for name in files])
+@cache
+def of_library() -> str:
+    """Hash of all modules of the package and of its data."""
+    files = sorted(p for p in PACKAGE.rglob("*") if p.suffix in (".py", ".js", ".css", ".json", ".npz"))
+    return _hash([[p.relative_to(PACKAGE).as_posix(), sha256(p.read_bytes()).hexdigest()] for p in files])
 
 
 def of_result(name: str) -> str | None:
     """First digits of the SHA-256 of a file below the committed results; None where it is not there."""
     path = paths.results() / name
     return sha256(path.read_bytes()).hexdigest()[:DIGITS] if path.is_file() else None
-
-
-def reached(code: str) -> set[Path]:
-    """Modules of the package that `code` imports, directly or through others."""
-    found: set[Path] = set()
-    waiting = [code]
-    while waiting:
-        fresh = set(_imported(waiting.pop())) - found
-        found |= fresh
-        waiting += [path.read_text("utf-8") for path in fresh]
-    return found
-
-
-@cache
-def _imported(code: str) -> tuple[Path, ...]:
-    found: list[Path] = []
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        for name in names:
-            found += _files(name)
-    return tuple(found)
-
-
-def _files(module: str) -> Iterator[Path]:
-    """File of a module of the package, and those of the packages it lies in; none for a mere name in one."""
-    first, *rest = module.split(".")
-    if first != PACKAGE.name:
-        return
-    for depth in range(len(rest) + 1):
-        place = PACKAGE.joinpath(*rest[:depth])
-        for path in (place / "__init__.py", place.with_suffix(".py")):
-            if path.is_file():
-                yield path
 
 
 def _hash(value: Any) -> str:
@@ -132,12 +90,9 @@ def faults(chapter: Path, source: Path) -> Iterator[tuple[str, str]]:
         yield "notebook", f"{source.name} was changed since"
     if said["chapter"] != of_outputs(done):
         yield "chapter", "its cells or outputs were changed by hand"
-    if said["library"] != of_library(cells):
-        yield "library", "a module that it reaches was changed since"
+    if said["library"] != of_library():
+        yield "library", "the library was changed since"
     if changed := [name for name, digest in said["results"].items() if of_result(name) != digest]:
-        yield "results", f"{len(changed)} results it was drawn from were changed since: {_few(changed)}"
-
-
-def _few(names: Iterable[str], most: int = 3) -> str:
-    names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        shown = f"{', '.join(changed[:3])}{more}"
+        yield "results", f"{len(changed)} results it was drawn from were changed since: {shown}"

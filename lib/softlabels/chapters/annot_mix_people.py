@@ -13,13 +13,13 @@ from softlabels.analysis.table import summary
 from softlabels.chapters.annot_mix.runs import COMPARED, OURS, apart, full_rows, of, points, printed, shown
 from softlabels.datasets import simulated, synthetic
 from softlabels.learning.config import METHODS
-from softlabels.runs import experiments_annotators
+from softlabels.runs import profiles
 
 if TYPE_CHECKING:
     from softlabels.runs.records import Record
 
 GRIDS = (COMPARED,)
-IMAGES = tuple(experiments_annotators.IMAGES["laptop"])  # rows of images, which profile "laptop" trains small
+IMAGES = tuple(profiles.CROWD_IMAGES["laptop"])  # rows of images, which profile "laptop" trains small
 PAIRED, SHUFFLED = "cifar10n", "cifar10n, shuffled workers"
 AVERAGED = "soft-mixup"  # what averaging people gives
 UNPRINTED = (float("nan"), float("nan"))  # mean and standard deviation
@@ -169,7 +169,7 @@ def performance_sentence(runs: pd.DataFrame) -> str:
 def on_images(runs: pd.DataFrame, row: str) -> pd.DataFrame:
     """Accuracy in %, published beside ours, and log loss of the methods that a row of images compares."""
     lines = []
-    for method in experiments_annotators.methods("laptop", row):
+    for method in profiles.crowd_methods("laptop", row):
         here = of(runs, row, method)
         line = {"method": annotators.named(method), "n": str(len(here))}
         line["last epoch, published"] = spread(*printed(row, method)[:2], 1)
@@ -181,20 +181,21 @@ def on_images(runs: pd.DataFrame, row: str) -> pd.DataFrame:
 def workers(runs: pd.DataFrame) -> pd.DataFrame:
     """What the published pairing of labels and workers is worth: less judgements given to random workers."""
     lines = []
-    for method in experiments_annotators.WORKER_METHODS:
+    for method in profiles.WORKER_METHODS:
         a, b = (of(runs, row, method) for row in (PAIRED, SHUFFLED))
         common = set(a.seed) & set(b.seed)
         own, random = (side[side.seed.isin(common)] for side in (a, b))
         line = {"method": annotators.named(method), "n": str(len(common))}
         line |= {"published pairing": shown(own), "workers shuffled": shown(random)}
-        line["accuracy, difference"] = points(apart(a, b))
-        lines.append(line | {"log loss, difference": interval(apart(a, b, "cross_entropy"), 3)})
+        line["accuracy, published − shuffled"] = points(apart(a, b))
+        loss = interval(apart(a, b, "cross_entropy"), 3)
+        lines.append(line | {"log loss, published − shuffled": loss})
     return pd.DataFrame(lines)
 
 
 def workers_sentence(runs: pd.DataFrame) -> str:
     """For how many methods the pairing is worth more than chance, in a sentence; empty without runs."""
-    methods = experiments_annotators.WORKER_METHODS
+    methods = profiles.WORKER_METHODS
     found = [apart(of(runs, PAIRED, m), of(runs, SHUFFLED, m)) for m in methods]
     ends = [(v.low, v.high) for v in found if v and v.low is not None and v.high is not None]
     if not ends:
@@ -216,15 +217,15 @@ def _crowd(card: Mapping[str, Any]) -> dict[str, str]:
     quartiles = (number(card[f"accuracy_{q}"], 2) for q in ("low", "median", "high"))
     return {
         "dataset": annotators.row(card["name"]),
-        "labelled": f"{card['labelled']:,}",
+        "images": f"{card['labelled']:,}",
         "classes": str(card["classes"]),
-        "annotators": f"{card['annotators']:.0f}",
+        "people": f"{card['annotators']:.0f}",
         "per image": number(card["per_image"], 2),
-        "noise, published": NOTHING if noise is None else f"{noise:.1f} %",
-        "noise, ours": f"{100 * card['noise']:.1f} %",
-        "accuracy (quartiles)": " / ".join(quartiles),
+        "noise, published": NOTHING if noise is None else number(noise, 1),
+        "noise, ours": number(100 * card["noise"], 1),
+        "accuracy": " / ".join(quartiles),
         "χ²/df": number(card["chi2_df"], 2),
-        "χ²/df, shuffled": number(card["chi2_df_shuffled"], 2),
+        "shuffled": number(card["chi2_df_shuffled"], 2),
     }
 
 

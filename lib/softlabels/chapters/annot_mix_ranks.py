@@ -27,7 +27,7 @@ from softlabels.chapters.annot_mix.runs import (
     shown,
 )
 from softlabels.learning.config import PUBLIC
-from softlabels.runs.experiments_annotators import FIRST, UNMIXED, as_in_public, printed_rows, unmixed
+from softlabels.runs.profiles import FIRST, UNMIXED, as_in_public, printed_rows, unmixed
 
 GRIDS = (COMPARED, CHANGED)
 collect = partial(table.gather, GRIDS)
@@ -54,9 +54,7 @@ def _of_ranks(runs: pd.DataFrame) -> str:
     if ours is None:
         return f"{words}."
     place = int((ours.mean < ours.mean[RANKED.index(OURS)]).sum()) + 1
-    return (
-        f"{words}; ours, on {ours.n} datasets, have it in place {place} and tell it from {apart_from(ours)}."
-    )
+    return f"{words}; on our {ours.n} datasets it comes in place {place} and is told from {apart_from(ours)}."
 
 
 def _of_mixing(runs: pd.DataFrame) -> str:
@@ -166,7 +164,10 @@ def changes(runs: pd.DataFrame, names: Sequence[str], row: str) -> pd.DataFrame:
     for name in names:
         here = of(runs, name)
         line = {"change": name, "n": str(len(here)), "accuracy": shown(here)}
-        line |= {"difference": points(apart(here, base)), "p (Holm)": p_value(p.get(name, float("nan")))}
+        line |= {
+            "changed − as published": points(apart(here, base)),
+            "p (Holm)": p_value(p.get(name, float("nan"))),
+        }
         rows.append(line)
     return pd.DataFrame(rows).fillna(NOTHING)
 
@@ -229,8 +230,8 @@ def amounts(runs: pd.DataFrame, numbers: Sequence[int], row: str) -> pd.DataFram
     for name, where in {**{f"{n} per image": f"{n} per image" for n in numbers}, "all": row}.items():
         a, b = of(runs, where), of(runs, where, "soft-mixup")
         line = {"judgements": name, OURS: shown(a), annotators.named("soft-mixup"): shown(b)}
-        line["accuracy, difference"] = points(apart(a, b))
-        lines.append(line | {"log loss, difference": interval(apart(a, b, "cross_entropy"), 3)})
+        line["accuracy, annot-mix − votes"] = points(apart(a, b))
+        lines.append(line | {"log loss, annot-mix − votes": interval(apart(a, b, "cross_entropy"), 3)})
     return pd.DataFrame(lines)
 
 

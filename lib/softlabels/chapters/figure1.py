@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from softlabels.analysis import table
+from softlabels.analysis import names, table
 from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.embeddings import Embedding, Settings, with_maps
+from softlabels.analysis.formatting import number
 from softlabels.analysis.table import difference
 from softlabels.analysis.verdicts import Verdict, judge
 
@@ -49,13 +51,29 @@ def pieces(found: Embedding) -> int:
     return int(HDBSCAN(min_cluster_size=LEAST, copy=True).fit_predict(found.points).max() + 1)
 
 
+def _counted(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs.assign(
+        six=[six(one) if one else np.nan for one in runs.embedding],
+        pieces=[float(pieces(one)) if one else np.nan for one in runs.embedding],
+    )
+
+
+def cluster_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Silhouette of the six kinds and number of clusters of each map."""
+    measured = _counted(runs).sort_values(["arm", "seed"])
+    return pd.DataFrame(
+        {
+            "trained on": measured.arm.map(names.arm),
+            "split": measured.seed.astype(str),
+            "silhouette of the six kinds": measured.six.map(partial(number, digits=3)),
+            "clusters": measured.pieces.map(partial(number, digits=0)),
+        }
+    )
+
+
 def clusters(runs: pd.DataFrame) -> list[Verdict]:
     """Judge what BHL see in the maps: six clusters with soft labels, more single ones with hard labels."""
-    drawn = runs.embedding
-    measured = runs.assign(
-        six=[six(one) if one else np.nan for one in drawn],
-        pieces=[float(pieces(one)) if one else np.nan for one in drawn],
-    )
+    measured = _counted(runs)
     return [
         judge(CLAIMS["bhl-six"], difference(measured, "six")),
         judge(CLAIMS["bhl-pieces"], difference(measured, "pieces")),

@@ -100,7 +100,7 @@ def mixed_triple(
     weight : float
         λ, the share of the first.
     """
-    figure, axes = canvas(5.4, 3, 3, width_ratios=(1, 1.6, 1.6))
+    figure, axes = canvas(4.4, 3, 3, width_ratios=(1, 1.6, 1.6))
     share = [np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([weight, 1 - weight])]
     titles = (f"λ = {weight:g}", f"1 − λ = {1 - weight:g}", "mixed")
     for row, (parts, title) in enumerate(zip(share, titles, strict=True)):
@@ -182,7 +182,7 @@ def confusions(matrices: dict[str, np.ndarray], titles: Sequence[str], classes: 
     if not matrices:
         return empty("no run with confusion matrices is here yet")
     n = len(titles)
-    figure, axes = canvas(1.35 * len(matrices) + 0.6, len(matrices), n)
+    figure, axes = canvas(1.12 * len(matrices) + 0.5, len(matrices), n)
     for line, (source, found) in zip(axes, matrices.items(), strict=True):
         for axis, matrix in zip(line, found, strict=True):
             seaborn.heatmap(matrix, ax=axis, cmap="Blues", vmin=0, vmax=1, cbar=False, square=True)

@@ -12,8 +12,6 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from softlabels.runs.grids import profile_of
-
 if TYPE_CHECKING:
     from softlabels.runs import Record
 
@@ -178,18 +176,17 @@ def _palette(image: bytes) -> bytes:
 def caption_line(records: "Sequence[Record]", profile: str) -> str:
     """Say where a figure comes from: profile, runs, data, commit, machine and minutes of training.
 
-    The profile is looked up for each run, `profile` first; it is named too where there is no run.
+    `profile` is the one whose grids the runs were asked from.
     """
     if not records:
         return f"profile {profile} · no runs"
-    profiles = _distinct(profile_of(r.config, profile) for r in records)
     data = [f"{r.data['name']} ({r.data['variant']}, SHA-256 {r.data['sha256'][:8]})" for r in records]
     commits = [_short_commit(r.environment["commit"]) for r in records]
     machines = [f"{r.environment['machine']}, {r.environment['device']}" for r in records]
     minutes = sum(r.seconds for r in records) / 60
     return " · ".join(
         [
-            f"profile {profiles}",
+            f"profile {profile}",
             f"{len(records)} run{'s' if len(records) > 1 else ''}",
             f"data {_distinct(data)}",
             f"commit {_distinct(commits)}",

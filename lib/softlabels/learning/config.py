@@ -1,10 +1,10 @@
-"""The configuration of a run and its identity."""
+"""What gives a run its meaning: its configuration, its random streams, and the settings of an evaluation."""
 
 import hashlib
 import json
 import re
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -226,3 +226,112 @@ STREAMS = {
 def generator(seed: int, purpose: str, *more: int) -> np.random.Generator:
     """A random stream of its own for each seed and purpose, and for each epoch or fold in `more`."""
     return np.random.default_rng([seed, STREAMS[purpose], *more])
+
+
+# Settings of what is measured with a trained network.
+
+
+Row = tuple[str, float, str, float]  # what a suite finds: case, level, measure, value
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Settings of one kind of evaluation; its id is a hash of the settings that differ from the defaults.
+
+    Attributes
+    ----------
+    images : int
+        Held-out images used, the first of the fold; 0: all.
+    """
+
+    kind: ClassVar[str] = ""
+    images: int = 0
+
+    @property
+    def id(self) -> str:
+        """Kind and eight hex digits."""
+        default = asdict(type(self)())
+        meaning = {k: v for k, v in asdict(self).items() if v != default[k]}
+        canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"))
+        return f"{self.kind}-{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class AttackSuite(Suite):
+    """Attacks on held-out images and the checks for masking; radii in units of 1/255.
+
+    Attributes
+    ----------
+    epsilons : tuple of float
+        l∞ radii; the l2 radii are these times the root of the number of values, the same per value.
+    few : tuple of float
+        Radii of the other losses, of targets and of the check "more steps and restarts".
+    steps : int
+        Of PGD.
+    more_steps, restarts : int
+        Of that check.
+    curve : tuple of int
+        Numbers of steps of length 1/255 at radius 4/255, as published.
+    autoattack : tuple of float
+        Radii of AutoAttack; empty: not run.
+    landscape : tuple of float
+        How far to go along the gradient.
+    """
+
+    kind: ClassVar[str] = "attacks"
+    epsilons: tuple[float, ...] = (0, 0.25, 0.5, 1, 2, 4, 8)
+    few: tuple[float, ...] = (1, 4)
+    steps: int = 10
+    more_steps: int = 40
+    restarts: int = 3
+    curve: tuple[int, ...] = (1, 2, 3, 4, 5, 7, 9)
+    autoattack: tuple[float, ...] = ()
+    landscape: tuple[float, ...] = (0, 0.25, 0.5, 1, 2, 4, 8)
+
+
+@dataclass(frozen=True)
+class ShiftSuite(Suite):
+    """Other photographs of the same classes.
+
+    Attributes
+    ----------
+    train_images : int
+        Random CIFAR-10 training images from the JPEG copy, for networks that were not pretrained on them; the
+        held-out fold is read from the same copy.
+    sets : tuple of str
+        Further datasets, measured where they can be had.
+    """
+
+    kind: ClassVar[str] = "shift"
+    train_images: int = 50_000
+    sets: tuple[str, ...] = ("cifar10.1-v4", "cifar10.1-v6")
+
+
+@dataclass(frozen=True)
+class CorruptionSuite(Suite):
+    """All kinds of `corruptions.KINDS` at some severities."""
+
+    kind: ClassVar[str] = "corruptions"
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class BlurSuite(Suite):
+    """Gaussian blur of rising width.
+
+    Attributes
+    ----------
+    sigmas : tuple of float
+        Standard deviations in pixels.
+    pictures : int
+        Images that are kept with their predictions.
+    """
+
+    kind: ClassVar[str] = "blur"
+    sigmas: tuple[float, ...] = (0, 0.5, 1, 1.5, 2, 3)
+    pictures: int = 4
+
+
+def settings_of(suite: Suite) -> dict[str, Any]:
+    """All settings as JSON holds them."""
+    return json.loads(json.dumps(asdict(suite)))

@@ -13,10 +13,18 @@ from softlabels.errors import ConfigError, DataUnavailable
 from softlabels.labels import metrics, votes
 from softlabels.learning import attacks, corruptions
 from softlabels.learning.attacks import Attack
-from softlabels.learning.config import RunConfig, generator
+from softlabels.learning.config import (
+    AttackSuite,
+    BlurSuite,
+    CorruptionSuite,
+    Row,
+    RunConfig,
+    ShiftSuite,
+    Suite,
+    generator,
+)
 from softlabels.learning.hardware import Hardware
 from softlabels.learning.inputs import Task
-from softlabels.learning.suites import AttackSuite, BlurSuite, CorruptionSuite, Row, ShiftSuite, Suite
 
 JPEG = "cifar10-jpeg"
 N_TRAIN = 50_000  # its ids from here on are those of the test images

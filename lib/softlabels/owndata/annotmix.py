@@ -19,12 +19,12 @@ from softlabels.errors import DataError
 from softlabels.labels import votes
 from softlabels.learning.config import RunConfig
 from softlabels.owndata import frozen
-from softlabels.runs.experiments_annotators import SETTINGS
+from softlabels.runs.profiles import CROWD_SETTINGS
 
 FOLDS = 5
 PEOPLE = 2  # named annotators below which there is nobody to tell apart
 # As on LabelMe, whose images are ready-made features too.
-SETTING = {**SETTINGS["labelme"], "method": "annot-mix", "split": "folds", "n_folds": FOLDS}
+SETTING = {**CROWD_SETTINGS["labelme"], "method": "annot-mix", "split": "folds", "n_folds": FOLDS}
 CHUNK = 4096  # judgements whose matrices are held at once
 
 

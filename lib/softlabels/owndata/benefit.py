@@ -21,7 +21,7 @@ from softlabels.labels.ceiling import Ceiling, split_half
 from softlabels.learning.annotators.aggregation import dawid_skene
 from softlabels.owndata import annotmix, frozen, perimage
 from softlabels.owndata.check import label_facts
-from softlabels.runs import experiments_own, grids
+from softlabels.runs import grids, profiles
 from softlabels.runs.grids import seeds_of
 
 if TYPE_CHECKING:  # who only trains need not have it
@@ -134,7 +134,7 @@ def runs_of(own: OwnData, profile: str, seeds: Sequence[int], length: int | None
     if unanswerable(own):
         return []
     if length is None and folder.is_pinned(own.name):
-        length = experiments_own.epochs(profile, len(own.data))
+        length = grids.own_epochs(profile, len(own.data))
     return grids.your_data(profile, seeds, own.name, own.annotations, length, own.data.images.ndim == 2)
 
 
@@ -286,7 +286,7 @@ def gain(
 
 
 def _load(name: str, profile: str) -> Dataset:
-    own, known = experiments_own.numbers(profile), datasets.options_of(name)
+    own, known = profiles.chosen(profiles.OWN, profile), datasets.options_of(name)
     options = {"image_size": own.image_size}
     if "n_images" in known and own.limit:  # as a run loads it
         options["n_images"] = own.limit

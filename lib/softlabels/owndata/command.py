@@ -21,7 +21,7 @@ from softlabels.learning import bars, models
 from softlabels.learning.hardware import hardware
 from softlabels.owndata import OwnData, answers, benefit, frozen
 from softlabels.owndata.page import STYLE
-from softlabels.runs import experiments_own
+from softlabels.runs import grids, profiles
 
 LAST = 0.1  # of a training, in which a least validation loss says that it was still improving
 SHARE = 0.8  # of a budget that runs may take; the rest is for data, annot-mix and the page
@@ -59,7 +59,7 @@ def study(
     length = None
     if budget is not None:
         steps = SHARE * budget / 2 / seconds_per_step(profile, own.data, device)
-        length = experiments_own.epochs(profile, len(own.data), steps)
+        length = grids.own_epochs(profile, len(own.data), steps)
     cells = benefit.runs_of(own, profile, seeds, length)
     for i, cell in enumerate(tqdm(cells, "training", unit="run", disable=not cells)):
         begin = time.monotonic()
@@ -74,11 +74,11 @@ def study(
 
 def seconds_per_step(profile: str, data: Dataset, device: str | None = None) -> float:
     """Time a few steps of a profile's network on noise of the shape of the data: the median, in seconds."""
-    own, hw, n_classes = experiments_own.numbers(profile), hardware(device), len(data.classes)
+    own, hw, n_classes = profiles.chosen(profiles.OWN, profile), hardware(device), len(data.classes)
     if data.images.ndim == 2:
         width = data.images.shape[1]
         network: torch.nn.Module = models.build_for_vectors(
-            experiments_own.VECTORS["network"], n_classes, torch.zeros(width), torch.ones(width)
+            profiles.OWN_VECTORS["network"], n_classes, torch.zeros(width), torch.ones(width)
         )
         batch = torch.randn(own.batch_size, width)
     else:

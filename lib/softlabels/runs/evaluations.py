@@ -17,9 +17,7 @@ from filelock import FileLock
 
 from softlabels import runs
 from softlabels.errors import DataUnavailable, RecordError, SoftlabelsError
-from softlabels.learning import suites
-from softlabels.learning.config import RunConfig
-from softlabels.learning.suites import AttackSuite, Row, Suite
+from softlabels.learning.config import AttackSuite, Row, RunConfig, Suite, settings_of
 from softlabels.runs import records
 from softlabels.store import Shelf, pack, read_arrays, write
 
@@ -140,7 +138,7 @@ def _make(config: RunConfig, suite: Suite, device: str | None) -> Evaluation:
     found = Evaluation(
         config,
         suite.id,
-        suites.settings(suite),
+        settings_of(suite),
         [(case, float(level), name, round(float(value), 6)) for case, level, name, value in rows],
         runs.environment(hw),
         round(time.perf_counter() - start, 3),

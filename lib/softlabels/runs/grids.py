@@ -1,32 +1,63 @@
 """Which runs a chapter is drawn from: grids of configurations, from the numbers of the profiles.
 
-The numbers stand in `profiles`, `recipes` and the modules ``experiments_…``, and nowhere else. A profile is a
-set of numbers, never another code path; what each run took stands in its record.
+The numbers stand in `profiles`, and nowhere else.
 """
 
+import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 from softlabels.errors import ConfigError, unknown
-from softlabels.learning.config import RunConfig
-from softlabels.runs import experiments_annotators, experiments_human, experiments_own, experiments_text
+from softlabels.learning.config import PUBLIC, RunConfig
 from softlabels.runs.profiles import (
+    ABLATIONS,
+    AMOUNT_METHODS,
+    AMOUNTS,
     ANNOTATIONS,
     ARMS,
+    BUDGETS,
+    CIFAR10H,
+    CROWD_LAPTOP_SEEDS,
     DATA,
     DISTRIBUTIONS_RATE,
+    FIRST,
+    HUMAN,
+    HUMAN_ARMS,
+    OWN,
+    OWN_ALL,
+    OWN_RECIPE,
+    OWN_STEPS,
+    OWN_TRAINED,
+    OWN_VECTORS,
     PROFILES,
     SEEDS,
     SPACES,
+    STANDIN,
+    STANDIN_ANNOTATIONS,
+    TEXT,
+    TEXT_ARMS,
+    TEXT_CHOSEN,
+    TEXT_DATASETS,
+    TEXT_FEWER,
+    TEXT_MAIN,
+    TEXT_RATES,
+    TEXT_RECIPE,
+    TEXT_SMOOTHED,
     TUNED_LIKE,
     TUNING_RATES,
-    Profile,
+    UNMIXED,
+    Human,
     Row,
     Space,
-    settings,
+    as_in_public,
+    chosen,
+    crowd_methods,
+    crowd_rows,
+    of_recipe,
+    printed_rows,
+    unmixed,
 )
 from softlabels.runs.profiles import TUNED_RATES as TUNED_RATES
 
@@ -45,7 +76,7 @@ class Cell:
 
 def cell(profile: str, row: Row, recipe: str, arm: str, seed: int, **changes: Any) -> Cell:
     """Configure one run of a profile; `changes` override the recipe."""
-    numbers = _profile(profile)
+    numbers = chosen(PROFILES, profile)
     config = RunConfig.from_dict(
         {
             "dataset": row.dataset,
@@ -56,17 +87,11 @@ def cell(profile: str, row: Row, recipe: str, arm: str, seed: int, **changes: An
             "label": arm,
             "seed": seed,
             **DATA.get(row.dataset, {}),
-            **settings(recipe, row.dataset, row.network, arm),
+            **of_recipe(recipe, row.dataset, row.network, arm),
             **changes,
         }
     )
     return Cell(row.dataset, row.network, recipe, arm, seed, config)
-
-
-def _profile(name: str) -> Profile:
-    if name not in PROFILES:
-        raise unknown("profile", name, PROFILES)
-    return PROFILES[name]
 
 
 def _cells(profile: str, row: Row, recipes: Iterable[str], seeds: Sequence[int]) -> list[Cell]:
@@ -79,30 +104,32 @@ def _cells(profile: str, row: Row, recipes: Iterable[str], seeds: Sequence[int])
 
 
 def _table1(profile: str, seeds: Sequence[int]) -> list[Cell]:
-    return [c for row in _profile(profile).table1 for c in _cells(profile, row, row.recipes, seeds)]
+    return [c for row in chosen(PROFILES, profile).table1 for c in _cells(profile, row, row.recipes, seeds)]
 
 
 def _figure1(profile: str, seeds: Sequence[int]) -> list[Cell]:
-    row, recipe = _profile(profile).figure1
+    row, recipe = chosen(PROFILES, profile).figure1
     return _cells(profile, row, [recipe], seeds)
 
 
 def _figure2(profile: str, seeds: Sequence[int]) -> list[Cell]:
-    return [c for row, recipe in _profile(profile).figure2 for c in _cells(profile, row, [recipe], seeds)]
+    return [
+        c for row, recipe in chosen(PROFILES, profile).figure2 for c in _cells(profile, row, [recipe], seeds)
+    ]
 
 
 def _atlas(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """Figure 1's runs, and Table 1's tuned ones on images that people judged."""
-    people = [r for r in _profile(profile).table1 if r.dataset == "cifar10h-9500" and "tuned" in r.recipes]
+    people = [
+        r for r in chosen(PROFILES, profile).table1 if r.dataset == "cifar10h-9500" and "tuned" in r.recipes
+    ]
     judged = [c for row in people for c in _cells(profile, row, ["tuned"], seeds)]
     return _figure1(profile, seeds) + judged
 
 
 def _hyperparameters(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """List both arms of every combination, on the first seed only."""
-    if profile not in SPACES:
-        raise unknown("profile", profile, SPACES)
-    space = SPACES[profile]
+    space = chosen(SPACES, profile)
     return [
         _tried(profile, space, lr, schedule, decay, augmentation, arm, seeds[0])
         for lr in space.rates
@@ -123,7 +150,9 @@ def _tried(
 
 def _tuning(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """Every rate on the first seed only, judged on its validation part; no test part is looked at."""
-    rows = [r for r in _profile(profile).table1 if "tuned" in r.recipes and r.network not in TUNED_LIKE]
+    rows = [
+        r for r in chosen(PROFILES, profile).table1 if "tuned" in r.recipes and r.network not in TUNED_LIKE
+    ]
     return [
         cell(profile, row, "tuned", arm, seeds[0], lr=rate)
         for row in rows
@@ -134,7 +163,7 @@ def _tuning(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 def _distributions(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """Both arms from the same annotations; one rate for all, so that the number alone differs."""
-    row = _profile(profile).distributions
+    row = chosen(PROFILES, profile).distributions
     return [
         replace(
             cell(profile, row, "tuned", arm, seed, lr=DISTRIBUTIONS_RATE, annotations=n),
@@ -148,39 +177,292 @@ def _distributions(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
     configs = [
-        RunConfig.from_dict({**_profile(profile).quickstart, "label": arm, "seed": seed})
+        RunConfig.from_dict({**chosen(PROFILES, profile).quickstart, "label": arm, "seed": seed})
         for seed in seeds
         for arm in ARMS
     ]
     return [Cell(c.dataset, c.network, "quickstart", c.label, c.seed, c) for c in configs]
 
 
-_ARMS = experiments_human.GRIDS | experiments_text.GRIDS
+# People who judge CIFAR-10, and pairs of texts: arms that differ in what they learn from. What stands for the
+# recipe of a cell is the name of its grid.
 
 
-def _arms(name: str) -> "Grid":
-    def cells(profile: str, seeds: Sequence[int]) -> list[Cell]:
-        runs = _ARMS[name](profile, seeds)
-        return [Cell(r.config.dataset, r.config.network, name, r.arm, r.config.seed, r.config) for r in runs]
-
-    return cells
+def _arm(grid: str, arm: str, settings: Mapping[str, Any]) -> Cell:
+    config = RunConfig.from_dict(dict(settings))
+    return Cell(config.dataset, config.network, grid, arm, config.seed, config)
 
 
-def _annotators(runs: list[tuple[str, str, RunConfig]]) -> list[Cell]:
-    return [Cell(row, c.network, "published", method, c.seed, c) for row, method, c in runs]
+def _with(cell: Cell, **changes: Any) -> Cell:
+    return replace(cell, config=cell.config.replace(**changes))
+
+
+def _pretrained(n: Human, network: str, number: int) -> dict[str, Any]:
+    """One of the networks that fine-tuning starts from."""
+    common = {"image_size": 32, "label": "truth", "select": "last", "network": network, "seed": number}
+    return {**common, "batch_size": n.batch_size, **n.pretraining}
+
+
+def _pretraining(profile: str, seeds: Sequence[int] = ()) -> list[Cell]:
+    """Every network that fine-tuning starts from; they have numbers of their own, whatever the seeds."""
+    n = chosen(HUMAN, profile)
+    found = [(network, i) for network in n.networks for i in range(n.pretrained if n.pretraining else 0)]
+    return [_arm("pretraining", "truth", _pretrained(n, *place)) for place in found]
+
+
+def base_of(config: RunConfig) -> RunConfig | None:
+    """The run whose network another one starts from; None where no profile names it."""
+    every = (cell.config for profile in HUMAN for cell in _pretraining(profile))
+    return next((base for base in every if base.id == config.start), None)
+
+
+def _folds(
+    grid: str,
+    n: Human,
+    seeds: Sequence[int],
+    arms: Mapping[str, Mapping[str, Any]],
+    networks: int = 10**6,
+) -> Iterator[Cell]:
+    """Every arm on every network, pair by pair, so that an early stop leaves whole pairs."""
+    for network in n.networks[:networks]:
+        for seed in seeds[: n.max_seeds]:
+            for fold in ((seed + i) % n.n_folds for i in range(n.folds)):
+                common = {**CIFAR10H, **n.recipe, "network": network, "epochs": n.epochs, "lr": n.lr}
+                common |= {"batch_size": n.batch_size, "limit": n.limit}
+                common |= {"n_folds": n.n_folds, "seed": seed, "fold": fold}
+                if n.pretraining:
+                    common["start"] = RunConfig.from_dict(_pretrained(n, network, fold % n.pretrained)).id
+                for arm, settings in arms.items():
+                    yield _arm(grid, arm, {**common, **settings})
+
+
+def _human(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """All arms, and the human distribution at several temperatures."""
+    n = chosen(HUMAN, profile)
+    heated = {f"soft T={t:g}": {"label": "soft", "temperature": t} for t in n.temperatures}
+    return list(_folds("human", n, seeds, HUMAN_ARMS | heated))
+
+
+def _human_rates(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """A few arms at other common learning rates, on the first fold of the first seed."""
+    n = chosen(HUMAN, profile)
+    arms = {a: HUMAN_ARMS[a] for a in n.rate_arms}
+    every = _folds("human-rates", n, seeds[:1], arms, 1)
+    first = [cell for cell in every if cell.config.fold == seeds[0] % n.n_folds]
+    return [_with(cell, lr=lr) for lr in n.rates for cell in first]
+
+
+def _human_scratch(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """From random weights to the end of the schedule, as in the paper's study of generalisation."""
+    n = chosen(HUMAN, profile)
+    s = n.scratch
+    own = replace(n, networks=(s.network,), epochs=s.epochs, lr=s.lr, recipe=s.recipe, pretraining={})
+    every = _folds("human-scratch", own, seeds, {arm: HUMAN_ARMS[arm] for arm in s.folds})
+    return [c for c in every if (c.config.fold - c.seed) % n.n_folds < s.folds[c.arm]]
+
+
+def _networks(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """Votes on the first fold from random weights: other networks and lengths, and what was chosen."""
+    tried = chosen(HUMAN, profile).compared
+    first = [cell for cell in _human_scratch(profile, seeds[:1]) if cell.arm == "soft"][:1]
+    own = [_arm("networks", "soft", cell.config.to_dict()) for cell in first]
+    other = [cell.config.replace(network=name, epochs=epochs) for cell in own for name, epochs in tried]
+    return [*(_arm("networks", "soft", config.to_dict()) for config in other), *own]
+
+
+def _budget(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """Soft labels from n annotations an image, from one (the arm "sampled") to all (the arm "soft")."""
+    n = chosen(BUDGETS, profile)
+    some = {f"n={k}": {"label": "soft", "annotations": k} for k in n.annotations}
+    arms = {"n=1": HUMAN_ARMS["sampled"], **some, "n=all": HUMAN_ARMS["soft"]}
+    return list(_folds("budget", n, seeds, arms, 1))
+
+
+def _budget_total(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """A fixed number of annotations on fewer and fewer images, with the same number of steps."""
+    n = chosen(BUDGETS, profile)
+    whole = (n.limit or 9500) * (n.n_folds - 2) // n.n_folds  # images of the training part
+    arms = {}
+    for total, per_image in n.totals:
+        for k in per_image:
+            images = total // k
+            settings = HUMAN_ARMS["sampled"] if k == 1 else {"label": "soft", "annotations": k}
+            if images < whole:
+                # As many steps as the profile's epochs have on the whole.
+                steps, fewer = (max(1, size // n.batch_size) for size in (whole, images))
+                epochs = max(1, round(n.epochs * steps / fewer))
+                settings = settings | {"train_images": images, "epochs": epochs}
+            arms[f"{images} × {k}"] = settings
+    return list(_folds("budget-total", n, seeds, arms, 1))
+
+
+def kind_of_features(dataset: str) -> str:
+    """What follows the name of a dataset: "/logits" of "chaosnli:snli/logits"."""
+    return next(kind for kind in sorted(TEXT_CHOSEN, key=len, reverse=True) if dataset.endswith(kind))
+
+
+def _pairs_of_texts(
+    grid: str,
+    profile: str,
+    seeds: Sequence[int],
+    datasets: Sequence[str],
+    arms: Mapping[str, Mapping[str, Any]],
+    network: str = "mlp-128",
+) -> Iterator[Cell]:
+    n = chosen(TEXT, profile)
+    for dataset in datasets:
+        lr, decay = TEXT_CHOSEN[kind_of_features(dataset)]
+        common = TEXT_RECIPE | {"epochs": n.epochs, "limit": n.limit, "lr": lr, "weight_decay": decay}
+        common |= {"dataset": dataset, "network": network, "dropout": 0.5 * (network != "linear")}
+        for seed in seeds:
+            for arm, settings in arms.items():
+                yield _arm(grid, arm, {**common, "seed": seed, **settings})
+
+
+_MAJORITY_AND_VOTES = {arm: TEXT_ARMS[arm] for arm in ("hard", "soft")}
+
+
+def _text(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """All arms on the main settings."""
+    return list(_pairs_of_texts("text", profile, seeds, TEXT_MAIN, TEXT_ARMS | TEXT_SMOOTHED))
+
+
+def _text_features(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """Majority and votes on every dataset and every kind of features; on logits with a linear layer too.
+
+    Features that turn out to say little of entailment have fewer splits.
+    """
+    others = [name for name in TEXT_DATASETS if name not in TEXT_MAIN]
+    found: list[Cell] = []
+    for datasets, splits, network in (
+        (TEXT_MAIN, seeds, "mlp-128"),
+        (TEXT_MAIN, seeds, "linear"),
+        (others, seeds[:TEXT_FEWER], "mlp-128"),
+    ):
+        found += _pairs_of_texts("text-features", profile, splits, datasets, _MAJORITY_AND_VOTES, network)
+    return found
+
+
+def _text_budget(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """Votes kept for each pair of the training and validation parts, on the main settings."""
+    some = {f"n={n}": {"label": "soft", "annotations": n} for n in chosen(TEXT, profile).budget}
+    arms = {**some, "n=100": TEXT_ARMS["soft"]}
+    return list(_pairs_of_texts("text-budget", profile, seeds, TEXT_MAIN, arms))
+
+
+def _text_rates(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """Rates and weight decays of every kind of features, on SNLI with the first seed."""
+    datasets = [name for name in TEXT_DATASETS if name.startswith("chaosnli:snli")]
+    every = list(_pairs_of_texts("text-rates", profile, seeds[:1], datasets, _MAJORITY_AND_VOTES))
+    return [_with(cell, lr=lr, weight_decay=decay) for lr, decay in TEXT_RATES for cell in every]
+
+
+# Many annotators: what stands for the dataset is the row of a table, for the arm the method.
+
+
+def _crowd(row: str, method: str, settings: Mapping[str, Any], seed: int) -> Cell:
+    config = RunConfig.from_dict({**settings, "method": method, "seed": seed})
+    return Cell(row, config.network, "published", method, seed, config)
+
+
+def _crowd_seeds(profile: str, seeds: Sequence[int]) -> Sequence[int]:
+    return seeds[:CROWD_LAPTOP_SEEDS] if profile == "laptop" else seeds
+
+
+def _annot_mix(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """The main table; on images only `IMAGE_METHODS`."""
+    return [
+        _crowd(row, method, settings, seed)
+        for row, settings in crowd_rows(profile).items()
+        for seed in _crowd_seeds(profile, seeds)
+        for method in crowd_methods(profile, row)
+    ]
+
+
+def _annot_mix_ablations(profile: str, seeds: Sequence[int]) -> list[Cell]:
+    """Ablations, fewer judgements, and what the public code leaves untrained.
+
+    Without mixup annot-mix is run on every row of vectors: on one test part a difference is one draw.
+    """
+    rows, first, seeds = crowd_rows(profile), FIRST[profile], _crowd_seeds(profile, seeds)
+    changes = [(name, "annot-mix", change) for name, change in ABLATIONS.items()]
+    changes += [(f"{n} per image", m, {"annotations": n}) for n in AMOUNTS for m in AMOUNT_METHODS]
+    changes += [("shuffled workers", "annot-mix", {"workers": "shuffled"})]
+    found = [_crowd(name, m, rows[first] | change, s) for s in seeds for name, m, change in changes]
+    found += [
+        _crowd(name, "annot-mix", rows[row] | ABLATIONS[UNMIXED], seed)
+        for row, name in unmixed(profile).items()
+        for seed in seeds
+        if row != first
+    ]
+    return found + [
+        _crowd(as_in_public(profile, row, method), method, rows[row], seed)
+        for row in printed_rows(profile)
+        for seed in seeds
+        for method in PUBLIC
+    ]
+
+
+# Your own data.
+
+
+def own_epochs(profile: str, images: int, steps: float = math.inf) -> int:
+    """Epochs that give `OWN_STEPS` steps on so many images, no fewer than the profile's.
+
+    `steps` bounds them from above, where the time does not allow for more; one epoch is the least.
+    """
+    own = chosen(OWN, profile)
+    each = max(1, int(OWN_TRAINED * min(images, own.limit or images)) // own.batch_size)
+    wanted = max(own.epochs, -(-OWN_STEPS[profile] // each))
+    return max(1, min(wanted, int(steps // each))) if math.isfinite(steps) else wanted
 
 
 def your_data(
     profile: str,
     seeds: Sequence[int],
-    dataset: str = experiments_own.STANDIN,
-    annotations: int = experiments_own.STANDIN_ANNOTATIONS,
+    dataset: str = STANDIN,
+    annotations: int = STANDIN_ANNOTATIONS,
     length: int | None = None,
     vectors: bool = False,
 ) -> list[Cell]:
-    """List the runs of the chapter on your own data, by default those of the stand-in."""
-    runs = experiments_own.runs(profile, seeds, dataset, annotations, length, vectors)
-    return [Cell(dataset, c.network, recipe, c.label, c.seed, c) for recipe, c in runs]
+    """List the runs of the chapter on your own data, by default those of the stand-in.
+
+    The recipe of a cell says in words how many annotations it learns from; all annotations come first.
+
+    Parameters
+    ----------
+    dataset : str
+        A name that a run takes: `folder.pin` makes one of a folder.
+    annotations : int
+        Annotations that the median image has. Budgets from there on are left out, and with fewer than two
+        there is nothing to compare: a single annotation is its own distribution.
+    length : int or None
+        Epochs at most: a run stops once half as many did not lower its validation loss. None: those of the
+        profile, all of them.
+    vectors : bool
+        The dataset holds a vector for each thing that was voted on, and no image.
+    """
+    own = chosen(OWN, profile)
+    images = {"image_size": own.image_size, "network": own.network, "batch_size": own.batch_size}
+    if annotations < 2:
+        return []
+    found = []
+    for kept in (0, *(n for n in own.budgets if n < annotations)):
+        words = f"{kept} annotation{'s' if kept > 1 else ''}" if kept else OWN_ALL
+        for seed in seeds:
+            for arm in ("hard", "soft") if kept != 1 else ("soft",):  # of one annotation both are the same
+                c = RunConfig(
+                    dataset=dataset,
+                    limit=own.limit,
+                    label=arm,
+                    annotations=kept,
+                    epochs=own.epochs if length is None else length,
+                    patience=0 if length is None else max(5, length // 2),
+                    seed=seed,
+                    **(OWN_VECTORS if vectors else OWN_RECIPE | images),
+                )
+                found.append(Cell(dataset, c.network, words, arm, seed, c))
+    return found
 
 
 Grid = Callable[[str, Sequence[int]], list[Cell]]
@@ -193,10 +475,20 @@ CHAPTERS: dict[str, Grid] = {
     "tuning": _tuning,
     "hyperparameters": _hyperparameters,
     "why_distributions_help": _distributions,
-    "annot_mix": lambda profile, seeds: _annotators(experiments_annotators.compared(profile, seeds)),
-    "annot_mix_ablations": lambda profile, seeds: _annotators(experiments_annotators.ablated(profile, seeds)),
+    "annot_mix": _annot_mix,
+    "annot_mix_ablations": _annot_mix_ablations,
     "your_data": your_data,
-    **{name: _arms(name) for name in _ARMS},
+    "human": _human,
+    "human-rates": _human_rates,
+    "human-scratch": _human_scratch,
+    "networks": _networks,
+    "pretraining": _pretraining,
+    "budget": _budget,
+    "budget-total": _budget_total,
+    "text": _text,
+    "text-features": _text_features,
+    "text-budget": _text_budget,
+    "text-rates": _text_rates,
 }
 
 
@@ -230,20 +522,3 @@ def grid(chapter: str, profile: str = "laptop", seeds: int | str | Sequence[int]
     if chapter not in CHAPTERS:
         raise unknown("chapter", chapter, CHAPTERS)
     return CHAPTERS[chapter](profile, seeds_of(seeds))
-
-
-def profile_of(config: RunConfig, asked: str = "") -> str:
-    """Name the profile whose grids contain this run, whatever the seed; "custom" if none does.
-
-    Small runs belong to several profiles: the one that is `asked` for comes first, then their order.
-    """
-    names = sorted(PROFILES, key=lambda name: name != asked)
-    if config.dataset.startswith(("folder@", "features@")):
-        return next((name for name in names if experiments_own.is_of(name, config)), "custom")
-    return next((name for name in names if config in _configs(name, config.seed)), "custom")
-
-
-@cache
-def _configs(profile: str, seed: int) -> frozenset[RunConfig]:
-    """Every run of a profile with this seed; a figure of hundreds of runs asks hundreds of times."""
-    return frozenset(c.config for chapter in CHAPTERS for c in grid(chapter, profile, [seed]))

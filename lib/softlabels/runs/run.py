@@ -25,7 +25,7 @@ from softlabels.learning.checkpoint import Progress, snapshot
 from softlabels.learning.config import LABELS, RunConfig
 from softlabels.learning.hardware import Hardware, hardware
 from softlabels.learning.inputs import Task, prepare
-from softlabels.runs import experiments_human, records
+from softlabels.runs import grids, records
 from softlabels.runs.records import Record, find
 from softlabels.store import pack, set_aside, write_atomically
 
@@ -164,7 +164,7 @@ def _have_base(config: RunConfig, device: str | None) -> None:
     """Train the network that a run starts from, where it is neither committed nor here; once for all runs."""
     if config.start in ("scratch", "imagenet") or starts.here(config.start):
         return
-    if (base := experiments_human.base_of(config)) is None:
+    if (base := grids.base_of(config)) is None:
         starts.packed(config.start)  # which says what to do
         return
     with _lock(base):

@@ -16,7 +16,7 @@ from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.chapters.annot_mix.runs import COMPARED, MAIN, OURS, apart, full_rows, of, printed, shown
 from softlabels.datasets import simulated, synthetic
 from softlabels.learning.config import METHODS
-from softlabels.runs.experiments_annotators import FIRST
+from softlabels.runs.profiles import FIRST
 
 GRIDS = (COMPARED,)
 COMPARABLE = (MAIN,)  # same data, features, network and protocol
@@ -96,20 +96,20 @@ def in_print() -> str:
 def accuracy(runs: pd.DataFrame, row: str) -> pd.DataFrame:
     """Accuracy in % of every method, last epoch and best validation epoch, published beside ours.
 
-    Where data and protocol are the paper's, the last column is in bold where Welch's p is below 5 %.
+    Where data and protocol are the paper's, the difference is in bold where Welch's p is below 5 %.
     """
     rows = []
     for method in METHODS:
         here = of(runs, row, method)
-        line = {"method": annotators.named(method), "n": str(len(here))}
-        for part in ("last", "best"):
-            line[f"{part} epoch, published"] = spread(*printed(row, method, part)[:2], 1)
-            line[f"{part} epoch, ours"] = shown(here, part)
         mean, sd, n = summary(here, "last.accuracy")
         theirs = printed(row, method)
         change = signed(100 * mean - theirs[0], 1)
         sure = welch_p((100 * mean, 100 * sd, n), theirs) < 0.05
-        rows.append(line | {"ours − published": f"**{change}**" if sure else change})
+        line = {"method": annotators.named(method), "n": str(len(here))}
+        line |= {"published": spread(*theirs[:2], 1), "ours": shown(here)}
+        line |= {"ours − published": f"**{change}**" if sure else change}
+        line |= {"best epoch, published": spread(*printed(row, method, "best")[:2], 1)}
+        rows.append(line | {"best epoch, ours": shown(here, "best")})
     frame = pd.DataFrame(rows)
     return frame if row in COMPARABLE else frame.drop(columns="ours − published")
 

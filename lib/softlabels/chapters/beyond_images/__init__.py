@@ -18,7 +18,8 @@ from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.chapters.beyond_images.facts import SHAPES, Facts
 from softlabels.labels import metrics, votes
 from softlabels.learning.config import FRACTIONS
-from softlabels.runs.experiments_text import MAIN, SMOOTHED
+from softlabels.runs.profiles import TEXT_MAIN as MAIN
+from softlabels.runs.profiles import TEXT_SMOOTHED as SMOOTHED
 from softlabels.runs.records import Record
 
 GRIDS = ("text", "text-budget", "text-features")
