@@ -192,7 +192,7 @@ def test_a_downloaded_notebook_fetches_the_project_where_it_is_not(tmp_path: Pat
         subprocess.run(["git", *command.split()], cwd=origin, check=True)
     done = run_elsewhere(elsewhere.cell(origin.as_uri()).source, here, packages)
     assert done.stdout.strip().endswith("companion/lib/softlabels/__init__.py"), done.stderr
-    assert (here / "asked").read_text() == "install --quiet --editable companion"
+    assert (here / "asked").read_text() == "install --quiet --editable companion[book]"
     without = run_elsewhere(elsewhere.cell("").source, here, packages)
     assert without.returncode == 1 and "softlabels is not installed here" in without.stderr
     (packages / "softlabels").mkdir()

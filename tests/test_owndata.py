@@ -71,7 +71,7 @@ def test_the_answer_when_soft_wins():
     words = answers.answer(study(soft_wins))
     assert words[0] == "**Keeping the distribution pays here**: in KL, and in accuracy."
     assert "majority 0.750, all votes 0.800" in words[1] and "difference **+0.05" in words[1]
-    assert "−0.4000" in words[2] and "3 random splits" in words[2]
+    assert "−0.400" in words[2] and "3 random splits" in words[2]
     assert "the mean label of all has KL" in words[3] and "a constant guess accuracy 0.3333" in words[3]
     text = "\n".join(words[4:])
     parts = ("even a model that knew", "More than 4 annotations an image are needed", "One annotation an")

@@ -18,7 +18,7 @@ _FETCH = """    import subprocess
     import sys
 
     subprocess.run(["git", "clone", "--depth", "1", "{address}", "companion"], check=True)
-    install = ["-m", "pip", "install", "--quiet", "--editable", "companion"]
+    install = ["-m", "pip", "install", "--quiet", "--editable", "companion[book]"]
     subprocess.run([sys.executable, *install], check=True)
     sys.path.insert(0, "companion/lib")  # a running kernel does not see what was installed since
 """
