@@ -118,7 +118,7 @@ def test_what_is_missing_is_named_with_its_command(won, gap):
     command = "softlabels train --chapter table1 --profile laptop --seeds 1"
     assert command in table.missing(both(won, gap))
     note = table1.missing(gap)
-    assert command in note and "1 runs of the grid `table1` (soft)" in note and "MiceBone" in note
+    assert command in note and "1 runs of the grid `table1` (all votes)" in note and "MiceBone" in note
 
 
 def test_gather_looks_records_up_and_trains_nothing(tmp_path, monkeypatch):
