@@ -161,9 +161,9 @@ MUTANTS = (
     ),
     Mutant(
         SHIFTED,
-        "datasets/dcic_files.py",
-        "votes.add(row, session",
-        "votes.add((row + 1) % len(rows), session",
+        "datasets/dcic.py",
+        "votes.append((row, session",
+        "votes.append(((row + 1) % len(rows), session",
         ("tests/test_dcic.py::test_images_and_votes_are_those_of_the_files",),
     ),
 )

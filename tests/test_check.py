@@ -19,7 +19,7 @@ from PIL import Image
 from softlabels import cli, datasets
 from softlabels.datasets.collection import Problem
 from softlabels.errors import SoftlabelsError
-from softlabels.owndata import check, page
+from softlabels.owndata import check
 from vote_folders import N, images, long_table, wide_table, write
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -32,7 +32,7 @@ def snapshot(root):
 def checked(root, capsys, tmp_path):
     """Status and terminal text of the command; the folder must be as before, and loading must agree."""
     before = snapshot(root)
-    status = cli.main(["check", str(root), "--html", str(tmp_path / "page.html")])
+    status = cli.main(["check", str(root), "--html", str(tmp_path / "check.html")])
     assert snapshot(root) == before
     if status == check.FINE:
         datasets.load(f"folder:{root}", image_size=8)
@@ -51,7 +51,7 @@ def test_good_data(tmp_path, capsys):
         "annotators                       3",
     ):
         assert words in out
-    page = (tmp_path / "page.html").read_text()
+    page = (tmp_path / "check.html").read_text()
     assert "Krippendorff" in page and "http" not in page.replace("http-equiv", "")
 
 
@@ -391,7 +391,7 @@ def test_a_path_that_leads_nowhere(path, capsys, tmp_path):
     if path == "":
         (tmp_path / "f").write_text("")
         path = str(tmp_path / "f")
-    assert cli.main(["check", path, "--html", str(tmp_path / "page.html")]) == 2
+    assert cli.main(["check", path, "--html", str(tmp_path / "check.html")]) == 2
 
 
 def test_all_problems_come_in_one_pass(tmp_path, capsys):
@@ -410,7 +410,7 @@ def test_the_report_lies_outside(tmp_path, capsys):
     root = write(tmp_path / "good")
     assert cli.main(["check", str(root), "--csv", str(root / "problems.csv")]) == 2
     assert "choose a place outside" in capsys.readouterr().err
-    assert cli.main(["check", str(root), "--html", "/proc/no/page.html"]) == 2
+    assert cli.main(["check", str(root), "--html", "/proc/no/check.html"]) == 2
     assert "cannot be written" in capsys.readouterr().err
 
 
@@ -498,7 +498,7 @@ def survives(root):
     report = check.inspect(root)
     assert report.status in (0, 1, 2) and bool(report.problems) == bool(report.status)
     assert all(p.found and p.remedy for p in report.problems)
-    page.page(report).encode("utf-8")
+    check.page(report).encode("utf-8")
     check.text(report).encode("utf-8")
     if report.status:
         with pytest.raises(SoftlabelsError):

@@ -151,7 +151,7 @@ def test_the_parts_are_those_of_the_paper(raw, monkeypatch):
         pytest.skip(str(error))
     monkeypatch.setattr(cifar10, "load_jpeg", lambda image_size: base)
     raw()
-    data = cifar10_crowds.load()
+    data = cifar10_crowds.load_10h()
     assert data.n_annotators == cifar10_crowds.WORST
     assert {name: len(part) for name, part in data.splits.items() if name != "train"} == {
         "validation": 500,

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import data_or_skip
-from softlabels.datasets import Annotations, cifar10n, letter, simulated, texts
+from softlabels.datasets import Annotations, cifar10_crowds, letter, simulated, texts
 from softlabels.datasets.fetch import FILES
 from softlabels.errors import DataError, DataUnavailable
 from softlabels.labels import votes as labels
@@ -138,7 +138,7 @@ def test_measurements_tell_colour_and_shape(store):
 
 def test_workers_of_cifar10n_carry_nothing():
     try:
-        (given, worse), columns = cifar10n.answers(), cifar10n.workers()
+        (given, worse), columns = cifar10_crowds.answers(), cifar10_crowds.workers()
     except DataUnavailable as error:
         pytest.skip(str(error))
     from softlabels.chapters.annot_mix.crowds import worker_tests

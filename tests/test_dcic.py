@@ -350,7 +350,7 @@ def test_the_real_data_is_as_published(name):
     assert dict(zip(found.classes, np.bincount(found.counts.argmax(1)), strict=True)) == known.classes
     root = zenodo.folder(folder)
     folds = np.bincount(dcic.read(root, name).folds)[1:]
-    assert tuple(folds) == known.folds
+    assert tuple(folds) == tuple(known.folds)
     pixels = found.images.reshape(len(found), -1, 3)
     mean = np.mean([image.mean(0) for image in pixels], 0) / 255
     square = np.mean([(image.astype(np.float64) ** 2).mean(0) for image in pixels], 0) / 255**2

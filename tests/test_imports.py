@@ -12,7 +12,7 @@ from softlabels.paths import PROJECT
 LIBRARY = PROJECT / "lib" / "softlabels"
 # From the ground up: a wing needs those above it in this list, and itself.
 WINGS = (
-    ("errors", "command", "paths", "store"),
+    ("errors", "paths", "store"),
     ("labels",),
     ("datasets",),
     ("learning",),

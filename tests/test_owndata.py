@@ -12,7 +12,7 @@ from softlabels.book import execute
 from softlabels.datasets import Annotations, Dataset, Source
 from softlabels.errors import ConfigError, DataError
 from softlabels.learning.config import RunConfig
-from softlabels.owndata import answers, benefit, command, frozen
+from softlabels.owndata import answers, frozen
 from softlabels.runs import grids
 from softlabels.runs.records import Record
 
@@ -317,7 +317,7 @@ def test_small_sets_are_trained_for_as_many_steps():
     assert grids.own_epochs("laptop", 1200, steps=220) == 10, "22 steps an epoch fit into the time"
     assert grids.own_epochs("laptop", 1200, steps=1) == 1
     own = owndata.OwnData("folder@" + "0" * 32, dataset(np.tile([4, 3, 1], (1200, 1))))
-    assert {(c.config.epochs, c.config.patience) for c in benefit.runs_of(own, "laptop", [0])} == {(46, 23)}
+    assert {(c.config.epochs, c.config.patience) for c in owndata.runs_of(own, "laptop", [0])} == {(46, 23)}
 
 
 def test_dawid_and_skene_beside_the_votes():
@@ -367,17 +367,17 @@ def test_the_answer_is_one_page_that_needs_nothing_else(folder, store, capsys, o
 @pytest.mark.parametrize("fewer", [0, 500])
 def test_a_budget_keeps_at_least_one_pair(folder, store, one_thread, monkeypatch, fewer):
     monkeypatch.setattr(frozen, "FEWER", fewer)
-    own = command.study(f"folder:{folder / 'three'}", "smoke", [0, 1], "cpu", budget=1e-6)
+    own = answers.study(f"folder:{folder / 'three'}", "smoke", [0, 1], "cpu", budget=1e-6)
     assert own.pairs == 1 and len(recorded(own.runs)) == 2
-    assert "left out for want of time" in command.page(own, f"folder:{folder / 'three'}", "smoke")
+    assert "left out for want of time" in answers.page(own, f"folder:{folder / 'three'}", "smoke")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("10min", 600), ("90s", 90), ("1.5h", 5400), ("2 m", 120)])
 def test_times(text, seconds):
-    assert command.seconds_of(text) == seconds
+    assert answers.seconds_of(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "10", "min", "-1min", "0s", "10 days"])
 def test_times_that_are_none(text):
     with pytest.raises(ConfigError, match="--budget: expected a time"):
-        command.seconds_of(text)
+        answers.seconds_of(text)

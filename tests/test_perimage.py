@@ -8,7 +8,7 @@ from softlabels import cli, paths
 from softlabels.datasets import folder
 from softlabels.labels import votes as labels
 from softlabels.learning.annotators.aggregation import dawid_skene
-from softlabels.owndata import perimage
+from softlabels.owndata import tables
 from vote_folders import LABELS, N, long_table, said, wide_table, write
 
 pd = pytest.importorskip("pandas")
@@ -18,7 +18,7 @@ EXPECTED = np.array([[sum(said(i, a) == label for a in range(3)) for label in LA
 
 def test_every_column_by_hand():
     counts = np.array([[3, 0], [1, 1], [2, 1], [1, 0]], np.float32)
-    found = perimage.frame(["a", "b", "c", "d"], counts, ["cat", "dog"])
+    found = tables.frame(["a", "b", "c", "d"], counts, ["cat", "dog"])
     assert found["votes"].tolist() == [3, 2, 3, 1] and found["count:dog"].tolist() == [0, 1, 1, 0]
     np.testing.assert_allclose(found["soft:cat"], [1, 1 / 2, 2 / 3, 1], rtol=1e-6)
     np.testing.assert_allclose(found["smoothed:cat"], [0.95, 0.95, 0.95, 0.95], rtol=1e-6)
@@ -29,7 +29,7 @@ def test_every_column_by_hand():
     assert found["ask_again"].tolist() == [False, True, True, True]
     assert found["gain"][1] > found["gain"][2] > found["gain"][0], "the nearer to a tie, the more is gained"
     assert "dawid_skene:cat" not in found
-    assert set(found) == {c.replace("CLASS", k) for c in perimage.COLUMNS for k in ("cat", "dog")} - {
+    assert set(found) == {c.replace("CLASS", k) for c in tables.COLUMNS for k in ("cat", "dog")} - {
         "dawid_skene:cat", "dawid_skene:dog", "annot_mix:cat", "annot_mix:dog",
     }  # fmt: skip
 
@@ -38,7 +38,7 @@ def test_the_gain_is_what_a_vote_takes_from_the_variance():
     """Simulated: draw p from the posterior and a vote from p, and see how the variance falls."""
     rng = np.random.default_rng(0)
     counts = rng.multinomial(5, rng.dirichlet([2, 1, 1], 200)).astype(np.float32)
-    mean, gain = perimage.posterior_and_gain(counts)
+    mean, gain = tables.posterior_and_gain(counts)
     np.testing.assert_allclose(mean.sum(1), 1)
     # α_0 follows from the mean: mean = (counts + w shares) / (n + w)
     n, shares = counts.sum(1, keepdims=True), counts.sum(0) / counts.sum()
@@ -90,5 +90,5 @@ def test_doubts_and_endings_are_refused(tmp_path, capsys):
 
 def test_the_page_documents_every_column():
     page = (paths.PROJECT / "book" / "your_votes.md").read_text()
-    for name, words in perimage.COLUMNS.items():
+    for name, words in tables.COLUMNS.items():
         assert f"| `{name}` | {words} |" in page

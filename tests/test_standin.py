@@ -1,10 +1,7 @@
 """The stand-in: its proportions, its annotators, the same bytes every time, and the common reader."""
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 from softlabels import datasets
 from softlabels.datasets import standin
 from softlabels.errors import ConfigError
@@ -55,12 +52,6 @@ def test_the_seed_changes_everything(data, store):
 def test_images_are_grey_and_as_they_were_drawn(data):
     drawn = standin.textures(standin.mixtures(0, 100)[64:100], 0, 64)
     assert np.array_equal(data.images[64:100], np.repeat(drawn[..., None], 3, 3))
-
-
-def test_png_is_read_by_others():
-    image = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
-    with Image.open(io.BytesIO(standin.png(image))) as read:
-        assert np.array_equal(np.asarray(read), image)
 
 
 def test_confusions_are_distributions():

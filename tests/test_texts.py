@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import data_or_skip
-from softlabels.datasets import chaosnli, fetch, sentences, trec
+from softlabels.datasets import chaosnli, fetch, texts, trec
 from softlabels.errors import ConfigError, DataError, DataUnavailable
 from softlabels.labels import votes
 
@@ -91,35 +91,35 @@ def test_a_damaged_line_is_named(line, tmp_path, monkeypatch):
 
 
 def test_without_the_model_sentences_are_refused_by_the_name_of_the_extra(store, monkeypatch):
-    monkeypatch.setattr(sentences, "find_spec", lambda name: None)
+    monkeypatch.setattr(texts, "find_spec", lambda name: None)
     with pytest.raises(DataUnavailable, match=r"softlabels\[sentences\]"):
-        sentences.embed(["a film"])
+        texts.embed(["a film"])
 
 
 def test_another_release_of_the_model_is_refused(store, monkeypatch, tmp_path):
     there = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
-    monkeypatch.setattr(sentences, "find_spec", lambda name: there)
+    monkeypatch.setattr(texts, "find_spec", lambda name: there)
     with pytest.raises(DataError, match="no such file"):
-        sentences.embed(["a film"])
+        texts.embed(["a film"])
 
 
 def test_a_sentence_is_near_to_what_it_means_whatever_stands_beside_it(store):
-    pytest.importorskip(sentences.PACKAGE)
-    texts = ["A man is eating food.", "A man eats something.", "The weather is cold."]
-    x = sentences.embed(texts)
+    pytest.importorskip(texts.PACKAGE)
+    said = ["A man is eating food.", "A man eats something.", "The weather is cold."]
+    x = texts.embed(said)
     near = x @ x.T
     assert near[0, 1] > 0.7 > 0.2 > max(near[0, 2], near[1, 2])
-    alone = sentences.embed(texts[:1])  # without padding
+    alone = texts.embed(said[:1])  # without padding
     assert np.abs(alone[0] - x[0]).max() < 1e-5
 
 
 def test_vectors_are_computed_once(store, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        sentences, "_embedded", lambda texts: calls.append(1) or np.ones((len(texts), 384), np.float32)
+        texts, "_embedded", lambda texts: calls.append(1) or np.ones((len(texts), 384), np.float32)
     )
-    assert np.array_equal(sentences.embed(["a"]), sentences.embed(["a"])) and len(calls) == 1
-    sentences.embed(["b"])
+    assert np.array_equal(texts.embed(["a"]), texts.embed(["a"])) and len(calls) == 1
+    texts.embed(["b"])
     assert len(calls) == 2
 
 

@@ -4,11 +4,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from softlabels import __version__, paths, runs
 from softlabels.errors import CheckError, DataUnavailable, SoftlabelsError, unknown
+from softlabels.learning.config import RunConfig, Suite
 from softlabels.runs import archive, evaluations, grids, planning, profiles, records
 
 PROFILE, SEEDS, CALL = "laptop", [0, 1, 2], "8min"
@@ -61,24 +63,40 @@ def _train(options: argparse.Namespace) -> None:
     if options.file or options.runs_per_gpu != "1":
         _train_batch(options)
         return
-    cells, left_out = _cells(options), []
+    cells = _cells(options)
     left = _minutes_left(cells, options.device)
-    for number, c in enumerate(cells, 1):
-        print(
-            f"[{number}/{len(cells)}] {c.config.id} {c.dataset} {c.network} {c.recipe} {c.arm} "
-            f"seed {c.seed}, about {left[number - 1]:.0f} minutes left"
-        )
-        try:
-            record = runs.get(c.config, options.device)
-        except DataUnavailable as error:
-            left_out.append(f"{c.config.id}: {error}")
-            continue
+
+    def train(cell: grids.Cell) -> None:
+        record = runs.get(cell.config, options.device)
         if options.publish:
             records.publish(record, features=options.chapter == "figure1")
             if options.chapter == "pretraining":  # others start from its network
                 starts.publish(record.id)
+
+    _one_by_one(
+        [
+            (
+                f"{c.config.id} {c.dataset} {c.network} {c.recipe} {c.arm} seed {c.seed}, "
+                f"about {minutes:.0f} minutes left",
+                partial(train, c),
+            )
+            for c, minutes in zip(cells, left, strict=True)
+        ],
+        "runs",
+    )
+
+
+def _one_by_one(jobs: Sequence[tuple[str, Callable[[], object]]], what: str) -> None:
+    """Do what is named by its first word; those whose data cannot be had here are left out, and said last."""
+    left_out = []
+    for number, (words, work) in enumerate(jobs, 1):
+        print(f"[{number}/{len(jobs)}] {words}")
+        try:
+            work()
+        except DataUnavailable as error:
+            left_out.append(f"{words.partition(' ')[0]}: {error}")
     if left_out:
-        raise DataUnavailable(f"{len(left_out)} of {len(cells)} runs left out:\n" + "\n".join(left_out))
+        raise DataUnavailable(f"{len(left_out)} of {len(jobs)} {what} left out:\n" + "\n".join(left_out))
 
 
 def _minutes_left(cells: list, device: str | None) -> list[float]:
@@ -108,7 +126,7 @@ def _train_batch(options: argparse.Namespace) -> None:
 def _train_calls(options: argparse.Namespace) -> None:
     """Train for a bounded time, or say which calls that would be."""
     from softlabels.learning.hardware import hardware
-    from softlabels.owndata.command import seconds_of
+    from softlabels.owndata.answers import seconds_of
     from softlabels.runs import parallel
 
     if options.file:
@@ -138,29 +156,24 @@ def _train_calls(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    def evaluate(config: RunConfig, suite: Suite) -> None:
+        found = evaluations.get(config, suite, options.device)
+        if options.publish:
+            evaluations.publish(found)
 
     jobs = [
-        (c, plan.suite)
+        (
+            f"{c.config.id} {c.arm} seed {c.seed} fold {c.config.fold} {plan.suite.id}",
+            partial(evaluate, c.config, plan.suite),
+        )
         for c in _cells(options)
         for kind, plan in profiles.chosen(profiles.PLANS, options.profile).items()
         if kind in options.kinds and c.arm in plan.arms
     ]
-    left_out = []
-    for number, (c, suite) in enumerate(jobs, 1):
-        print(f"[{number}/{len(jobs)}] {c.config.id} {c.arm} seed {c.seed} fold {c.config.fold} {suite.id}")
-        try:
-            found = evaluations.get(c.config, suite, options.device)
-        except DataUnavailable as error:
-            left_out.append(f"{c.config.id}: {error}")
-            continue
-        if options.publish:
-            evaluations.publish(found)
-    if left_out:
-        raise DataUnavailable(f"{len(left_out)} of {len(jobs)} evaluations left out:\n" + "\n".join(left_out))
+    _one_by_one(jobs, "evaluations")
 
 
 def _status(options: argparse.Namespace) -> None:
-
     _need_chapter(options, "dataset", "method", "only")
     chapters = [options.chapter] if options.chapter else grids.CHAPTERS
     seconds = planning.seconds()
@@ -198,14 +211,12 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-
     _need_chapter(options, "profile", "seeds", "dataset", "method", "only")
     chosen = [c.config.id for c in _cells(options)] if options.chapter else None
     print(f"{archive.export(options.file, chosen, options.features)} records in {options.file}")
 
 
 def _import(options: argparse.Namespace) -> None:
-
     added, known = archive.load(options.file)
     print(f"{added} records added, {known} were here already")
 
@@ -223,7 +234,7 @@ def _options(options: argparse.Namespace) -> Any:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from softlabels.owndata import check, page
+    from softlabels.owndata import check
 
     try:
         root = options.path.expanduser().resolve()
@@ -235,68 +246,66 @@ def _check(options: argparse.Namespace) -> int:
     report = check.inspect(root, _options(options))
     encoding = sys.stdout.encoding or "utf-8"
     print(check.text(report).encode(encoding, "backslashreplace").decode(encoding))
-    try:
-        if options.csv:
+    if options.csv:
+        try:
             with options.csv.open("w", encoding="utf-8", newline="") as file:
                 check.write_problems(report.problems, file)
+        except OSError as error:
+            raise CheckError(f"{error.filename}: cannot be written ({error.strerror})") from error
+    try:
+        print(f"HTML report: {_write(options.html, 'checks', root, check.page(report))}")
+    except SoftlabelsError as error:
         if options.html:
-            options.html.parent.mkdir(parents=True, exist_ok=True)
-            options.html.write_text(page.page(report), encoding="utf-8")
-    except OSError as error:
-        raise CheckError(f"{error.filename}: cannot be written ({error.strerror})") from error
-    html = options.html or paths.cache() / "checks" / f"{root.name or 'folder'}.html"
-    try:  # nobody asked for this place: data are no worse for a cache that cannot be written
-        if not options.html:
-            html.parent.mkdir(parents=True, exist_ok=True)
-            html.write_text(page.page(report), encoding="utf-8")
-    except OSError as error:
-        remedy = "name a place with --html FILE, or another cache with SOFTLABELS_CACHE"
-        print(f"No HTML report: {error.filename} cannot be written ({error.strerror}); {remedy}.")
-        return report.status
-    print(f"HTML report: {html}")
+            raise CheckError(str(error)) from error
+        print(f"No HTML report: {error}")  # nobody asked for this place: data are no worse for it
     return report.status
 
 
-def _convert(options: argparse.Namespace) -> None:
-    from softlabels.owndata import convert
+def _write(asked: Path | None, folder: str, root: Path, page: str) -> Path:
+    """Write a page where it was asked for, else into a folder of the cache."""
+    path = asked or paths.cache() / folder / f"{root.name or 'folder'}.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        remedy = "name a place with --html FILE, or another cache with SOFTLABELS_CACHE"
+        raise SoftlabelsError(f"{error.filename} cannot be written ({error.strerror}); {remedy}") from error
+    return path
 
-    for line in convert.convert(options.path.expanduser(), options.output.expanduser(), _options(options)):
+
+def _convert(options: argparse.Namespace) -> None:
+    from softlabels.owndata import tables
+
+    for line in tables.convert(options.path.expanduser(), options.output.expanduser(), _options(options)):
         print(line)
 
 
 def _answer(options: argparse.Namespace) -> None:
-    from softlabels import paths
     from softlabels.datasets import features
-    from softlabels.owndata import answers, command, seeds_of
+    from softlabels.owndata import answers, seeds_of
 
-    budget = None if options.budget is None else command.seconds_of(options.budget)
+    budget = None if options.budget is None else answers.seconds_of(options.budget)
     root = options.path.expanduser()
     dataset = f"folder:{root}" if options.features is None else features.pin(root, options.features)
-    own = command.study(dataset, options.profile, seeds_of(options.seeds), options.device, budget)
+    own = answers.study(dataset, options.profile, seeds_of(options.seeds), options.device, budget)
     sentences = answers.answer(own)
     for sentence in sentences:
         print(sentence.replace("**", ""))
-    html = options.html or paths.cache() / "answers" / f"{root.resolve().name or 'folder'}.html"
-    try:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(command.page(own, dataset, options.profile, sentences), encoding="utf-8")
-    except OSError as error:
-        remedy = "name a place with --html FILE, or another cache with SOFTLABELS_CACHE"
-        raise SoftlabelsError(f"{error.filename}: cannot be written ({error.strerror}); {remedy}") from error
-    print(f"HTML page: {html}")
+    page = answers.page(own, dataset, options.profile, sentences)
+    print(f"HTML page: {_write(options.html, 'answers', root.resolve(), page)}")
 
 
 def _labels(options: argparse.Namespace) -> None:
-    from softlabels.owndata import annotmix, convert, perimage
+    from softlabels.owndata import annotmix, tables
 
     path = options.path.expanduser()
-    found, estimate = convert.read(path, _options(options))[1], None
+    found, estimate = tables.read(path, _options(options))[1], None
     if options.annot_mix:
         given = options.features and options.features.expanduser()
         estimate = annotmix.estimate(
-            annotmix.of_collection(perimage.of_votes(found), path, given), options.device
+            annotmix.of_collection(tables.of_votes(found), path, given), options.device
         )
-    print(perimage.write(found, options.output.expanduser(), estimate))
+    print(tables.write(found, options.output.expanduser(), estimate))
 
 
 def _grid_options(parser: argparse.ArgumentParser, chapter: str | None) -> None:

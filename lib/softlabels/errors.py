@@ -1,7 +1,10 @@
 """Errors a user can act on: what was expected, what was found, what to do."""
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec
 
 
 class SoftlabelsError(Exception):
@@ -48,3 +51,24 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return ConfigError(f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}")
+
+
+P = ParamSpec("P")
+
+
+def told(status: int) -> Callable[[Callable[P, None]], Callable[P, int]]:
+    """Make a function a command: it returns 0; a user's mistake is one line on stderr and `status`."""
+
+    def decorate(work: Callable[P, None]) -> Callable[P, int]:
+        @wraps(work)
+        def command(*args: P.args, **kwargs: P.kwargs) -> int:
+            try:
+                work(*args, **kwargs)
+            except SoftlabelsError as error:
+                print(f"error: {error}", file=sys.stderr)
+                return status
+            return 0
+
+        return command
+
+    return decorate

@@ -20,10 +20,9 @@ import numpy as np
 from softlabels.analysis import names
 from softlabels.analysis.formatting import interval, number
 from softlabels.analysis.table import ARMS, complete, difference, summary
-from softlabels.command import told
 from softlabels.datasets import synthetic
 from softlabels.datasets.base import checksum
-from softlabels.errors import DataUnavailable
+from softlabels.errors import DataUnavailable, told
 from softlabels.runs import grids, records
 from softlabels.store import Shelf, pack, read, unpack, write_atomically
 

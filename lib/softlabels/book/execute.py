@@ -23,8 +23,7 @@ from softlabels import paths
 from softlabels.analysis import annotators, formatting, names
 from softlabels.book import elsewhere, stamps
 from softlabels.book.site import head
-from softlabels.command import told
-from softlabels.errors import ConfigError, SoftlabelsError, unknown
+from softlabels.errors import ConfigError, SoftlabelsError, told, unknown
 
 # Chapters that train while they are executed; all others are drawn from records.
 LIVE = ("quickstart",)

@@ -22,7 +22,7 @@ from softlabels.analysis import competence, names, published, table
 from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.formatting import number, signed
 from softlabels.chapters import human_uncertainty, table1, verdicts
-from softlabels.command import told
+from softlabels.errors import told
 from softlabels.figures.results import Setting
 from softlabels.runs.profiles import SPLITS
 from softlabels.store import Shelf, pack, read, unpack, write, write_atomically

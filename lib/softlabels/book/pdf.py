@@ -17,8 +17,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from bs4 import BeautifulSoup, NavigableString, Tag
 
 from softlabels.book import screens
-from softlabels.command import told
-from softlabels.errors import SoftlabelsError
+from softlabels.errors import SoftlabelsError, told
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from softlabels.command import told
-from softlabels.errors import SoftlabelsError
+from softlabels.errors import SoftlabelsError, told
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

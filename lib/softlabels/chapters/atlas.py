@@ -19,10 +19,9 @@ from softlabels import datasets, figures
 from softlabels.analysis import embeddings, names, table
 from softlabels.analysis.embeddings import Embedding
 from softlabels.analysis.formatting import NOTHING, number
-from softlabels.command import told
 from softlabels.datasets import cifar10
 from softlabels.datasets.base import checksum
-from softlabels.errors import DataError, DataUnavailable, RecordError
+from softlabels.errors import DataError, DataUnavailable, RecordError, told
 from softlabels.figures import interactive
 from softlabels.labels.votes import entropy
 from softlabels.learning import inputs

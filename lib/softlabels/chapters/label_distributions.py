@@ -17,9 +17,8 @@ import pandas as pd
 from softlabels import datasets
 from softlabels.analysis import names, published
 from softlabels.analysis.formatting import NOTHING, number, signed
-from softlabels.command import told
 from softlabels.datasets.base import Dataset
-from softlabels.errors import DataUnavailable, unknown
+from softlabels.errors import DataUnavailable, told, unknown
 from softlabels.labels import votes
 from softlabels.store import Shelf, pack, read, unpack, write
 

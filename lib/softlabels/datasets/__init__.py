@@ -9,9 +9,7 @@ from softlabels import errors
 from softlabels.datasets import (
     chaosnli,
     cifar10,
-    cifar10_1,
     cifar10_crowds,
-    cifar10n,
     crowds,
     dcic,
     features,
@@ -21,7 +19,6 @@ from softlabels.datasets import (
     simulated,
     standin,
     synthetic,
-    texts,
     trec,
 )
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
@@ -38,16 +35,16 @@ LOADERS: dict[str, Callable[..., Dataset]] = {
     "ferplus": ferplus.load,
     "micebone": partial(dcic.load, "MiceBone"),
     "micebone-standin": standin.load,
-    "cifar10.1-v4": cifar10_1.load_v4,
-    "cifar10.1-v6": cifar10_1.load_v6,
+    "cifar10.1-v4": cifar10.load_v4,
+    "cifar10.1-v6": cifar10.load_v6,
     "mgc": crowds.load_mgc,
     "labelme": crowds.load_labelme,
     "labelme-64px": crowds.load_labelme_images,
     "letter": letter.load,
     "synthetic-crowd": simulated.load,
-    "cifar10n-jpeg": cifar10n.load,
-    "cifar10h-crowd-jpeg": cifar10_crowds.load,
-    "sentiment": texts.load_sentiment,
+    "cifar10n-jpeg": cifar10_crowds.load_10n,
+    "cifar10h-crowd-jpeg": cifar10_crowds.load_10h,
+    "sentiment": crowds.load_sentiment,
     "trec6": trec.load,
 }
 # A name may go on: "dcic:Turkey", "chaosnli:snli", "folder:PATH".

@@ -1,8 +1,12 @@
 """Arrays that are made once and read often: whole or not there, checked when read, safe for two processes."""
 
+import hashlib
 import json
 import mmap
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,8 +14,11 @@ import numpy as np
 from filelock import FileLock
 
 from softlabels import errors, paths
+from softlabels.datasets.base import checksum
 
 T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
 LARGE = 1 << 30  # bytes of an array from which on it may not stay in memory
 
 
@@ -92,3 +99,75 @@ def write_checksum(path: Path, sha256: str) -> None:
     part = path.with_suffix(".json.part")
     part.write_text(json.dumps({"sha256": sha256}))
     part.replace(path.with_suffix(".json"))
+
+
+def arrays(
+    name: str, parts: Sequence[str], make: Callable[[], Sequence[np.ndarray]]
+) -> tuple[list[np.ndarray], str]:
+    """Arrays of a dataset, the first memory-mapped, and their checksum; made where absent or damaged.
+
+    Parameters
+    ----------
+    parts : sequence of str
+        What each array is; the first has the dataset's own file, the others one beside it.
+    """
+
+    def files(path: Path) -> list[Path]:
+        return [path, *(path.with_suffix(f".{part}.npy") for part in parts[1:])]
+
+    def read(path: Path) -> tuple[list[np.ndarray], str] | None:
+        found, stated = [array for file in files(path) if (array := read_array(file)) is not None], None
+        if len(found) == len(parts):
+            stated = read_checksum(path)
+        if stated is None or stated != checksum(*found):
+            return None
+        return [found[0], *map(np.array, found[1:])], stated
+
+    def write(path: Path) -> None:
+        made = make()
+        for file, array in zip(files(path), made, strict=True):
+            write_array(file, array)
+        write_checksum(path, checksum(*made))
+
+    return cached(name, read, write)
+
+
+def write_images(
+    path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray], *beside: np.ndarray
+) -> None:
+    """Write uint8 images block by block, in bounded memory, and then the checksum; the images come last.
+
+    The checksum is that of the images and the arrays `beside`, taken while writing: reading back would map
+    the whole file.
+    """
+    digest = hashlib.sha256(f"{shape}{np.dtype(np.uint8).str}".encode())
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            header = {"descr": np.dtype(np.uint8).str, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for block in blocks:
+                file.write(block.data)
+                digest.update(block.data)
+            file.flush()
+            os.fsync(file.fileno())
+        for array in beside:
+            little = array.astype(array.dtype.newbyteorder("<"))
+            digest.update(f"{little.shape}{little.dtype.str}".encode() + little.tobytes())
+        write_checksum(path, digest.hexdigest())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def in_order(work: Callable[[A], B], items: Sequence[A]) -> Iterator[B]:
+    """Apply `work` on a few threads, in order, with a bounded number under way: writing may be slower."""
+    threads = min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque[Future[B]]()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 4 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from softlabels.datasets import fetch, sentences, texts
+from softlabels.datasets import fetch, texts
 from softlabels.datasets.base import Dataset, Source, checksum
 from softlabels.errors import DataError, unknown
 
@@ -98,7 +98,7 @@ def load(name: str, image_size: int | None = None) -> Dataset:
     ConfigError
         There is no such dataset, or it has no such features.
     DataError, DataUnavailable
-        As for `fetch` and `sentences.embed`; or a line of a file is damaged.
+        As for `fetch` and `texts.embed`; or a line of a file is damaged.
     """
     part = re.split(r"[+/]", name)[0]
     if part not in PARTS:
@@ -135,8 +135,8 @@ def load(name: str, image_size: int | None = None) -> Dataset:
 def _vectors(found: Examples, words: bool) -> tuple[np.ndarray, bytes]:
     """Features of pairs of texts, float32 [N, 4 D], and a digest of texts and model: theirs may differ."""
     both = [*found.first, *found.second]
-    u, v = np.split(texts.encode(both) if words else sentences.embed(both), 2)
-    digest = sentences.digest([*texts.VECTORS, *both] if words else both)
+    u, v = np.split(texts.encode(both) if words else texts.embed(both), 2)
+    digest = texts.digest([*texts.VECTORS, *both] if words else both)
     return np.concatenate([u, v, np.abs(u - v), u * v], 1), bytes.fromhex(digest)
 
 

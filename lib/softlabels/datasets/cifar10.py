@@ -14,7 +14,7 @@ import numpy as np
 from softlabels import errors
 from softlabels.datasets import fetch
 from softlabels.datasets.base import Dataset, Source, checksum
-from softlabels.datasets.cache import cached, read_array, read_checksum, write_array, write_checksum
+from softlabels.datasets.cache import arrays
 from softlabels.datasets.zips import read_images
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -50,22 +50,17 @@ def load_10h(image_size: int | None = None) -> Dataset:
         As for `fetch`.
     """
     _check_size("cifar10h", image_size)
-    images, truth = _decoded("cifar10h", N_TEST, _from_archive)
+    images, truth = _decoded("cifar10h", _from_archive)
     return _dataset("cifar10h", images, truth, votes(), "CIFAR-10 test images, lossless")
 
 
 def load_10h_9500(image_size: int | None = None) -> Dataset:
     """Return test images 0-9499 of CIFAR-10H, pixel for pixel the same from the archive and from PNGs.
 
-    Raises
-    ------
-    ConfigError
-        An image size other than 32.
-    DataError, DataUnavailable
-        As for `fetch`.
+    Raises as `load_10h`, as all loaders here.
     """
     _check_size("cifar10h-9500", image_size)
-    images, truth = _decoded("cifar10h-9500", N_LOSSLESS, _lossless)
+    images, truth = _decoded("cifar10h-9500", _lossless)
     variant = "CIFAR-10 test images 0-9499, lossless"
     return _dataset("cifar10h-9500", images, truth, votes()[:N_LOSSLESS], variant)
 
@@ -75,16 +70,9 @@ def load_jpeg(image_size: int | None = None) -> Dataset:
 
     The counts of test images are CIFAR-10H's votes. Train images have no votes: their count is a single
     one, for CIFAR-10's own label. ``splits`` holds the rows of "train" and "test".
-
-    Raises
-    ------
-    ConfigError
-        An image size other than 32.
-    DataError, DataUnavailable
-        As for `fetch`.
     """
     _check_size("cifar10-jpeg", image_size)
-    images, truth = _decoded("cifar10-jpeg", N_TRAIN + N_TEST, _from_jpegs)
+    images, truth = _decoded("cifar10-jpeg", _from_jpegs)
     counts = np.concatenate([np.eye(len(CLASSES), dtype=np.float32)[truth[:N_TRAIN]], votes()])
     variant = (
         "lossy JPEG copy of CIFAR-10; test rows: CIFAR-10H votes, train rows: CIFAR-10's label as one vote"
@@ -99,13 +87,6 @@ def load_pretraining(image_size: int | None = None) -> Dataset:
 
     Ids are those of `load_jpeg`. Train images have a single count, for CIFAR-10's own label; ``splits`` holds
     the rows of "train", "validation" (the last 2,500 training images) and "test".
-
-    Raises
-    ------
-    ConfigError
-        An image size other than 32.
-    DataError, DataUnavailable
-        As for `fetch`.
     """
     return _pretraining("cifar10", image_size, _train_archive, "CIFAR-10 training images")
 
@@ -119,17 +100,13 @@ def load_pretraining_jpeg(image_size: int | None = None) -> Dataset:
 
 def _pretraining(name: str, image_size: int | None, decode: Callable[[], Decoded], variant: str) -> Dataset:
     _check_size(name, image_size)
-    test, labels = _decoded("cifar10h-9500", N_LOSSLESS, _lossless)
+    test, labels = _decoded("cifar10h-9500", _lossless)
 
     def both() -> Decoded:
         train, own = decode()
         return np.concatenate((train, test)), np.concatenate((own, labels))
 
-    images, truth = cached(
-        name,
-        read=lambda path: _read(path, N_TRAIN + N_LOSSLESS),
-        write=lambda path: _write(path, *both()),
-    )
+    (images, truth), _ = arrays(name, ("images", "labels"), both)
     counts = np.concatenate((np.eye(len(CLASSES), dtype=np.float32)[truth[:N_TRAIN]], votes()[:N_LOSSLESS]))
     rows = np.arange(N_TRAIN + N_LOSSLESS)
     splits = {
@@ -141,7 +118,7 @@ def _pretraining(name: str, image_size: int | None, decode: Callable[[], Decoded
 
 
 def _train_jpegs() -> Decoded:
-    images, labels = _decoded("cifar10-jpeg", N_TRAIN + N_TEST, _from_jpegs)
+    images, labels = _decoded("cifar10-jpeg", _from_jpegs)
     return images[:N_TRAIN], labels[:N_TRAIN]
 
 
@@ -189,26 +166,10 @@ def _array(key: str, shape: tuple[int, ...]) -> np.ndarray:
     return array
 
 
-def _decoded(name: str, n_images: int, decode: Callable[[], Decoded]) -> Decoded:
+def _decoded(name: str, decode: Callable[[], Decoded]) -> Decoded:
     """Images (memory-mapped) and labels from the cache; decoded where absent or damaged."""
-    return cached(
-        name,
-        read=lambda path: _read(path, n_images),
-        write=lambda path: _write(path, *_checked(name, *decode())),
-    )
-
-
-def _read(path: Path, n_images: int) -> Decoded | None:
-    images, labels = read_array(path), read_array(path.with_suffix(".labels.npy"))
-    if images is None or labels is None or len(images) != n_images:
-        return None
-    return (images, np.array(labels)) if checksum(images, labels) == read_checksum(path) else None
-
-
-def _write(path: Path, images: np.ndarray, labels: np.ndarray) -> None:
-    write_array(path, images)
-    write_array(path.with_suffix(".labels.npy"), labels)
-    write_checksum(path, checksum(images, labels))
+    (images, labels), _ = arrays(name, ("images", "labels"), lambda: _checked(name, *decode()))
+    return images, labels
 
 
 def _checked(name: str, images: np.ndarray, labels: np.ndarray) -> Decoded:
@@ -286,3 +247,39 @@ def _labels() -> np.ndarray:
     with np.load(path, allow_pickle=False) as arrays:
         train = arrays["clean"]
     return np.concatenate([train, _array(TEST_LABELS, (N_TEST,))]).astype(np.int64)
+
+
+# CIFAR-10.1 (Recht et al. 2018): new photographs collected as CIFAR-10's were, in two versions.
+
+
+def load_v4(image_size: int | None = None) -> Dataset:
+    """Return version v4, 2,021 images; the label of each is its single count. Raises as `fetch` does."""
+    return _load_new("v4", image_size)
+
+
+def load_v6(image_size: int | None = None) -> Dataset:
+    """Return version v6, 2,000 images with balanced classes; as `load_v4`."""
+    return _load_new("v6", image_size)
+
+
+def _load_new(version: str, image_size: int | None) -> Dataset:
+    name = f"cifar10.1-{version}"
+    if image_size not in (None, SIZE):
+        raise errors.ConfigError(f"{name}: image_size: expected {SIZE} (or None), found {image_size!r}")
+    images, truth = (
+        np.load(fetch.fetch(f"cifar10.1/cifar10.1_{version}_{part}.npy"), allow_pickle=False)
+        for part in ("data", "labels")
+    )
+    if images.shape != (len(truth), SIZE, SIZE, 3) or images.dtype != np.uint8:
+        raise errors.DataError(
+            f"{name}: expected uint8 images [N, {SIZE}, {SIZE}, 3] with N labels, found {images.dtype} "
+            f"{images.shape} with {truth.shape}; replace the files in cifar10.1/"
+        )
+    truth = truth.astype(np.int64)
+    counts = np.eye(len(CLASSES), dtype=np.float32)[truth]
+    licence, url = (
+        "MIT; images: terms of the Tiny Images collection",
+        "https://github.com/modestyachts/CIFAR-10.1",
+    )
+    source = Source(name, licence, f"CIFAR-10.1 {version}", checksum(images, counts, truth), url)
+    return Dataset(name, images, counts, CLASSES, source, ids=np.arange(len(images)), truth=truth)

@@ -16,7 +16,6 @@ import numpy as np
 
 from softlabels.datasets.base import Annotations
 from softlabels.errors import DataError
-from softlabels.labels.votes import counts as count
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 MIN_IMAGES = 10  # 60/20/20 must leave two images for each part
@@ -102,39 +101,6 @@ class Collection:
     def with_note(self, note: str) -> "Collection":
         """The same with one more note."""
         return replace(self, notes=(*self.notes, note))
-
-
-@dataclass
-class Votes:
-    """Single annotations while they are read: image, annotator and label as text, one entry each."""
-
-    image: list[int] = field(default_factory=list)
-    annotator: list[str] = field(default_factory=list)
-    label: list[str] = field(default_factory=list)
-
-    def add(self, image: int, annotator: str, label: str) -> None:
-        """Add one annotation; `image` indexes the files."""
-        self.image.append(image)
-        self.annotator.append(annotator)
-        self.label.append(label)
-
-    def arrays(
-        self, n_images: int, named: bool
-    ) -> tuple[tuple[str, ...], np.ndarray, Annotations | None, tuple[str, ...]]:
-        """Classes (sorted), counts [N, K], annotations where annotators are `named`, and their names."""
-        classes, label = _indexed(self.label)
-        image = np.array(self.image, np.int64)
-        table = count(image, label, n_images, max(1, len(classes)))[:, : len(classes)]
-        if not named:
-            return classes, table, None, ()
-        annotators, annotator = _indexed(self.annotator)
-        return classes, table, Annotations(image, annotator, label), annotators
-
-
-def _indexed(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
-    known = sorted(set(names))
-    index = {name: i for i, name in enumerate(known)}
-    return tuple(known), np.array([index[name] for name in names], np.int64)
 
 
 def printable(text: str, longest: int = 120) -> str:

@@ -1,4 +1,4 @@
-"""Songs and photographs labelled by many named people, with a true label beside theirs.
+"""Songs, photographs and sentences labelled by many named people, with a true label beside theirs.
 
 Only a part of each was annotated, and that part is for training. Everything else counts its own label
 once, so that ``counts`` is a vote where people voted and the truth where they did not.
@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from softlabels.datasets import fetch
+from softlabels.datasets import fetch, texts
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 from softlabels.errors import DataError
 from softlabels.labels import votes as labels
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 SCENES = ("highway", "insidecity", "tallbuilding", "street", "forest", "coast", "mountain", "opencountry")
+POLARITY = ("negative", "positive")
+N_SENTENCES = {"train": 4_999, "test": 3_999}
 N_SONGS, N_FEATURES = {"gold": 700, "test": 300}, 124
 
 # Rows of the test file that AM keep for validation: scikit-learn's stratified split of 300 songs into
@@ -129,6 +131,51 @@ def _labelme(
         variant=variant,
         url="https://github.com/fmenat/PyLearningCrowds",
     )
+
+
+def load_sentiment(image_size: int | None = None) -> Dataset:
+    """Return sentence polarity (Rodrigues et al. 2013): 8,998 sentences, 203 people on the first 4,999.
+
+    ``splits``: the annotated sentences to train on, 500 of the other 3,999 for validation, the rest for test.
+    Sentences have no pixels; ``image_size`` is there because every loader takes it.
+
+    Raises
+    ------
+    DataError
+        As for `fetch`; also if the parts do not fit together, or the package brings other vectors.
+    DataUnavailable
+        As for `fetch`; also if the extra "text" (wordllama) is not installed.
+    """
+    sentences, truth = zip(*(_sentences(part) for part in N_SENTENCES), strict=True)
+    answers = np.loadtxt(fetch.fetch("sentiment/answers.txt"), dtype=np.int64)
+    sentence, annotator = np.nonzero(answers >= 0)
+    rest = np.random.default_rng(0).permutation(N_SENTENCES["test"]) + N_SENTENCES["train"]
+    splits = {
+        "train": np.arange(N_SENTENCES["train"]),
+        "validation": np.sort(rest[:500]),
+        "test": np.sort(rest[500:]),
+    }
+    return crowd(
+        "sentiment",
+        texts.encode([sentence for part in sentences for sentence in part]),
+        np.concatenate(truth),
+        Annotations(sentence, annotator, answers[sentence, annotator]),
+        POLARITY,
+        splits,
+        variant="mean token vectors (256, wordllama) of 8,998 sentences; 203 people labelled 4,999",
+        url="https://github.com/fmenat/PyLearningCrowds",
+    )
+
+
+def _sentences(part: str) -> tuple[list[str], np.ndarray]:
+    """Sentences and their true classes, int64 [n]."""
+    path = fetch.fetch(f"sentiment/Sentiment_text_{part}.txt")
+    found = path.read_text("utf-8").rstrip("\n").split("\n")
+    truth = np.loadtxt(fetch.fetch(f"sentiment/Sentiment_Z_{part}.txt")).astype(np.int64)
+    if not len(found) == len(truth) == N_SENTENCES[part]:
+        words = f"{N_SENTENCES[part]} sentences, found {len(found)} and {len(truth)} classes"
+        raise DataError(f"{path}: expected {words}")
+    return found, truth
 
 
 def crowd(

@@ -6,8 +6,9 @@ annotation sets, one for each session of an annotator. A label of null is no val
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,11 +17,10 @@ import numpy as np
 from softlabels import errors
 from softlabels.datasets import images as decoding
 from softlabels.datasets import zenodo
-from softlabels.datasets.base import Dataset, Source, checksum
+from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 from softlabels.datasets.collection import (
     Collection,
     Problem,
-    Votes,
     common_problems,
     content_sha256,
     demand,
@@ -28,6 +28,8 @@ from softlabels.datasets.collection import (
     normal,
     quoted,
 )
+from softlabels.datasets.formats.containers import opened
+from softlabels.labels.votes import counts as count
 
 # What is published of the ten datasets.
 
@@ -40,90 +42,18 @@ class Known:
 
     pixels: int
     classes: dict[str, int]
-    folds: tuple[int, ...]
-    mean: tuple[float, float, float]
-    sd: tuple[float, float, float]
-    licence: str = "CC BY-SA 4.0"
+    folds: Sequence[int]
+    mean: Sequence[float]
+    sd: Sequence[float]
+    licence: str
 
 
-_CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-_TREE = ("bark", "bud", "flower", "fruit", "leaf", "whole_plant")
-_PLANKTON = {
-    "bubbles": 514,
-    "collodaria_black": 853,
-    "collodaria_globule": 709,
-    "cop": 1405,
-    "det": 1057,
-    "no_fit": 3710,
-    "phyto_puff": 572,
-    "phyto_tuft": 1602,
-    "pro_rhizaria_phaeodaria": 1115,
-    "shrimp": 743,
-}
-_BENTHIC = ("coral", "crustacean", "cucumber", "encrusting", "other_fauna", "sponge", "star", "worm")
+def _known() -> dict[str, Known]:
+    text = resources.files("softlabels.datasets").joinpath("dcic.json").read_text("utf-8")
+    return {name: Known(**facts) for name, facts in json.loads(text).items()}
 
-# Facts of the benchmark's public code (github Emprime/dcic @ 4357451, src/datasets).
-KNOWN: dict[str, Known] = {
-    "MiceBone": Known(
-        224,
-        {"g": 1068, "nr": 5103, "ug": 1069},
-        (1540, 1513, 1325, 1319, 1543),
-        (0.4443,) * 3,
-        (0.2463,) * 3,
-    ),
-    "Synthetic": Known(
-        224,
-        {"bc": 2320, "be": 2635, "gc": 2590, "ge": 2540, "rc": 2490, "re": 2425},
-        (3000,) * 5,
-        (0.1577, 0.1690, 0.1672),
-        (0.3466, 0.3571, 0.3550),
-    ),
-    "CIFAR10H": Known(
-        32,
-        dict(zip(_CIFAR, (1003, 998, 999, 995, 981, 1004, 1005, 1015, 999, 1001), strict=True)),
-        (1953, 1981, 2067, 1969, 2030),
-        (0.4942, 0.4851, 0.4504),
-        (0.2467, 0.2429, 0.2616),
-        "CC BY-NC-SA 4.0",
-    ),
-    "Benthic": Known(
-        112,
-        dict(zip(_BENTHIC, (506, 471, 267, 1216, 856, 566, 465, 520), strict=True)),
-        (907, 955, 958, 990, 1057),
-        (0.3473, 0.4001, 0.4110),
-        (0.1285, 0.1364, 0.1426),
-    ),
-    "Pig": Known(
-        96,
-        {"1_intact": 4221, "2_short": 3032, "3_fresh": 2183, "4_notVisible": 801},
-        (1947, 2129, 2007, 2039, 2115),
-        (0.6090, 0.5285, 0.5061),
-        (0.2615, 0.2360, 0.2424),
-    ),
-    "Plankton": Known(96, _PLANKTON, (2444, 2462, 2468, 2457, 2449), (0.9663,) * 3, (0.1007,) * 3),
-    "QualityMRI": Known(224, {"0": 108, "1": 202}, (60, 64, 62, 62, 62), (0.1490,) * 3, (0.1861,) * 3),
-    "Treeversity#1": Known(
-        224,
-        dict(zip(_TREE, (990, 1928, 3014, 1135, 1539, 883), strict=True)),
-        (1820, 1912, 1905, 1966, 1886),
-        (0.4453, 0.4512, 0.3713),
-        (0.2340, 0.2279, 0.2605),
-    ),
-    "Treeversity#6": Known(
-        224,
-        dict(zip(_TREE, (1011, 1839, 3072, 1170, 1872, 862), strict=True)),
-        (1892, 1972, 1972, 2032, 1958),
-        (0.4440, 0.4509, 0.3691),
-        (0.2341, 0.2276, 0.2601),
-    ),
-    "Turkey": Known(
-        192,
-        {"head_injury": 875, "not_injured": 1059, "plumage_injury": 6106},
-        (1384, 1761, 1672, 1431, 1792),
-        (0.4210, 0.5411, 0.4240),
-        (0.2131, 0.2504, 0.2498),
-    ),
-}
+
+KNOWN = _known()  # facts of the benchmark's public code (github Emprime/dcic @ 4357451, src/datasets)
 
 
 def official(name: str) -> str:
@@ -222,7 +152,6 @@ def fold_rows(folds: np.ndarray, slice: int) -> dict[str, np.ndarray]:
 ANNOTATIONS = "annotations.json"
 FOLD = re.compile(r"fold([1-9][0-9]?)")
 PATH = re.compile(r"(?!.*\.\./)(?:.*/)?fold[1-9][0-9]?/[^/]+", re.DOTALL)
-_BROKEN = object()  # what cannot be read; null can
 
 
 def image_id(path: str) -> str:
@@ -246,18 +175,16 @@ def read(root: Path, name: str, classes: tuple[str, ...] = ()) -> Collection:
     entries = list(_annotations(root / ANNOTATIONS, problems))
     if not index or (not entries and problems):
         return _unreadable(root, name, index, problems)
-    votes, rows = Votes(), {known: i for i, known in enumerate(index)}
+    votes: list[tuple[int, str, str]] = []  # image, annotator, label
+    rows = {known: i for i, known in enumerate(index)}
     for where, session, entry in entries:
         _vote(where, session, entry, rows, classes, votes, problems)
-    found, counts, annotations, annotators = votes.arrays(len(index), named=True)
-    if classes and found != classes:
-        counts = _columns(counts, found, classes)
-        annotations = annotations and type(annotations)(
-            annotations.image,
-            annotations.annotator,
-            np.array([classes.index(found[k]) for k in annotations.label], np.int64),
-        )
-        found = classes
+    found = classes or tuple(sorted({label for _, _, label in votes}))
+    annotators = tuple(sorted({who for _, who, _ in votes}))
+    person, number = ({name: i for i, name in enumerate(names)} for names in (annotators, found))
+    numbered = [(i, person[who], number[label]) for i, who, label in votes]
+    annotations = Annotations(*np.array(numbered, np.int64).reshape(-1, 3).T)
+    counts = count(annotations.image, annotations.label, len(index), max(1, len(found)))[:, : len(found)]
     files = tuple(index.values())
     problems += common_problems(files, found, counts, ANNOTATIONS)
     return Collection(
@@ -273,12 +200,6 @@ def read(root: Path, name: str, classes: tuple[str, ...] = ()) -> Collection:
         sources=(ANNOTATIONS,),
         problems=tuple(problems),
     )
-
-
-def _columns(counts: np.ndarray, found: tuple[str, ...], classes: tuple[str, ...]) -> np.ndarray:
-    wide = np.zeros((len(counts), len(classes)), np.float32)
-    wide[:, [classes.index(name) for name in found]] = counts
-    return wide
 
 
 def _unreadable(root: Path, name: str, index: dict[str, str], problems: list[Problem]) -> Collection:
@@ -319,9 +240,11 @@ def _fold(file: str) -> int:
 
 def _annotations(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield (place, annotator, entry) of everything that looks like an annotation."""
-    sets = _json(path, problems)
-    if sets is _BROKEN:
+    file, broken = opened(path)
+    problems += broken
+    if broken:
         return
+    sets = file.content
     if not isinstance(sets, list):
         problems.append(_shape("a list of annotation sets", sets, ""))
         return
@@ -339,27 +262,6 @@ def _annotations(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str
             yield f"{place}.annotations[{j}]", normal(session["name"]), entry
 
 
-def _json(path: Path, problems: list[Problem]) -> Any:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        found = f"broken JSON: {error.msg} at column {error.colno}"
-        problems.append(Problem("broken JSON", path.name, found, "repair or replace it", error.lineno))
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        problems.append(
-            Problem("not UTF-8", path.name, f"byte {error.start} is no UTF-8", "save as UTF-8", line)
-        )
-    except (RecursionError, ValueError) as error:
-        found = f"JSON that cannot be read ({type(error).__name__})"
-        problems.append(Problem("broken JSON", path.name, found, "repair or replace it"))
-    except OSError as error:
-        found = f"cannot be read ({error.strerror})"
-        problems.append(Problem("no annotations", path.name, found, "put it beside the folds"))
-    return _BROKEN
-
-
 def _shape(expected: str, found: Any, place: str) -> Problem:
     shown = type(found).__name__ if isinstance(found, dict | list) else quoted(repr(found))
     file = ANNOTATIONS + place
@@ -374,7 +276,7 @@ def _vote(
     entry: Any,
     rows: dict[str, int],
     classes: tuple[str, ...],
-    votes: Votes,
+    votes: list[tuple[int, str, str]],
     problems: list[Problem],
 ) -> None:
     """Add one annotation to the votes, or its problem to the problems."""
@@ -404,4 +306,4 @@ def _vote(
         found = f"unknown class {quoted(label)}, expected {known}"
         problems.append(Problem("unknown class", ANNOTATIONS + where, found, "correct or remove it"))
     else:
-        votes.add(row, session, normal(label))
+        votes.append((row, session, normal(label)))

@@ -6,14 +6,15 @@ no card and no figure shows one.
 
 import csv
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from softlabels import errors
 from softlabels.datasets import fetch
-from softlabels.datasets.base import Dataset, Source, checksum
-from softlabels.datasets.cache import cached, read_array, read_checksum, write_array, write_checksum
+from softlabels.datasets.base import Dataset, Source
+from softlabels.datasets.cache import arrays
 from softlabels.datasets.zips import read_images
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
@@ -52,7 +53,7 @@ def load(image_size: int | None = None) -> Dataset:
     """
     if image_size not in (None, SIZE):
         raise errors.ConfigError(f"ferplus: image_size: expected {SIZE} (or None), found {image_size!r}")
-    arrays, sha256 = cached("ferplus", read=_read, write=_write)
+    (images, counts, ids, parts), sha256 = arrays("ferplus", ("images", "counts", "ids", "part"), _decoded)
     source = Source(
         name="ferplus",
         licence="images: research use, shown nowhere; votes: MIT",
@@ -61,10 +62,8 @@ def load(image_size: int | None = None) -> Dataset:
         url="https://github.com/microsoft/FERPlus",
         show=False,
     )
-    splits = {name: np.flatnonzero(arrays["part"] == part) for part, name in enumerate(PARTS.values())}
-    return Dataset(
-        "ferplus", arrays["images"], arrays["counts"], CLASSES, source, arrays["ids"], splits=splits
-    )
+    splits = {name: np.flatnonzero(parts == part) for part, name in enumerate(PARTS.values())}
+    return Dataset("ferplus", images, counts, CLASSES, source, ids, splits=splits)
 
 
 def votes(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -177,23 +176,9 @@ def _keeps(votes: np.ndarray) -> bool:
     return bool(taken.sum() > 0.5 * total and n <= 3 and taken.argmax() < len(CLASSES))
 
 
-def _read(path: Path) -> tuple[dict[str, np.ndarray], str] | None:
-    """Return the arrays and their checksum from the cache, or None unless they are whole."""
-    images, stated = read_array(path), read_checksum(path)
-    others = [read_array(path.with_suffix(f".{name}.npy")) for name in ("counts", "ids", "part")]
-    if images is None or any(array is None for array in others):
-        return None
-    counts, ids, part = (np.array(array) for array in others)
-    arrays = {"images": images, "counts": counts, "ids": ids, "part": part}
-    return (arrays, stated) if stated == checksum(*arrays.values()) else None
-
-
-def _write(path: Path) -> None:
+def _decoded() -> Sequence[np.ndarray]:
+    """Images uint8 [N, 48, 48, 1], votes, ids, and the number of each image's part."""
     usage, ids, counts = votes(fetch.fetch(VOTES))
     names = [f"FERPlus/data/{FOLDERS[u]}/fer{i:07d}.png" for u, i in zip(usage, ids, strict=True)]
     images = read_images(fetch.fetch(IMAGES), names, (SIZE, SIZE, 1), others=True)
-    part = np.array([list(PARTS).index(u) for u in usage])
-    write_array(path, images)
-    for name, array in (("counts", counts), ("ids", ids), ("part", part)):
-        write_array(path.with_suffix(f".{name}.npy"), array)
-    write_checksum(path, checksum(images, counts, ids, part))
+    return images, counts, ids, np.array([list(PARTS).index(u) for u in usage])

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from softlabels import errors, paths
-from softlabels.datasets import dcic, formats, perreader, votetable
+from softlabels.datasets import dcic, formats, votetable
 from softlabels.datasets.base import Dataset, Source
 from softlabels.datasets.collection import Collection, Problem, content_sha256, demand, quoted
 from softlabels.datasets.formats import Options
@@ -43,7 +43,7 @@ def read(path: Path, options: Options | None = None) -> Collection:
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         return _unreadable(path, name, f"cannot be read ({error})", REMEDY)
     tables = _tables(there)
-    if len(tables) > 1 and (found_readers := perreader.tables(path, name, tables, options)) is not None:
+    if len(tables) > 1 and (found_readers := votetable.tables(path, name, tables, options)) is not None:
         return found_readers
     if len(tables) > 1:
         names = ", ".join(p.name for p in tables)
@@ -51,7 +51,7 @@ def read(path: Path, options: Options | None = None) -> Collection:
             path, name, f"several files of annotations: {names}", "keep one, as annotations.csv"
         )
     if not tables:
-        return perreader.folders(path, name) or _nothing(path, name, there)
+        return votetable.folders(path, name) or _nothing(path, name, there)
     [table] = tables
     if table.name == dcic.ANNOTATIONS and _is_dcic(table):
         return dcic.read(path, name)

@@ -6,22 +6,19 @@ values of the dataset, so that brightness stays comparable between its images; a
 antialiasing to a square, the whole image and nothing cut away, which changes the aspect of an oblong one.
 """
 
-import hashlib
 import io
-import os
 import warnings
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
 from softlabels import errors
-from softlabels.datasets.cache import cached, read_array, read_checksum, write_checksum
+from softlabels.datasets.cache import cached, in_order, read_array, read_checksum, write_images
 from softlabels.datasets.collection import Problem
 
 MAX_PIXELS = 1 << 26  # of one image, before it is decoded: a small file can claim to be a huge picture
@@ -175,6 +172,7 @@ def depth_of(largest: int) -> int:
     return next(depth for depth in DEPTHS if largest < 2**depth)
 
 
+T = TypeVar("T")
 REMEDY = "replace the file"
 LARGEST = 4096  # pixels, of the edge
 
@@ -183,7 +181,7 @@ def headers(root: Path, files: Sequence[str], title: str) -> tuple[list[Header |
     """Decode all images once to learn their kinds and which of them cannot be read."""
     found: list[Header | None] = []
     problems = []
-    for name, result in zip(files, _in_order(lambda n: _tried(root / n), files, title), strict=True):
+    for name, result in zip(files, _with_bar(lambda n: _tried(root / n), files, title), strict=True):
         if isinstance(result, str):
             problems.append(Problem("unreadable image", name, result, REMEDY))
         found.append(None if isinstance(result, str) else result)
@@ -256,25 +254,9 @@ def _read_depth(path: Path) -> int:
 
 
 def _write(path: Path, root: Path, files: Sequence[str], size: int | None) -> None:
-    """Decode into `path` one image after another: no more than a few are in memory at a time."""
     size, depth = _size_and_depth(root, files, size)
-    shape = (len(files), size, size, 3)
-    digest = hashlib.sha256(f"{shape}{np.dtype(np.uint8).str}".encode())  # that of `checksum(images)`
-    part = path.with_suffix(".part")
-    try:
-        with part.open("wb") as file:
-            header = {"descr": np.dtype(np.uint8).str, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for image in _decoded(root, files, size, depth):
-                file.write(image.data)
-                digest.update(image.data)
-            file.flush()
-            os.fsync(file.fileno())
-        path.with_suffix(".depth").write_text(str(depth))
-        write_checksum(path, digest.hexdigest())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    path.with_suffix(".depth").write_text(str(depth))
+    write_images(path, (len(files), size, size, 3), _decoded(root, files, size, depth))
 
 
 def _size_and_depth(root: Path, files: Sequence[str], size: int | None) -> tuple[int, int]:
@@ -305,20 +287,9 @@ def _decoded(root: Path, files: Sequence[str], size: int, depth: int) -> Iterato
         except Unreadable as error:
             raise errors.DataError(f"{root / name}: {error}; {REMEDY}") from error
 
-    return _in_order(one, files, "decoding")
+    return _with_bar(one, files, "decoding")
 
 
-def _in_order(work, files: Sequence[str], title: str) -> Iterator:  # type: ignore[no-untyped-def]
-    """Apply `work` to every file on a few threads, in order, with a bounded number under way."""
-    threads = min(4, os.cpu_count() or 1)
-    bar = tqdm(total=len(files), desc=title, unit="image", leave=False, disable=len(files) < 500)
-    with bar, ThreadPoolExecutor(threads) as pool:
-        waiting = deque[Future]()
-        for name in files:
-            waiting.append(pool.submit(work, name))
-            if len(waiting) > 4 * threads:
-                yield waiting.popleft().result()
-                bar.update()
-        while waiting:
-            yield waiting.popleft().result()
-            bar.update()
+def _with_bar(work: Callable[[str], T], files: Sequence[str], title: str) -> Iterator[T]:
+    few = len(files) < 500
+    return iter(tqdm(in_order(work, files), title, len(files), unit="image", leave=False, disable=few))

@@ -38,23 +38,28 @@ def load(image_size: int | None = None) -> Dataset:
         As for `fetch`.
     """
     x, truth = read()
-    with resources.files("softlabels.datasets").joinpath(ANSWERS).open("rb") as file:
-        answers = np.load(file, allow_pickle=False)["answers"].astype(np.int64)
     splits = split(truth)
-    kept = keep(len(x), np.random.default_rng(MASK_SEED))
-    kept[splits["test"]], kept[splits["validation"]] = True, False
-    image, annotator = np.nonzero(kept)
     return crowd(
         "letter",
         x,
         truth,
-        Annotations(image, annotator, answers[image, annotator]),
+        simulated_answers(ANSWERS, splits, MASK_SEED),
         CLASSES,
         splits,
         variant="16 features of 20,000 letters; 20 simulated annotators, 2 to 4 answers each",
         url="https://archive.ics.uci.edu/dataset/59/letter+recognition",
         licence="CC BY 4.0",
     )
+
+
+def simulated_answers(file: str, splits: dict[str, np.ndarray], seed: int) -> Annotations:
+    """What simulated annotators answered, from a file beside this module, as far as `keep` keeps it."""
+    with resources.files("softlabels.datasets").joinpath(file).open("rb") as stream:
+        answers = np.load(stream, allow_pickle=False)["answers"].astype(np.int64)
+    kept = keep(len(answers), np.random.default_rng(seed))
+    kept[splits["test"]], kept[splits["validation"]] = True, False
+    image, annotator = np.nonzero(kept)
+    return Annotations(image, annotator, answers[image, annotator])
 
 
 def read() -> tuple[np.ndarray, np.ndarray]:

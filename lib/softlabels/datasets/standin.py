@@ -7,13 +7,12 @@ errors of their own. Its numbers say nothing about MiceBone and never stand unde
 
 import json
 import shutil
-import struct
 import tempfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
+from PIL import Image
 
 from softlabels import errors, paths
 from softlabels.datasets import dcic
@@ -85,7 +84,7 @@ def write(root: Path, seed: int, n_images: int) -> None:
     for start in range(0, n_images, BLOCK):
         part = slice(start, start + BLOCK)
         for name, image in zip(names[part], textures(mix[part], seed, start), strict=True):
-            (root / name).write_bytes(png(image))
+            Image.fromarray(image).save(root / name)
     sets = annotation_sets(names, annotate(mix, seed))
     (root / dcic.ANNOTATIONS).write_text(json.dumps(sets), "utf-8")
 
@@ -182,27 +181,3 @@ def annotation_sets(names: list[str], said: np.ndarray) -> list[dict]:
 
 def _legacy(name: str) -> str:
     return name.removesuffix(".png") + "-[0, 0].png"
-
-
-def png(image: np.ndarray) -> bytes:
-    """Write a grey image as PNG without compression: the same bytes whatever the version of zlib."""
-    height, width = image.shape
-    rows = np.zeros((height, width + 1), np.uint8)  # each row begins with filter 0
-    rows[:, 1:] = image
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-        + _chunk(b"IDAT", _stored(rows.tobytes()))
-        + _chunk(b"IEND", b"")
-    )
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def _stored(content: bytes) -> bytes:
-    """A zlib stream of one stored block, which holds up to 65,535 bytes."""
-    length = len(content)
-    block = struct.pack("<BHH", 1, length, 0xFFFF ^ length) + content
-    return b"\x78\x01" + block + struct.pack(">I", zlib.adler32(content))

@@ -6,11 +6,7 @@ t ~ U(0, 1) on the HSV circle, and the axis ratio between circle and ellipse, at
 is the product of (1 - t, t) and (1 - s, s) over the four classes touched.
 """
 
-import hashlib
-import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -18,7 +14,7 @@ import numpy as np
 
 from softlabels import errors
 from softlabels.datasets.base import Dataset, Source
-from softlabels.datasets.cache import cached, read_array, read_checksum, write_checksum
+from softlabels.datasets.cache import cached, in_order, read_array, read_checksum, write_images
 
 CLASSES = ("bc", "be", "gc", "ge", "rc", "re")  # blue, green, red; circle, ellipse: the order of DCIC
 N_IMAGES = 15_000
@@ -176,7 +172,7 @@ def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES)
     images, sha256 = cached(
         f"synthetic-{size}px-seed{seed}-{n_images}",
         read=lambda path: _read(path, scene, size),
-        write=lambda path: _generate(path, scene, counts, size),
+        write=lambda path: write_images(path, (n_images, size, size, 3), _chunks(scene, size), counts),
     )
     weights = ("hue", "axis_ratio", "colour_weight", "shape_weight")
     return Dataset(
@@ -203,39 +199,8 @@ def _read(path: Path, scene: Scenes, image_size: int) -> tuple[np.ndarray, str] 
     return (images, sha256) if np.array_equal(images[sample], render(scene[sample], image_size)) else None
 
 
-def _generate(path: Path, scene: Scenes, counts: np.ndarray, image_size: int) -> None:
-    """Write images and checksum; each file appears whole or not at all, the images last."""
-    shape = (len(scene), image_size, image_size, 3)
-    # The digest is `checksum(images, counts)`, taken while writing: reading back would map the whole file.
-    digest = hashlib.sha256(f"{shape}{np.dtype(np.uint8).str}".encode())
-    part = path.with_suffix(".part")
-    try:
-        with part.open("wb") as file:
-            header = {"descr": np.dtype(np.uint8).str, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for chunk in _chunks(scene, image_size):
-                file.write(chunk.data)
-                digest.update(chunk.data)
-            file.flush()
-            os.fsync(file.fileno())
-        little = counts.astype("<f4")
-        digest.update(f"{little.shape}{little.dtype.str}".encode() + little.tobytes())
-        write_checksum(path, digest.hexdigest())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _chunks(scene: Scenes, image_size: int) -> Iterator[np.ndarray]:
-    """Draw all scenes on a few threads, in order, a small chunk at a time."""
+    """Draw all scenes, a small chunk at a time."""
     step = max(1, CHUNK_PIXELS // image_size**2)
-    starts = range(0, len(scene), step)
-    threads = min(4, os.cpu_count() or 1)
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = deque[Future[np.ndarray]]()  # bounded, because writing may be slower than drawing
-        for start in starts:
-            waiting.append(pool.submit(render, scene[start : start + step], image_size))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    parts = [scene[start : start + step] for start in range(0, len(scene), step)]
+    return in_order(lambda part: render(part, image_size), parts)

@@ -5,12 +5,11 @@ As in `letter` an annotator is a network trained a little; what they answered li
 """
 
 from dataclasses import replace
-from importlib import resources
 
 import numpy as np
 
-from softlabels.datasets import fetch, letter, sentences
-from softlabels.datasets.base import Annotations, Dataset, checksum
+from softlabels.datasets import fetch, letter, texts
+from softlabels.datasets.base import Dataset, checksum
 from softlabels.datasets.crowds import crowd
 from softlabels.errors import DataError
 
@@ -35,28 +34,24 @@ def load(image_size: int | None = None) -> Dataset:
     Raises
     ------
     DataError, DataUnavailable
-        As for `fetch` and `sentences.embed`.
+        As for `fetch` and `texts.embed`.
     """
     questions, truth = read()
-    with resources.files("softlabels.datasets").joinpath(ANSWERS).open("rb") as file:
-        answers = np.load(file, allow_pickle=False)["answers"].astype(np.int64)
     splits = split(truth)
-    kept = letter.keep(len(truth), np.random.default_rng(MASK_SEED))
-    kept[splits["test"]], kept[splits["validation"]] = True, False
-    question, annotator = np.nonzero(kept)
+    found = letter.simulated_answers(ANSWERS, splits, MASK_SEED)
     data = crowd(
         "trec6",
-        sentences.embed(questions),
+        texts.embed(questions),
         truth,
-        Annotations(question, annotator, answers[question, annotator]),
+        found,
         CLASSES,
         splits,
         variant="sentence vectors (384) of 5,952 questions; 20 simulated annotators, 2 to 4 answers each",
         url="https://cogcomp.seas.upenn.edu/Data/QA/QC",
     )
     # Of questions and model, since vectors differ in their last digits from machine to machine.
-    digest = np.frombuffer(bytes.fromhex(sentences.digest(questions)), np.uint8)
-    content = checksum(digest, truth, question, annotator, answers[question, annotator])
+    digest = np.frombuffer(bytes.fromhex(texts.digest(questions)), np.uint8)
+    content = checksum(digest, truth, found.image, found.annotator, found.label)
     return replace(data, source=replace(data.source, sha256=content))
 
 

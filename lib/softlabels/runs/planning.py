@@ -151,8 +151,8 @@ def needs(config: RunConfig, past: Past, device: str | None = None) -> Needs:
     return Needs(minutes, memory(config), False)
 
 
-def _bodies(committed_only: bool = False) -> Iterator[dict[str, Any]]:
-    for path in records.SHELF.files(committed_only=committed_only):
+def _bodies() -> Iterator[dict[str, Any]]:
+    for path in records.SHELF.files():
         try:
             body = json.loads(path.read_text(encoding="utf-8"))
             _ = body["id"], body["config"], body["environment"]["device"]
@@ -169,10 +169,10 @@ def seconds() -> dict[str, float]:
 
 
 @cache
-def past(committed_only: bool = False) -> Past:
-    """Times of the records at hand, cached ones too if asked; arrays are neither read nor checked."""
+def past() -> Past:
+    """Times of the records at hand; arrays are neither read nor checked."""
     found = Past()
-    for body in _bodies(committed_only):
+    for body in _bodies():
         gpu = body["environment"]["device"] != "cpu"
         found.add(RunConfig.from_dict(body["config"]), body["seconds"], gpu)
     return found

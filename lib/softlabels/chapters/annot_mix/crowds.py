@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from softlabels import datasets
-from softlabels.datasets import cifar10n
+from softlabels.datasets import cifar10_crowds
 from softlabels.datasets.cifar10 import CLASSES, TRAIN_LABELS
 from softlabels.datasets.fetch import fetch
 from softlabels.errors import DataUnavailable
@@ -49,7 +49,7 @@ def describe(name: str, **options: Any) -> Card:
     """
     combined: Card = {}
     if name == "cifar10n":
-        found, truth, n_classes = cifar10n.annotations(), _clean(), len(CLASSES)
+        found, truth, n_classes = cifar10_crowds.annotations(), _clean(), len(CLASSES)
     else:
         data = datasets.load(name, **options)
         assert data.annotations is not None and data.truth is not None
@@ -75,10 +75,10 @@ def worker_tests() -> dict[str, float]:
     the first, because the first who gave it is taken. That rule alone makes workers differ, whoever they are:
     it does so too after whole batches have been given to other workers.
     """
-    given, worse = cifar10n.answers()
-    columns, truth = cifar10n.workers(), _clean()
+    given, worse = cifar10_crowds.answers()
+    columns, truth = cifar10_crowds.workers(), _clean()
     image, first = np.arange(len(worse)), (given == worse[:, None]).argmax(1)
-    batches = columns.reshape(-1, cifar10n.BATCH, 3)
+    batches = columns.reshape(-1, cifar10_crowds.BATCH, 3)
     mixed = batches[np.random.default_rng(0).permutation(len(batches))].reshape(columns.shape)
 
     def ratio(rows: np.ndarray, workers: np.ndarray, answers: np.ndarray) -> float:

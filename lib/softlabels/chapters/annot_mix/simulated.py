@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from softlabels.datasets import letter, sentences, trec
+from softlabels.datasets import letter, texts, trec
 from softlabels.learning.models import build_for_vectors
 from softlabels.store import pack, write_atomically
 
@@ -42,8 +42,8 @@ def questions(seed: int = trec.SEED) -> np.ndarray:
 
     They learn from standardised vectors with the class network of AM's row.
     """
-    texts, truth = trec.read()
-    x, train = sentences.embed(texts), trec.split(truth)["train"]
+    said, truth = trec.read()
+    x, train = texts.embed(said), trec.split(truth)["train"]
     x = ((x - x[train].mean(0)) / (x[train].std(0) + 1e-8)).astype(np.float32)
     return _all(trec.N_ANNOTATORS, x, x, truth, "mlp-128", 0.5, np.random.default_rng(seed))
 

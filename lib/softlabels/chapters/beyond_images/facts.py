@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from softlabels import paths
-from softlabels.command import told
 from softlabels.datasets import chaosnli
-from softlabels.errors import RecordError
+from softlabels.errors import RecordError, told
 from softlabels.labels import ceiling, metrics, votes
 from softlabels.learning import inputs
 from softlabels.store import write_atomically

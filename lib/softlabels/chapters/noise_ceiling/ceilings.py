@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from softlabels import datasets
-from softlabels.command import told
-from softlabels.errors import DataUnavailable, unknown
+from softlabels.errors import DataUnavailable, told, unknown
 from softlabels.labels.ceiling import BOOTSTRAPS, Ceiling, split_half
 from softlabels.store import Shelf, read, write_atomically
 

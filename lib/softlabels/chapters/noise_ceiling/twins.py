@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from softlabels.analysis.formatting import number
-from softlabels.command import told
 from softlabels.datasets import ferplus
+from softlabels.errors import told
 from softlabels.labels import ceiling, votes
 from softlabels.store import Shelf, read, write_atomically
 

@@ -259,11 +259,11 @@ def _text(content: bytes, table: Table) -> str | None:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        table.problem("not UTF-8", f"byte {error.start} is no UTF-8", "save the table as CSV UTF-8", line)
+        table.problem("not UTF-8", f"byte {error.start} is no UTF-8", "save it as UTF-8", line)
         return None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        table.problem("not text", "a zero byte", "save the table as CSV UTF-8", line)
+        table.problem("not text", "a zero byte", "save it as UTF-8", line)
         return None
     return text
 

@@ -9,7 +9,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -21,7 +20,6 @@ from softlabels.datasets.formats.containers import (
     Options,
     Reading,
     Table,
-    no_votes,
     records_table,
     votes_of,
 )
@@ -40,36 +38,46 @@ class _Collector:
         self.problems: list[Problem] = []
         self.notes: list[str] = []
 
+    def problem(self, kind: str, what: str, remedy: str, line: int = 0, place: str = "") -> None:
+        """Add a problem of this file."""
+        self.problems.append(Problem(kind, self.file.name + place, what, remedy, line or None))
+
+    def choice(self, names: Iterable[str], what: str, options: Options) -> str:
+        """The one of several questions whose answers are the votes; which one, has to be said."""
+        known, given = list(dict.fromkeys(names)), options.columns.get("label", ("",))[0]
+        if given in known:
+            return given
+        if len(known) > 1 or (known and given):
+            shown = ", ".join(map(quoted, known[:8]))
+            asked = f"{len(known)} {what} ({shown}): whose answers are the votes?"
+            found = f"no {what} {quoted(given)}, found {shown}" if given else asked
+            remedy = f"name one: softlabels convert {{}} --columns 'label={known[0]}'"
+            self.problem("question about columns", found, remedy)
+        return known[0] if known else ""
+
     def vote(self, image: Any, annotator: Any, label: Any, place: str = "", line: int = 0) -> None:
         """Add a vote; a list of several classes is a problem, an empty one no vote."""
         labels = [text for text in map(_word, label if isinstance(label, list) else [label]) if text]
         if len(labels) > 1:
             found = f"{', '.join(map(quoted, labels[:4]))} chosen together for {quoted(_word(image))}"
             remedy = "a vote is one class; keep one, or join them into a class of its own"
-            self.problems.append(Problem(SEVERAL, self.file.name + place, found, remedy, line or None))
+            self.problem(SEVERAL, found, remedy, line, place)
         elif not labels:
             self.left["without an answer"] += 1
         elif not _word(image):
-            found = "a vote without an image"
-            self.problems.append(
-                Problem("no image named", self.file.name + place, found, "name the image", line or None)
-            )
+            self.problem("no image named", "a vote without an image", "name the image", line, place)
         else:
             self.rows.append((_word(image), _word(annotator), labels[0], 1, self.file.name + place, line))
 
-    def reading(self, taken: Iterable[tuple[str, str]], named: bool | None = None) -> Reading:
-        """The votes with a note on what was left out; `named` is found from the votes unless given."""
-        notes = list(self.notes)
-        if self.left:
-            listed = ", ".join(f"{n:,} {why}" for why, n in self.left.most_common())
-            notes.append(f"Left out, as no votes on an image: {listed}.")
+    def reading(self, taken: Iterable[tuple[str, str]]) -> Reading:
+        """The votes with a note on what was left out."""
+        if listed := ", ".join(f"{n:,} {why}" for why, n in (+self.left).most_common()):
+            self.notes.append(f"Left out, as no votes on an image: {listed}.")
         if not self.rows and not self.problems:
             remedy = "export the annotations with a class for each whole image"
-            self.problems.append(Problem("no annotations", self.file.name, "no vote on an image", remedy))
-        if named is None:
-            named = any(row[1] for row in self.rows)
-        votes = votes_of(self.rows) if self.rows else no_votes()
-        return Reading(self.words, votes, named, (), tuple(taken), notes, self.problems)
+            self.problem("no annotations", "no vote on an image", remedy)
+        named = any(row[1] for row in self.rows)
+        return Reading(self.words, votes_of(self.rows), named, (), tuple(taken), self.notes, self.problems)
 
 
 def _word(value: Any) -> str:
@@ -78,23 +86,6 @@ def _word(value: Any) -> str:
     if isinstance(value, float) and abs(value) < 2**53 and value.is_integer():
         return str(int(value))
     return str(value).strip()
-
-
-def _choice(names: list[str], what: str, options: Options, file: File) -> tuple[str, list[Problem]]:
-    """The one of several questions whose answers are the votes; which one, has to be said."""
-    given = options.columns.get("label", ("",))[0]
-    if given in names:
-        return given, []
-    if len(names) == 1 and not given:
-        return names[0], []
-    shown = ", ".join(map(quoted, names[:8]))
-    found = (
-        f"{len(names)} {what} ({shown}): whose answers are the votes?"
-        if not given
-        else (f"no {what} {quoted(given)}, found {shown}")
-    )
-    remedy = f"name one: softlabels convert {{}} --columns 'label={names[0]}'"
-    return names[0], [Problem("question about columns", file.name, found, remedy)]
 
 
 def _entries(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -149,9 +140,7 @@ def label_studio(file: File, options: Options) -> Reading:
                 answers.append(
                     (image, _person(done.get("completed_by")), _word(result.get("from_name")), chosen, where)
                 )
-    names = list(dict.fromkeys(name for _, _, name, _, _ in answers))
-    name, problems = _choice(names, "questions", options, file) if names else ("", [])
-    found.problems += problems
+    name = found.choice((name for _, _, name, _, _ in answers), "questions", options)
     for image, who, asked, chosen, where in answers:
         if asked == name:
             found.vote(image, who, chosen, where)
@@ -216,12 +205,9 @@ def label_studio_min(file: File, options: Options) -> Reading:
     if not images or not answers:
         shown = ", ".join(map(quoted, rest[:8]))
         remedy = "export with the data and the choices"
-        found.problems.append(
-            Problem("no annotations", file.name, f"columns {shown}: no image and choice", remedy)
-        )
+        found.problem("no annotations", f"columns {shown}: no image and choice", remedy)
         return found.reading([])
-    label, problems = _choice(answers, "columns of answers", options, file)
-    found.problems += problems
+    label = found.choice(answers, "columns of answers", options)
     for row, line in _rows(table):
         found.vote(row[images[0]], row["annotator"], _choices(row[label]), line=line)
     return found.reading([(images[0], "image"), ("annotator", "annotator"), (label, "label")])
@@ -278,12 +264,9 @@ def mturk(file: File, options: Options) -> Reading:
     if image not in table.header or (len(images) > 1 and "image" not in options.columns):
         shown = ", ".join(map(quoted, inputs[:8]))
         remedy = "name the column: softlabels convert {} --columns 'image=Input.NAME'"
-        found.problems.append(
-            Problem("question about columns", file.name, f"which column is the image: {shown}?", remedy)
-        )
+        found.problem("question about columns", f"which column is the image: {shown}?", remedy)
         return found.reading([])
-    label, problems = _choice(names, "questions", options, file)
-    found.problems += problems
+    label = found.choice(names, "questions", options)
     for row, line in _rows(table):
         status = row.get("AssignmentStatus", "").casefold()
         if status.startswith("reject"):
@@ -355,12 +338,9 @@ def toloka(file: File, options: Options) -> Reading:
         or [n for n in inputs if "image" in plain(n)]
         or inputs
     )
-    label, problems = _choice([n for n in table.header if n.startswith("OUTPUT:")], "outputs", options, file)
-    found.problems += problems
+    label = found.choice((n for n in table.header if n.startswith("OUTPUT:")), "outputs", options)
     if not images:
-        found.problems.append(
-            Problem("no annotations", file.name, "no column INPUT:…", "export the inputs as well")
-        )
+        found.problem("no annotations", "no column INPUT:…", "export the inputs as well")
         return found.reading([])
     golden = [n for n in table.header if n.startswith("GOLDEN:")]
     control = 0
@@ -400,23 +380,13 @@ def zooniverse(file: File, options: Options) -> Reading:
         subject = _loaded(row["subject_data"])
         notes = _loaded(row["annotations"])
         if not isinstance(notes, list) or not isinstance(subject, dict):
-            found.problems.append(
-                Problem(
-                    "broken JSON",
-                    file.name,
-                    "annotations or subject_data that are no JSON",
-                    "export again",
-                    line,
-                )
-            )
+            found.problem("broken JSON", "annotations or subject_data that are no JSON", "export again", line)
             continue
         image = _subject(subject)
         who = row.get("user_name", "") or row.get("user_id", "")
         for _, note in _entries(notes):
             answers.append((image, who, _word(note.get("task")), _answer(note.get("value")), line))
-    names = list(dict.fromkeys(task for _, _, task, _, _ in answers))
-    task, problems = _choice(names, "tasks", options, file) if names else ("", [])
-    found.problems += problems
+    task = found.choice((task for _, _, task, _, _ in answers), "tasks", options)
     for image, who, asked, value, line in answers:
         if asked == task:
             found.vote(image, who, value, line=line)
@@ -455,9 +425,7 @@ def zooniverse_flat(file: File, options: Options) -> Reading:
     single = "classification_id" in table.header
     found = _Collector(file, f"Zooniverse, {'extracts' if single else 'reductions'} of questions")
     classes = [n for n in table.header if n.startswith("data.") and n != "data.aggregation_version"]
-    tasks = [name for name in table.column("task").unique() if name]
-    task, problems = _choice(tasks, "tasks", options, file) if tasks else ("", [])
-    found.problems += problems
+    task = found.choice(filter(None, table.column("task").unique()), "tasks", options)
     for row, line in _rows(table):
         if row["task"] != task:
             continue
@@ -468,7 +436,7 @@ def zooniverse_flat(file: File, options: Options) -> Reading:
         wrong = next((name for name, n in counts.items() if n is None), None)
         if wrong is not None:
             what = f"{quoted(chosen[wrong])} for answer {quoted(wrong)}, expected a count"
-            found.problems.append(Problem("not a count", file.name, what, "export again", line))
+            found.problem("not a count", what, "export again", line)
         elif single:
             found.vote(row["subject_id"], row.get("user_name", ""), list(counts), line=line)
         else:
@@ -509,7 +477,6 @@ def cvat(file: File, options: Options) -> Reading:
             found.left["automatic tags"] += len(automatic)
             tags = [tag.get("label", "") for tag in image.iterfind("tag") if tag.get("source") != "auto"]
         found.vote(image.get("name", ""), who, tags)
-    found.left = +found.left
     return found.reading([("image name", "image"), ("assignee", "annotator"), ("tag", "label")])
 
 
@@ -558,12 +525,8 @@ def _via(
 ) -> Reading:
     found = _Collector(file, words)
     found.left["regions"] += regions
-    found.left = +found.left
-    names = list(
-        dict.fromkeys(k for _, value, _ in entries if isinstance(value, dict) for k, v in value.items() if v)
-    )
-    name, problems = _choice(names, "attributes", options, file) if names else ("", [])
-    found.problems += problems
+    given = [value for _, value, _ in entries if isinstance(value, dict)]
+    name = found.choice((k for value in given for k, v in value.items() if v), "attributes", options)
     for image, value, line in entries:
         chosen = value.get(name) if isinstance(value, dict) else None
         if isinstance(chosen, dict):  # boxes that were ticked
@@ -686,8 +649,3 @@ def _table(found: Table, options: Options) -> Reading:
     reading = tables.read(found, options)
     reading.problems = found.problems
     return reading
-
-
-def stem(name: str) -> str:
-    """A file's name without its endings: who a file of one reader belongs to."""
-    return PurePosixPath(name).name.split(".")[0]
