@@ -195,7 +195,7 @@ def test_a_few_pairs_have_an_interval_and_one_pair_decides_nothing(won):
     assert rows["accuracy"].startswith("**+0.0") and rows["KL [nats]"].startswith("**−0.0")
     assert rows["ECE"] == "–"
     assert "KL [nats] is lower with all votes" in quickstart.answer(won)
-    assert quickstart.answer(won).endswith("3 pairs of one tiny network prove little.")
+    assert quickstart.answer(won).endswith("These 3 pairs of one tiny network prove little.")
     alone = quickstart.answer(won[won.seed == won.seed.min()])
     assert "not told apart" in alone and alone.endswith("One pair proves nothing.")
 
