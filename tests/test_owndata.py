@@ -161,14 +161,14 @@ def executed(folder, out):
 
 def test_a_folder_goes_through_the_chapter(folder, store):
     text = executed(folder / "three", store / "out.ipynb")
-    assert "features@" in text and "Missing runs" not in text and "hard" in text
+    assert "features@" in text and "trained by `softlabels" not in text and "hard" in text
     assert "30 images, 3 classes, 90 annotations, 3 of the median image" in text
 
 
 def test_one_annotation_an_image_is_said_to_answer_nothing(folder, store):
     text = executed(folder / "one", store / "out.ipynb")
     assert "**This cannot be answered.** The median image has 1 annotation; 0% of the images" in text
-    assert "Missing runs" not in text and not list((store / "cache" / "runs").glob("*.json"))
+    assert "trained by `softlabels" not in text and not list((store / "cache" / "runs").glob("*.json"))
 
 
 def test_the_command_line_trains_the_runs_of_a_folder(folder, store, capsys, one_thread):

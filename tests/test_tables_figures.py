@@ -118,7 +118,7 @@ def test_what_is_missing_is_named_with_its_command(won, gap):
     command = "softlabels train --chapter table1 --profile laptop --seeds 1"
     assert command in table.missing(both(won, gap))
     note = table1.missing(gap)
-    assert command in note and "1 runs of the grid `table1` (soft)" in note and "MiceBone" in note
+    assert command in note and "1 runs of the grid `table1` (all votes)" in note and "MiceBone" in note
 
 
 def test_gather_looks_records_up_and_trains_nothing(tmp_path, monkeypatch):
@@ -195,7 +195,7 @@ def test_a_few_pairs_have_an_interval_and_one_pair_decides_nothing(won):
     assert rows["accuracy"].startswith("**+0.0") and rows["KL [nats]"].startswith("**−0.0")
     assert rows["ECE"] == "–"
     assert "KL [nats] is lower with all votes" in quickstart.answer(won)
-    assert quickstart.answer(won).endswith("3 pairs of one tiny network prove little.")
+    assert quickstart.answer(won).endswith("These 3 pairs of one tiny network prove little.")
     alone = quickstart.answer(won[won.seed == won.seed.min()])
     assert "not told apart" in alone and alone.endswith("One pair proves nothing.")
 
@@ -611,3 +611,22 @@ def test_examples_run_from_certain_to_ambiguous():
     entropies = -(q * np.log(q)).sum(1)
     assert (np.diff(entropies) > 0).all() and len(set(ids)) == 5
     assert metrics.kl_divergence(q, p["soft"]) == pytest.approx(0, abs=1e-5)
+
+
+def test_a_column_that_does_not_vary_is_said_in_the_caption():
+    frame = pd.DataFrame({"arm": ["a", "b"], "n": ["3", "3"], "share": ["–", "–"], "KL": ["1", "2"]})
+    shown, caption = formatting.varying(frame, "KL [nats], lower is better.")
+    assert list(shown) == ["arm", "KL"]
+    assert caption == "KL [nats], lower is better. In all rows n: 3. No row has a value of: share."
+    alone, same = formatting.varying(frame[:1], "One row.")
+    assert list(alone) == list(frame) and same == "One row."
+    assert "<caption>a &lt; b</caption>" in formatting.markup(frame, "a < b")
+
+
+@pytest.mark.parametrize(
+    ("sd", "words"), [(0.2, "0.50 ± 0.20"), (0.02, "0.500 ± 0.020"), (2e-4, "0.5000 ± 0.0002")]
+)
+def test_digits_follow_the_spread(sd, words):
+    assert formatting.spread(0.5, sd) == words
+    assert formatting.interval(paired_interval([0.5, 0.5 + sd], [0.0, 0.0])).count(".") == 3
+    assert formatting.spread(0.5, float("nan")) == "0.500"

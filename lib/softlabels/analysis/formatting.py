@@ -79,11 +79,13 @@ def show(frame: "pd.DataFrame", caption: str = "") -> None:
 
 
 def varying(frame: "pd.DataFrame", caption: str) -> "tuple[pd.DataFrame, str]":
-    """Move columns with one value in all of several rows into the caption."""
-    same = [name for name in frame if len(frame) > 1 and frame[name].nunique() == 1]
-    same = [name for name in same if frame[name].iloc[0] != NOTHING]
-    said = "; ".join(f"{name}: {frame[name].iloc[0]}" for name in same)
-    return frame.drop(columns=same), f"{caption} In all rows {said}." if said else caption
+    """Move columns with one value in all of several rows into the caption, and say which have none."""
+    same = {name: frame[name].iloc[0] for name in frame if len(frame) > 1 and frame[name].nunique() == 1}
+    if said := "; ".join(f"{name}: {value}" for name, value in same.items() if value != NOTHING):
+        caption += f" In all rows {said}."
+    if empty := ", ".join(name for name, value in same.items() if value == NOTHING):
+        caption += f" No row has a value of: {empty}."
+    return frame.drop(columns=list(same)), caption
 
 
 def number(value: float, digits: int = 4) -> str:

@@ -24,7 +24,7 @@ def both_arms(runs: pd.DataFrame) -> pd.DataFrame:
 def answer(runs: pd.DataFrame) -> str:
     """What these pairs say by KL and accuracy, and how little that is."""
     n = int((runs.record.notna() & (runs.arm == "soft")).sum())
-    little = "One pair proves nothing" if n == 1 else f"{n} pairs of one tiny network prove little"
+    little = "One pair proves nothing" if n == 1 else f"These {n} pairs of one tiny network prove little"
     said = [
         sentence(name, runs, f"test.{metric}", "soft", "hard")
         for name, metric in (("KL [nats]", "kl"), ("Accuracy", "macro_accuracy"))
