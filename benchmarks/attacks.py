@@ -6,9 +6,9 @@ in the line of JSON: ours is at most foolbox's, since an image that fell at one 
 foolbox (the extra "attacks") ours is measured alone.
 
 Nine tenths of our time are convolutions, forward and backward, so only fewer of them or shorter ones would be
-faster. Two ways were tried on the pretrained network of the attacks and left: all radii in one batch gives the
-same accuracies in 1.5 times the seconds of the processor, for an image that falls at a small radius then
-no longer spares the larger ones; bfloat16 takes 0.6 of the time and moves one image in 128.
+faster. Two ways were tried on the pretrained network of the attacks and left. All radii in one batch gives the
+same accuracies in 1.5 times the seconds of the processor: an image that falls at a small radius then no longer
+spares the larger ones. And bfloat16 takes 0.6 of the time and moves one image in 128.
 """
 
 from collections.abc import Sequence
