@@ -5,10 +5,10 @@ shares one gradient among the radii of FGSM and leaves an image alone once it ha
 in the line of JSON: ours is at most foolbox's, since an image that fell at one radius stays fallen. Without
 foolbox (the extra "attacks") ours is measured alone.
 
-Nine tenths of our time are convolutions, forward and backward, so only fewer of them or shorter ones would be
-faster. Two ways were tried on the pretrained network of the attacks and left. All radii in one batch gives the
-same accuracies in 1.5 times the seconds of the processor: an image that falls at a small radius then no longer
-spares the larger ones. And bfloat16 takes 0.6 of the time and moves one image in 128.
+Nine tenths of our time are convolutions, forward and backward, so only fewer of them or shorter ones would
+be faster. Two ways were tried on the pretrained network of the attacks and left. All radii in one batch
+gives the same accuracies in 1.5 times the seconds of the processor: an image that falls at a small radius
+then no longer spares the larger ones. And bfloat16 takes 0.6 of the time and moves one image in 128.
 """
 
 from collections.abc import Sequence
