@@ -151,8 +151,8 @@ def needs(config: RunConfig, past: Past, device: str | None = None) -> Needs:
     return Needs(minutes, memory(config), False)
 
 
-def _bodies() -> Iterator[dict[str, Any]]:
-    for path in records.SHELF.files():
+def _bodies(committed_only: bool = False) -> Iterator[dict[str, Any]]:
+    for path in records.SHELF.files(committed_only=committed_only):
         try:
             body = json.loads(path.read_text(encoding="utf-8"))
             _ = body["id"], body["config"], body["environment"]["device"]
@@ -169,10 +169,10 @@ def seconds() -> dict[str, float]:
 
 
 @cache
-def past() -> Past:
+def past(committed_only: bool = False) -> Past:
     """Times of the records at hand; arrays are neither read nor checked."""
     found = Past()
-    for body in _bodies():
+    for body in _bodies(committed_only):
         gpu = body["environment"]["device"] != "cpu"
         found.add(RunConfig.from_dict(body["config"]), body["seconds"], gpu)
     return found
