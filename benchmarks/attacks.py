@@ -4,6 +4,11 @@ Both give the accuracy at every radius. foolbox attacks every image at every rad
 shares one gradient among the radii of FGSM and leaves an image alone once it has fallen. The accuracies stand
 in the line of JSON: ours is at most foolbox's, since an image that fell at one radius stays fallen. Without
 foolbox (the extra "attacks") ours is measured alone.
+
+Nine tenths of our time are convolutions, forward and backward, so only fewer of them or shorter ones would
+be faster. Two ways were tried on the pretrained network of the attacks and left. All radii in one batch
+gives the same accuracies in 1.5 times the seconds of the processor: an image that falls at a small radius
+then no longer spares the larger ones. And bfloat16 takes 0.6 of the time and moves one image in 128.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""CIFAR-10H with its annotators (Peterson et al. 2019): who gave which test image which label.
+"""CIFAR-10 with named annotators: CIFAR-10H (Peterson et al. 2019) on its test images, CIFAR-10N on others.
 
-The raw file has a row for each trial of 2,571 people, 200 images and ten attention checks each. The authors'
-counts leave sixteen of them out (they hold 511,000 labels, not the 511,400 of the paper); which ones follows
-from the counts, and without them the labels must add up to the counts, which is checked beside the checksum.
+The raw file of CIFAR-10H has a row for each trial of 2,571 people: 200 images, ten attention checks. Its
+authors' counts leave sixteen of them out (they hold 511,000 labels, not the 511,400 of the paper); which ones
+follows from the counts. Without them the labels must add up to the counts, which is checked.
 """
 
 import csv

@@ -211,10 +211,3 @@ def auroc(score: np.ndarray, right: np.ndarray) -> float:
 def confusion_error(estimate: np.ndarray, truth: np.ndarray) -> float:
     """Mean over annotators and true classes of half the L1 distance of the rows of two matrices [M, C, C]."""
     return float(np.abs(estimate - truth).sum(2).mean() / 2)
-
-
-def ranking(confusions: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray:
-    """Annotators from the most to the least accurate, by Σ_k π_k A_kk; int64 [M]."""
-    diagonal = confusions.diagonal(axis1=1, axis2=2)
-    weight = np.full(diagonal.shape[1], 1 / diagonal.shape[1]) if prior is None else prior
-    return np.argsort(-(diagonal @ weight), kind="stable")

@@ -19,6 +19,8 @@ from softlabels.errors import DataUnavailable, unknown
 from softlabels.learning import starts
 from softlabels.store import write_atomically
 
+# Networks for small images, without their classifying layer: each function gives a trunk and its width.
+
 
 def _conv(c_in: int, c_out: int, *, pool: bool = False, stride: int = 1) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False), nn.BatchNorm2d(c_out)]
@@ -139,6 +141,8 @@ def cifarnet(*widths: int) -> tuple[nn.Module, int]:
     return nn.Sequential(*layers), widths[-1]
 
 
+# Dropout whose random numbers cost little: half of all units need one bit each, not one float.
+
 _BYTES = torch.arange(256, dtype=torch.uint8)[:, None]
 _SCALES = (_BYTES >> torch.arange(8, dtype=torch.uint8)).bitwise_and_(1).mul_(2)  # [256, 8], 0 or 2
 _PACKED = _SCALES.view(torch.int64).flatten()  # [256], eight factors in a word
@@ -173,6 +177,9 @@ def dropout_layer(p: float) -> nn.Module:
 
 
 LITE0 = "tf_efficientnet_lite0"
+
+
+# Networks as a run names them.
 
 
 class Classifier(nn.Module):

@@ -27,6 +27,7 @@ from softlabels.analysis.table import (
 from softlabels.datasets import Dataset, folder
 from softlabels.datasets.collection import printable
 from softlabels.errors import ConfigError
+from softlabels.learning import bars
 from softlabels.owndata import CLOSE, OwnData, annotmix, frozen, kept_in
 from softlabels.owndata.check import document
 from softlabels.runs import grids, profiles
@@ -246,8 +247,6 @@ def study(
         Seconds. The runs are made short enough for one pair to fit, and no run is begun that is not
         expected to; the first pair is trained in any case.
     """
-    from softlabels.learning import bars
-
     start, longest, found = time.monotonic(), 0.0, []
     own = owndata.study(dataset, profile, [])
     length = None

@@ -1,4 +1,4 @@
-"""Votes of any format as the plain long table: a line for each vote, ``image,annotator,label``."""
+"""The tables that people take away: votes as lines ``image,annotator,label``, and labels of each image."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -119,6 +119,9 @@ class Method(nn.Module):
         return None
 
 
+# One confusion matrix per annotator, whatever the image: crowd-layer, trace-reg, geo-reg, union-net.
+
+
 def product_score(log_p: Tensor, log_q: Tensor) -> Tensor:
     """Σ_c p(c | x) q_m(c | x): P(label is right) if label and truth were independent given x."""
     return (log_p + log_q).exp().sum(1)
@@ -245,6 +248,9 @@ class UnionNet(Method):
         return self.log_union().transpose(1, 2).softmax(2)
 
 
+# How much of an annotator is in a label, image by image: conal and crowd-ar.
+
+
 class Conal(Method):
     """conal: a confusion matrix common to all, one of each annotator's own, and a gate (Chu et al. 2021)."""
 
@@ -319,6 +325,9 @@ class CrowdAR(CrowdLayer):
     def performance(self, log_p: Tensor, h: Tensor, annotator: Tensor) -> Tensor:
         """ρ."""
         return self.reliability(log_p, h, annotator)
+
+
+# A confusion matrix for each image and annotator, read from embeddings of both: madl and annot-mix.
 
 
 def log_marginal_of(log_p: Tensor, logits: Tensor, label: Tensor) -> Tensor:
@@ -465,6 +474,9 @@ class Madl(Embedded):
         """Keep the bandwidth positive."""
         with torch.no_grad():
             self.bandwidth.clamp_(min=1e-3)
+
+
+# One target per image, made before training; and every method by its name.
 
 
 class Aggregated(Method):
