@@ -67,7 +67,7 @@ class Profile:
     distributions : Row
         The network that is trained on 1, 3, 10, 100 annotations per image and on the exact distribution.
     quickstart : dict
-        Settings of the two live runs.
+        Settings of the live runs.
     figure2 : tuple of (Row, recipe)
         Networks on annotated images whose features Figure 2 shows; their runs are among Table 1's.
     """
