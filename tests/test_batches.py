@@ -159,14 +159,14 @@ def test_a_chapter_trains_a_run_on_each_core_where_that_is_worth_it(store, monke
     monkeypatch.setattr(parallel.torch, "get_num_threads", lambda: 2)
     capsys.readouterr()
     parallel.on_all_cores(several(3), "cpu")
-    assert not capsys.readouterr().out, "a few seconds are not worth a process"
+    assert not capsys.readouterr().err, "a few seconds are not worth a process"
     monkeypatch.setattr(parallel, "WORTH", 0.0)
     with monkeypatch.context() as crowded:
         crowded.setattr(parallel.planning, "memory", lambda config: 10**9)
         parallel.on_all_cores(several(3), "cpu")
-        assert not capsys.readouterr().out, "there is no room for two"
+        assert not capsys.readouterr().err, "there is no room for two"
     found = table.recorded(table.of_cells([("several", c) for c in cells], "smoke", train=True, device="cpu"))
-    assert "[3/3]" in capsys.readouterr().out and "TQDM_DISABLE" not in os.environ
+    assert "3 runs:" in capsys.readouterr().err and "TQDM_DISABLE" not in os.environ
     assert {r.id: without_time(r) for r in found} == alone
     parallel.on_all_cores(several(3), "cpu")
     assert not capsys.readouterr().out, "nothing is missing any more"

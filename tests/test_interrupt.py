@@ -16,7 +16,7 @@ from softlabels.learning import bars
 from softlabels.learning.config import RunConfig
 from softlabels.runs import planning, progress
 
-EPOCHS = 400  # more than anybody waits for
+EPOCHS = 100_000  # more than anybody waits for
 TRAINS = f"""from softlabels import runs
 from softlabels.notebook import say
 config = runs.RunConfig(network="resnet9-tiny", image_size=32, limit=240, epochs={EPOCHS})

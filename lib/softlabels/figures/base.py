@@ -53,12 +53,17 @@ STYLE: Any = {
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Run a figure function in the common style, whatever the reader's matplotlib is set to."""
+    """Run a figure function in the common style, whatever the reader's matplotlib is set to.
+
+    The figure is labelled with the function's name: a page links to what has drawn it.
+    """
 
     @wraps(draw)
     def inner(*args: P.args, **kwargs: P.kwargs) -> Figure:
         with mpl.rc_context(STYLE):
-            return draw(*args, **kwargs)
+            figure = draw(*args, **kwargs)
+        figure.set_label(draw.__name__)
+        return figure
 
     return inner
 
@@ -246,6 +251,7 @@ def markup(
     listed = f"<details><summary>records</summary><small>{ids}</small></details>" if records else ""
     # The ground of a drawing is transparent, and a notebook may be dark; the site takes the white away.
     drawn = "" if kind == "png" else f'class="{LINE_ART}" '
+    drawn += f'data-drawn="{figure.get_label()}" '
     shape = f'{drawn}width="{figure.get_figwidth() * DPI:.0f}" style="max-width:100%;background:#fff"'
     shown = f'<img alt="{html.escape(alt)}" {shape} src="data:image/{kind};base64,{encoded}">'
     words = f"<p>{html.escape(caption)}</p><p><small>{html.escape(line)}</small></p>{listed}"

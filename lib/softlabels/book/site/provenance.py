@@ -90,13 +90,13 @@ def _line(app: Sphinx, node: nodes.raw, numbers: Numbers, words: str) -> str:
 
 
 def _functions(node: nodes.raw) -> list[str]:
-    """Names of the figure functions in the cell that showed this."""
+    """Names of the functions that have drawn what a cell shows."""
+    names = re.findall(r'data-drawn="(\w+)"', node.astext())
     cell: nodes.Node | None = node
     while cell is not None and "cell" not in getattr(cell, "attributes", {}).get("classes", ()):
         cell = cell.parent
     source = next(cell.findall(nodes.literal_block), None) if cell is not None else None
     text = source.astext() if source is not None else ""
-    names = re.findall(r"\bfigures\.(\w+)\(", text)
     names += [name for call, name in INSIDE.items() if f"{call}(" in text]
     return [name for name in dict.fromkeys(names) if name in code.functions()]
 
