@@ -335,7 +335,8 @@ def forms(folder, rng):
     (folder / "annotations.csv").write_text(stream.getvalue(), encoding="utf-8")
     found = votetable.read(folder, "w", folder / "annotations.csv")
     if rng.random() < 0.7:  # say yes to the question, as its remedy does
-        found = confirmed(folder, found, {*classes}, {*people, *(f"label_{a + 1}" for a in range(5))})
+        heads = {*people, *(f"label_{a + 1}" for a in range(5))} & {*columns}
+        found = confirmed(folder, found, {*classes}, heads)
     demand(found)
     right = {
         (name, classes[k]): given.count(k)
@@ -356,7 +357,8 @@ def confirmed(folder, found, classes, people):
     if "--columns" not in words:
         return found
     columns = formats.parse_columns(words[words.index("--columns") + 1])
-    if not ({*columns.get("counts", ())} <= classes and {*columns.get("annotators", ())} <= people):
+    said = {role: {*columns[role]} for role in ("counts", "annotators") if role in columns}
+    if said.get("counts", classes) != classes or said.get("annotators", people) != people:
         return found
     return votetable.read(folder, "w", folder / "annotations.csv", formats.Options(columns))
 

@@ -48,6 +48,9 @@ def numbers(i):
 # Which tables are refused with a question, and what is asked.
 
 COUNTS = "image,cat,dog,owl"
+# No or yes of three people, of whose sums none is in nine of ten rows.
+BALLOTS = ["010", "101", "010", "110", "010", "101", "011", "101", "011", "001", "010", "101"]
+SINGLE = ["30", "30", "10", "30", "01", "20", "21", "30", "10", "30", "30", "20"]  # a vote and a truth
 QUESTIONS = {
     "class numbers of annotators": (
         rows(numbers),
@@ -63,6 +66,16 @@ QUESTIONS = {
         rows(lambda i: [int((i + (a == 4)) % 3 == 0) for a in range(5)], "image,a1x,b1x,c1x,d1x,e1x"),
         "like class numbers",
         "annotators=a1x|b1x|c1x|d1x|e1x",
+    ),
+    "people called by numbers": (
+        rows(lambda i: BALLOTS[i], "image,1,2,3"),
+        "are called by numbers, as people may be",
+        "",
+    ),
+    "one vote beside the truth": (
+        rows(lambda i: SINGLE[i], "image,label_1,gold"),
+        "'label_1' is called like a single vote",
+        "",
     ),
     "thirty-nine annotators": (
         rows(

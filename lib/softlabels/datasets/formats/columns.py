@@ -330,6 +330,9 @@ def _wide(table: Table, image: str, rest: list[str]) -> Plan:
     form = "counts"
     if len(counts) < 2 or shares or matrix is None or _counts_like(matrix):
         kept, doubts = counts, doubts + why
+        doubts += [f"{quoted(name)} is called like a single vote" for name in kept if BALLOTS.fullmatch(name)]
+        if matrix is not None and all(name.strip().isdigit() for name in kept) and not _constant(matrix):
+            doubts.append(f"{_listed(kept)} are called by numbers, as people may be, and no sum is in common")
     else:  # no counts, so nothing is a sum of them
         form, matrix = "annotators", _matrix(table, kept)
         low, high = (int(f(matrix)) for f in (np.nanmin, np.nanmax)) if matrix is not None else (0, 0)
