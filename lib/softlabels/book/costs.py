@@ -86,11 +86,13 @@ def by_chapter(profiles: Iterable[str] = ("laptop", "paper")) -> pd.DataFrame:
 def page() -> str:
     """All three tables as Markdown, from the committed records alone."""
     committed = [records.read(path) for path in records.SHELF.files(committed_only=True)]
+    tried = networks()
     compared = (
-        "Networks made for little compute, on one fold of CIFAR-10H from random weights, trained on votes. "
-        "The chapters' network was chosen by its validation accuracy for the time:"
+        "Networks made for little compute, on one fold of CIFAR-10H from random weights, trained on votes; "
+        f"{len(tried)} of {len(grids.grid('networks', 'laptop', [0]))} have a record, and "
+        "`softlabels train --chapter networks --publish` trains what is missing:"
     )
-    tables = [markdown(by_chapter()), compared, markdown(networks()), markdown(by_network(committed))]
+    tables = [markdown(by_chapter()), compared, markdown(tried), markdown(by_network(committed))]
     return "\n\n".join(tables)
 
 

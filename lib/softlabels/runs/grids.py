@@ -262,7 +262,7 @@ def _human_scratch(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def _networks(profile: str, seeds: Sequence[int]) -> list[Cell]:
-    """Votes on the first fold from random weights: other networks and lengths, and what was chosen."""
+    """Votes on the first fold from random weights: other networks and lengths, and what the chapters use."""
     tried = chosen(HUMAN, profile).compared
     first = [cell for cell in _human_scratch(profile, seeds[:1]) if cell.arm == "soft"][:1]
     own = [_arm("networks", "soft", cell.config.to_dict()) for cell in first]

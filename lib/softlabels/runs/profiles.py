@@ -25,7 +25,7 @@ def chosen(numbers: Mapping[str, T], profile: str) -> T:
 
 ARMS = ("hard", "soft")
 SEEDS = (0, 1, 2)  # BHL report three splits
-SPLITS = (0, 1, 2, 3, 4)  # what the primary comparisons of Table 1 are run on
+SPLITS = (0, 1, 2, 3, 4)  # of Table 1; costly rows take fewer
 
 # What a dataset says about its images and split, where that is not the profile's to choose.
 DATA: dict[str, dict[str, Any]] = {
@@ -357,7 +357,7 @@ class Human:
     totals : tuple of (int, tuple of int)
         Annotations in all, and how many of them an image gets: more on fewer images.
     compared : tuple of (str, int)
-        Networks and epochs among which that of `scratch` was chosen, by validation accuracy for the time.
+        Other networks and epochs, to be held against those of `scratch` by accuracy for the time.
     rates : tuple of float
         Other common rates, tried on the first fold with the arms `rate_arms`.
     """
