@@ -12,7 +12,7 @@ from softlabels.analysis.annotators import WORDS, glossary, named
 from softlabels.analysis.published import RANKED
 from softlabels.analysis.table import gather, recorded, tabulate
 from softlabels.chapters import annot_mix, annot_mix_people, annot_mix_ranks
-from softlabels.chapters.annot_mix.runs import captioned, full_rows
+from softlabels.chapters.annot_mix import captioned, full_rows
 from softlabels.datasets import LOADERS, Annotations
 from softlabels.datasets.crowds import crowd
 from softlabels.errors import ConfigError

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +20,11 @@ import numpy as np
 
 from softlabels.analysis import names
 from softlabels.analysis.formatting import interval, number
-from softlabels.analysis.table import ARMS, complete, difference, summary
+from softlabels.analysis.table import ARMS, complete, difference, gather, summary
 from softlabels.datasets import synthetic
 from softlabels.datasets.base import checksum
 from softlabels.errors import DataUnavailable, told
+from softlabels.labels.votes import entropy
 from softlabels.runs import grids, records
 from softlabels.store import Shelf, pack, read, unpack, write_atomically
 
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from softlabels.runs import Record
-
-
-from softlabels.labels.votes import entropy
 
 NEIGHBOURS = 30  # as many as the perplexity of the maps
 PAIRS = 200_000
@@ -323,6 +322,21 @@ def publish(record: "Record", settings: Settings | None = None, fresh: bool = Fa
     found = None if fresh else _stored(record, settings)
     _write(found or _compute(record, settings), path)
     return path
+
+
+def gather_with_maps(
+    grids: Sequence[str],
+    profile: str,
+    seeds: Sequence[int],
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+    committed_only: bool = False,
+    compute: bool | None = None,
+) -> "pd.DataFrame":
+    """As `table.gather`, with maps; what is not stored is computed if `compute`, by default if `train`."""
+    runs = gather(grids, profile, seeds, train, device, fresh, committed_only)
+    return with_maps(runs, (train if compute is None else compute) and not committed_only, committed_only)
 
 
 def with_maps(runs: "pd.DataFrame", compute: bool = False, committed_only: bool = False) -> "pd.DataFrame":

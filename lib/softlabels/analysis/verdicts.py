@@ -101,7 +101,7 @@ def judge(claim: Claim, found: Interval | None, lacking: str = "", robustness: s
     if found is None or found.n < 2:
         why = "no pair of runs" if found is None else "a single pair of runs"
         return replace(verdict, reason=f"{claim.primary}: {why}{extra}")
-    cell = f"{interval(_hundredths(found) if claim.unit else found, claim.digits)} {claim.unit}".strip()
+    cell = f"{interval(found.times(100) if claim.unit else found, claim.digits)} {claim.unit}".strip()
     reason = f"{claim.primary}; n = {found.n}{extra}"
     if lacking:
         return replace(verdict, ours=cell, reason=f"did not learn: {lacking}; {reason}")
@@ -144,11 +144,6 @@ def rule_on_trial(found: Sequence[Verdict]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _hundredths(d: Interval) -> Interval:
-    low, high = (None if x is None else 100 * x for x in (d.low, d.high))
-    return replace(d, mean=100 * d.mean, low=low, high=high)
 
 
 def _difference(claim: Claim, value: float) -> str:

@@ -9,6 +9,7 @@ import io
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ LICENCES = {
 }
 # Colour and mark of each class; those of the generator's classes are what they look like.
 MARKS: dict[str, list[list[int]]] = {"synthetic": [[0, 0], [0, 1], [2, 0], [2, 1], [1, 0], [1, 1]]}
+collect = partial(embeddings.gather_with_maps, GRIDS)
 
 
 @dataclass(frozen=True)
@@ -79,19 +81,6 @@ class Atlas:
         arrays = {arm: record.arrays() for arm, record in self.records.items()}
         found = {"people": arrays["hard"]["targets"].astype(np.float64)}
         return found | {arm: np.exp(arrays[arm]["log_probs"].astype(np.float64)) for arm in ARMS}
-
-
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> "pd.DataFrame":
-    """The chapter's runs with their maps; missing ones are computed only if `train`."""
-    runs = table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
-    return embeddings.with_maps(runs, train, committed_only)
 
 
 def atlases(runs: "pd.DataFrame", draw: bool = False) -> dict[str, Atlas]:

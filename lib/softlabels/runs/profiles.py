@@ -510,14 +510,7 @@ TEXT_DATASETS = (
     "chaosnli:alpha",
     "chaosnli:snli/words",
 )
-TEXT_ARMS: dict[str, dict[str, Any]] = {
-    "truth": {"label": "truth"},
-    "hard": {"label": "hard"},
-    "soft": {"label": "soft"},
-    "smoothed": {"label": "smoothed"},
-    "permuted": {"label": "permuted"},
-    "class-mean": {"label": "class-mean"},
-}
+TEXT_ARMS = {a: HUMAN_ARMS[a] for a in ("truth", "hard", "soft", "smoothed", "permuted", "class-mean")}
 # Label smoothing of the majority, from weak to strong: the published strengths are not stated.
 TEXT_STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.4)
 TEXT_SMOOTHED = {f"ε = {e:g}": {"label": "hard", "smoothing": e} for e in TEXT_STRENGTHS}

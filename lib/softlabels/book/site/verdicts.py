@@ -58,14 +58,19 @@ def _rows_of(path: Path) -> Iterator[dict[str, str]]:
                 yield from tables.rows(text)
 
 
-def below_claim(doctree: nodes.document) -> None:
-    """Insert the verdicts of a chapter's first table after its claim; groups of claims are never added up."""
-    first = next(doctree.findall(is_table), None)
-    claim = claim_of(doctree)
-    if first is None or claim is None:
+def below_claim(doctree: nodes.document, docname: str) -> None:
+    """Insert the verdicts of a chapter's first table after its claim, and a link to its notebook.
+
+    Groups of claims are never added up.
+    """
+    first, claim = next(doctree.findall(is_table), None), claim_of(doctree)
+    if claim is None:
         return
-    marks = nodes.raw("", _marks(tables.rows(first.astext())), format="html")
-    claim.parent.insert(claim.parent.index(claim) + 1, marks)
+    address = f"{'../' * docname.count('/')}_sources/{docname}.ipynb"
+    text = f'<p class="download"><a download href="{address}">Download this notebook</a></p>'
+    marks = "" if first is None else _marks(tables.rows(first.astext()))
+    below = [nodes.raw("", part, format="html") for part in (marks, text) if part]
+    claim.parent.insert(claim.parent.index(claim) + 1, below)
 
 
 def claim_of(doctree: nodes.document) -> nodes.paragraph | None:
