@@ -14,10 +14,10 @@ from softlabels.chapters import table1
 GRIDS = ("hyperparameters", "table1")
 
 
-def collect(profile: str, seeds: Sequence[int], *how: Any, committed_only: bool = False) -> pd.DataFrame:
+def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
     """The runs of the search, and those of Table 1 beside them, which are not trained here."""
-    runs = table.gather(GRIDS[:1], profile, seeds, *how, committed_only=committed_only)
-    beside = table1.collect(profile, seeds, committed_only=committed_only)
+    runs = table.gather(GRIDS[:1], profile, seeds, *how)
+    beside = table1.collect(profile, seeds)
     return pd.concat([runs, beside[beside.grid == GRIDS[1]]], ignore_index=True)
 
 

@@ -29,7 +29,7 @@ from softlabels.datasets.collection import printable
 from softlabels.errors import ConfigError
 from softlabels.learning import bars
 from softlabels.owndata import CLOSE, OwnData, annotmix, frozen, kept_in
-from softlabels.owndata.check import document
+from softlabels.owndata.check import document, section
 from softlabels.runs import grids, profiles
 
 LAST = 0.1  # of a training, in which a least validation loss says that it was still improving
@@ -342,12 +342,8 @@ def _ask_again(own: OwnData) -> list[str]:
     names = folder.files(own.name)
     if not names:
         return []
-    rows = "".join(
-        f'<tr><td>{html.escape(name)}</td><td class="n">{gain:.5f}</td></tr>'
-        for name, gain in owndata.again(own, names, 50)
-    )
-    head = f'<tr><th>{own.item}</th><th class="n">gain of a vote</th></tr>'
-    return ["<h2>Vote on these again</h2>", f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"]
+    rows = [(html.escape(name), f"{gain:.5f}") for name, gain in owndata.again(own, names, 50)]
+    return [section("Vote on these again", (own.item, "gain of a vote"), rows, (1,))]
 
 
 def _source(own: OwnData, profile: str) -> str:

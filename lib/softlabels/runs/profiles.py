@@ -625,7 +625,7 @@ def crowd_methods(profile: str, row: str) -> Sequence[str]:
     """Methods that a row of the main table compares."""
     images = CROWD_IMAGES.get(profile, {})
     if row not in images:
-        return METHODS
+        return tuple(METHODS)
     return WORKER_METHODS if "workers" in images[row] else IMAGE_METHODS
 
 

@@ -5,7 +5,7 @@ the comparison or a change of annot-mix, "arm" a method. Intervals are over seed
 independent, as AM's do, on random splits too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,7 @@ def _right(record: "Record") -> tuple[np.ndarray, np.ndarray]:
     return found["ids"], found["log_probs"].argmax(1) == found["targets"].argmax(1)
 
 
-def full_rows(runs: pd.DataFrame, methods: Sequence[str] = RANKED) -> list[str]:
+def full_rows(runs: pd.DataFrame, methods: Collection[str] = RANKED) -> list[str]:
     """Rows that hold a run of each of these methods; of several rows of one dataset the first.
 
     Friedman's test and a count of datasets take rows for independent, which two splits of the same songs
