@@ -7,7 +7,7 @@ import pandas as pd
 
 from softlabels.analysis import names
 from softlabels.analysis.formatting import NAMES, interval, number, p_value, spread
-from softlabels.analysis.statistics import Interval, effect_size, holm, mean_sd, paired_p
+from softlabels.analysis.statistics import effect_size, holm, mean_sd, paired_p
 from softlabels.analysis.table import (
     ARMS,
     arms,
@@ -98,15 +98,12 @@ def sentence(
     if found is None:
         return f"{name}: no pair of runs is here yet."
     means = [number(mean_sd(values)[0], 3) for values in pairs(runs, measure, arm, base)]
+    told = {1: "higher", -1: "lower", 0: "not told apart"}[found.sign]
     return (
-        f"{name} is {_told(found)} with {names.spoken(arm)} {'than' if found.sign else 'and'} with "
+        f"{name} is {told} with {names.spoken(arm)} {'than' if found.sign else 'and'} with "
         f"{names.spoken(base)}: {means[0]} against {means[1]} (difference "
         f"{interval(found, 3).replace('**', '')}, {found.n} pair{'s' if found.n > 1 else ''} of runs)."
     )
-
-
-def _told(found: Interval) -> str:
-    return {1: "higher", -1: "lower", 0: "not told apart"}[found.sign]
 
 
 def share_reached(

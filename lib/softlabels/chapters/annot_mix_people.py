@@ -307,12 +307,13 @@ def describe(name: str, **options: Any) -> Card:
         if name in COMBINED:
             shares = aggregation.accuracies(found, data.images, truth, n_classes)
             combined = {"combined": {way: round(share, 6) for way, share in shares.items()}}
+    chance = heterogeneity(shuffled(found, np.random.default_rng(0)), truth).get("chi2_df", float("nan"))
     return {
         "name": name,
         "classes": n_classes,
         "labelled": len(np.unique(found.image)),
         **{key: round(value, 6) for key, value in facts(found, truth).items()},
-        "chi2_df_shuffled": round(_chance(found, truth), 6),
+        "chi2_df_shuffled": round(chance, 6),
         **combined,
     }
 
@@ -345,10 +346,6 @@ def worker_tests() -> dict[str, float]:
 def _clean() -> np.ndarray:
     with np.load(fetch(TRAIN_LABELS), allow_pickle=False) as arrays:
         return arrays["clean"].astype(np.int64)
-
-
-def _chance(found: Annotations, truth: np.ndarray) -> float:
-    return heterogeneity(shuffled(found, np.random.default_rng(0)), truth).get("chi2_df", float("nan"))
 
 
 def of_profile(profile: str) -> list[Card]:

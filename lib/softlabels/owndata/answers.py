@@ -72,17 +72,14 @@ def _networks(own: OwnData) -> list[str]:
     )
     if owndata.learned(own):
         return [_pays(own), *measures, constant]
+    seen = "images that show" if own.item == "image" else "features that tell"
     return [
         f"**The networks did not learn**: they are no better than the mean label of all {own.item}s (KL "
         f"{number(base.kl)} nats) or a constant guess (accuracy {number(base.accuracy)}). So whether keeping "
         f"the distribution pays is open; more seeds do not change that. It takes more {own.item}s, longer "
-        f"training (profile paper), or {_seen(own)} what people judged.",
+        f"training (profile paper), or {seen} what people judged.",
         *measures,
     ]
-
-
-def _seen(own: OwnData) -> str:
-    return "images that show" if own.item == "image" else "features that tell"
 
 
 def _again(own: OwnData) -> str:

@@ -86,7 +86,8 @@ def inspect(path: Path, options: Options | None = None) -> Report:
     facts += label_facts(used.counts, used.classes)
     facts += [("annotators", f"{len(found.annotators):,}" if found.annotators else "not named")]
     people = _people(found)
-    notes = list(found.notes) + _label_notes(used) + _copies(found) + _annotator_notes(people)
+    notes = [*found.notes, *_label_notes(used), *_copies(found)]
+    notes += [f"Annotator {quoted(name)} {a.reason}." for name, a in people if a.reason]
     status = PROBLEMS if problems else FINE
     return Report(
         str(path), facts, class_table(used), per_image(used.counts), people, notes, problems, status
@@ -179,10 +180,6 @@ def _people(found: Collection) -> list[tuple[str, agreement.Annotator]]:
     people = agreement.annotators(given, found.counts)
     named = [(found.annotators[a.index], a) for a in people]
     return sorted(named, key=lambda pair: (not pair[1].reason, np.nan_to_num(pair[1].kappa, nan=2.0)))
-
-
-def _annotator_notes(people: Sequence[tuple[str, agreement.Annotator]]) -> list[str]:
-    return [f"Annotator {quoted(name)} {a.reason}." for name, a in people if a.reason]
 
 
 def _label_notes(used: Collection) -> list[str]:

@@ -269,10 +269,7 @@ def _line(row: dict, classes: Sequence[str]) -> str:
             values = [row[f"{kind}:{name}"] for name in classes]
             found[kind] = [int(v) if kind == "count" else float(v) for v in values]
     found |= {name: row[name] for name in ("majority", "tied")}
-    found |= {name: _plain(row[name]) for name in ("entropy", "agreement", "gain")}
+    for name in ("entropy", "agreement", "gain"):
+        found[name] = float(row[name]) if np.isfinite(row[name]) else None
     found["ask_again"] = bool(row["ask_again"])
     return json.dumps(found, ensure_ascii=False)
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from softlabels.errors import ConfigError, unknown
@@ -27,7 +28,6 @@ from softlabels.runs.profiles import (
     TEXT_RECIPE,
     Human,
     Row,
-    Space,
     chosen,
 )
 
@@ -99,23 +99,13 @@ def _atlas(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 def _hyperparameters(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """List both arms of every combination, on the first seed only."""
-    space = chosen(profiles.SPACES, profile)
-    return [
-        _tried(profile, space, lr, schedule, decay, augmentation, arm, seeds[0])
-        for lr in space.rates
-        for schedule, decay in space.optimisers
-        for augmentation in space.augmentations
-        for arm in ARMS
-    ]
-
-
-def _tried(
-    profile: str, space: Space, lr: float, schedule: str, decay: float, augmentation: str, arm: str, seed: int
-) -> Cell:
-    changes = {"lr": lr, "schedule": schedule, "weight_decay": decay, "augmentation": augmentation}
-    found = cell(profile, space.row, "stated", arm, seed, **changes, **space.changes)
-    recipe = f"lr {lr:g}, {schedule}, decay {decay:g}, {augmentation}"
-    return Cell(found.dataset, found.network, recipe, arm, seed, found.config)
+    space, found = chosen(profiles.SPACES, profile), []
+    axes = product(space.rates, space.optimisers, space.augmentations, ARMS)
+    for lr, (schedule, decay), augmentation, arm in axes:
+        changes = {"lr": lr, "schedule": schedule, "weight_decay": decay, "augmentation": augmentation}
+        one = cell(profile, space.row, "stated", arm, seeds[0], **changes, **space.changes)
+        found.append(replace(one, recipe=f"lr {lr:g}, {schedule}, decay {decay:g}, {augmentation}"))
+    return found
 
 
 def _tuning(profile: str, seeds: Sequence[int]) -> list[Cell]:

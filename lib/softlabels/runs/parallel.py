@@ -106,17 +106,14 @@ def train(
         if tell:
             tell(number, outcome)
         else:
-            print(f"[{number}/{len(configs)}] {configs[number - 1].id} {_word(outcome)}", flush=True)
+            words = f"{outcome.seconds:.1f} s" if isinstance(outcome, Record) else "left out"
+            print(f"[{number}/{len(configs)}] {configs[number - 1].id} {words}", flush=True)
         found += [outcome] if isinstance(outcome, Record) else []
         failed += [] if isinstance(outcome, Record) else [outcome]
     if failed:
         kind = DataUnavailable if all(isinstance(e, DataUnavailable) for e in failed) else SoftlabelsError
         raise kind(f"{len(failed)} of {len(configs)} runs left out:\n" + "\n".join(map(str, failed)))
     return found
-
-
-def _word(outcome: Outcome) -> str:
-    return f"{outcome.seconds:.1f} s" if isinstance(outcome, Record) else "left out"
 
 
 def _outcomes(configs: Sequence[RunConfig], device: str | None, at_once: int) -> Iterator[Outcome]:

@@ -261,10 +261,11 @@ def _record(
     folder: Path,
 ) -> Record:
     best = done.history[done.best_epoch - 1]
+    validation = {name: best[key] for key in best if (name := key.removeprefix("validation_")) != key}
     source = task.dataset.source
     return Record(
         config=config,
-        metrics=found | {"validation": _validation(best)},
+        metrics=found | {"validation": validation},
         history=done.history,
         best_epoch=done.best_epoch,
         labels={"ties": task.n_ties},
@@ -280,10 +281,6 @@ def _record(
         checksums={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         folder=folder,
     )
-
-
-def _validation(epoch: dict[str, float]) -> dict[str, float]:
-    return {name: epoch[key] for key in epoch if (name := key.removeprefix("validation_")) != key}
 
 
 def _metrics(task: Task, log_p: np.ndarray) -> dict[str, dict[str, float]]:

@@ -18,6 +18,7 @@ from sphinx.application import Sphinx
 from softlabels import paths
 from softlabels.book.site.numbers import Numbers, anchor
 from softlabels.learning.config import RunConfig
+from softlabels.runs import records
 
 FOLDER = "records"  # of the site
 # Read, not imported: the libraries that draw take seconds to load, and nothing is drawn here.
@@ -119,26 +120,19 @@ def _listed(app: Sphinx, root: str, ids: list[str]) -> str:
 
 def _files(app: Sphinx, root: str, run: str) -> list[str]:
     """Links to the record of a run and to those of its evaluations."""
-    found = [path for path in (_record(run), *_evaluated(run)) if path is not None]
+    evaluated = _evaluations(paths.results() / "evaluations")
+    found = [path for path in evaluated if path.name.startswith(f"{run}.")]
+    if record := records.SHELF.find(f"{run}.json"):
+        found.insert(0, record)
     if not found:
         return [run]  # trained elsewhere, or only for this page
     app.softlabels_records.update(found)  # type: ignore[attr-defined]
     return [f'<a href="{root}{FOLDER}/{path.name}">{path.stem}</a> {_title(path)}' for path in found]
 
 
-def _record(run: str) -> Path | None:
-    found = (folder / "runs" / f"{run}.json" for folder in (paths.results(), paths.cache()))
-    return next((path for path in found if path.exists()), None)
-
-
 @cache
-def _committed_evaluations(folder: Path) -> tuple[Path, ...]:
+def _evaluations(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("*.json")))
-
-
-def _evaluated(run: str) -> list[Path]:
-    every = _committed_evaluations(paths.results() / "evaluations")
-    return [path for path in every if path.name.startswith(f"{run}.")]
 
 
 @cache

@@ -4,9 +4,11 @@ import csv
 import html
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from docutils import nodes
 from sphinx.application import Sphinx
 
@@ -84,6 +86,13 @@ def _filed(app: Sphinx, page: str, name: str, text: str) -> str:
     file.parent.mkdir(exist_ok=True)
     file.write_text(as_csv(text), "utf-8")
     return f'<a class="csv" download href="{"../" * page.count("/")}{FOLDER}/{file.name}">CSV</a>'
+
+
+def shown(notebook: nbformat.NotebookNode) -> Iterator[str]:
+    """HTML that the cells of an executed notebook have shown, in order."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            yield "".join(output.get("data", {}).get("text/html", ""))
 
 
 def as_csv(text: str) -> str:

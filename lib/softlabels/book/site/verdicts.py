@@ -7,7 +7,7 @@ that a card always says what its chapter says. The overview, whose table has a c
 import html
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -45,17 +45,10 @@ def begin(app: Sphinx) -> None:
     """Find the chapter of every claim, for the links of the overview."""
     app.softlabels_places = {}  # type: ignore[attr-defined]
     for path in sorted((Path(app.srcdir) / "chapters").glob("*.ipynb")):
-        for row in _rows_of(path):
+        judged = filter(_has_columns, tables.shown(nbformat.read(path, as_version=4)))
+        for row in (row for text in judged for row in tables.rows(text)):
             if "chapter" not in row:
                 app.softlabels_places.setdefault(identity(row), f"chapters/{path.stem}")  # type: ignore[attr-defined]
-
-
-def _rows_of(path: Path) -> Iterator[dict[str, str]]:
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            text = "".join(output.get("data", {}).get("text/html", ""))
-            if _has_columns(text):
-                yield from tables.rows(text)
 
 
 def below_claim(doctree: nodes.document, docname: str) -> None:

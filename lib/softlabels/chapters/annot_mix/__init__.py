@@ -5,7 +5,7 @@ the comparison or a change of annot-mix, "arm" a method. Intervals are over seed
 independent, as AM's do, on random splits too.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -152,10 +152,11 @@ def answer(runs: pd.DataFrame) -> str:
             f"It is the most accurate of the {len(RANKED)} methods on {len(leads) - len(behind)} of "
             f"{len(leads)} datasets{f' ({others})' if others else ''}."
         )
+        gains = [apart(of(runs, row), of(runs, row, "mv-base")) for row in leads]
         words.append(
             f"In the median over datasets it is ahead of the best other method by "
             f"{np.median([by for by, _ in leads.values()]):.1f} points, and of the majority vote by "
-            f"{np.median(_gains(runs, list(leads))):.1f}."
+            f"{np.median([100 * gain.mean for gain in gains if gain]):.1f}."
         )
     return " ".join(words) or "No dataset has runs of all methods yet."
 
@@ -165,11 +166,6 @@ def lead(runs: pd.DataFrame, row: str) -> tuple[float, str]:
     found = {m: 100 * summary(of(runs, row, m), "last.accuracy")[0] for m in RANKED}
     best = max((m for m in RANKED if m != OURS), key=found.__getitem__)
     return found[OURS] - found[best], best
-
-
-def _gains(runs: pd.DataFrame, rows: Sequence[str]) -> list[float]:
-    found = (apart(of(runs, row), of(runs, row, "mv-base")) for row in rows)
-    return [100 * one.mean for one in found if one is not None]
 
 
 def in_print() -> str:
