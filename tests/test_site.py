@@ -20,7 +20,7 @@ from softlabels.analysis import formatting
 from softlabels.analysis.claims import CLAIMS
 from softlabels.book import execute, first_page, pdf, screens
 from softlabels.book.site import assets, head, only_with_an_address, provenance, tables, verdicts
-from softlabels.book.site.numbers import anchor
+from softlabels.book.site.tables import anchor
 
 CHAPTERS = sorted((paths.PROJECT / "book" / "chapters").glob("*.ipynb"))
 LIMIT = {"landing": 400_000, "chapter": 1_200_000}  # bytes, with all that a page loads

@@ -15,7 +15,8 @@ import numpy as np
 from softlabels.analysis import names
 from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
 from softlabels.errors import DataUnavailable
-from softlabels.runs import evaluations, profiles, progress, records
+from softlabels.learning import bars
+from softlabels.runs import evaluations, planning, profiles, records
 from softlabels.runs.grids import grid
 
 if TYPE_CHECKING:  # who only trains need not have it
@@ -101,7 +102,7 @@ def of_cells(
     look = {cell.config.id: cell for _, cell in cells}  # two grids may share a run
     trained = [c.config for c in look.values() if fresh or (train and records.find(c.config) is None)]
     found = {}
-    with progress.one_bar(trained) as done:
+    with bars.one_bar(planning.minutes(trained)) as done:
         for key, cell in look.items():
             found[key] = record_of(cell, train, device, fresh, committed_only)
             done(cell.config)

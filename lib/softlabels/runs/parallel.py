@@ -21,9 +21,10 @@ import torch
 
 from softlabels import runs
 from softlabels.errors import ConfigError, DataUnavailable, SoftlabelsError
+from softlabels.learning import bars
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import hardware
-from softlabels.runs import planning, progress
+from softlabels.runs import planning
 from softlabels.runs.grids import Cell
 from softlabels.runs.planning import Past
 from softlabels.runs.records import Record, find
@@ -47,9 +48,9 @@ def on_all_cores(configs: Sequence[RunConfig], device: str | None = None) -> Non
     at_once = _room(missing)
     if at_once < 2 or hardware(device).device.type != "cpu":
         return
-    past = planning.past()
-    if sum(past.expected(config, gpu=False) for config in missing) >= WORTH:
-        with suppress(DataUnavailable), progress.one_bar(missing) as done:
+    minutes = planning.minutes(missing)
+    if sum(minutes.values()) >= WORTH:
+        with suppress(DataUnavailable), bars.one_bar(minutes) as done:
             train(missing, device, at_once, lambda number, outcome: done(missing[number - 1]))
 
 

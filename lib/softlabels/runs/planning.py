@@ -178,6 +178,11 @@ def past(committed_only: bool = False) -> Past:
     return found
 
 
+def minutes(configs: Iterable[RunConfig]) -> dict[str, float]:
+    """What runs are expected to take on a core of this machine, by their ids."""
+    return {config.id: past().expected(config, gpu=False) for config in configs}
+
+
 TARGET = 15.0  # minutes: beside it the start of a job, some ten seconds on a cluster, does not count
 MOST = 1000  # batches of a plan: more jobs than that no scheduler likes to see at once
 SHARES = 2  # batches per place that can work, so that one slow batch does not keep everybody waiting …

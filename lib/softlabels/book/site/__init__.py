@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from softlabels.book.site import assets, gallery, head, more, provenance, reference, tables, verdicts
-from softlabels.book.site.numbers import Numbers
+from softlabels.book.site.tables import Numbers
 
 
 def _dress(app: Sphinx, doctree: nodes.document, docname: str) -> None:

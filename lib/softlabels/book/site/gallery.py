@@ -9,7 +9,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from softlabels.book.site import provenance, tables
-from softlabels.book.site.numbers import Numbers
+from softlabels.book.site.tables import Numbers
 
 _KIND = re.compile(r'src="data:image/([a-z]+)')
 

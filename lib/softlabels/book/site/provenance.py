@@ -16,7 +16,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from softlabels import paths
-from softlabels.book.site.numbers import Numbers, anchor
+from softlabels.book.site.tables import Numbers, anchor
 from softlabels.learning.config import RunConfig
 from softlabels.runs import records
 

@@ -18,8 +18,8 @@ from sphinx.application import Sphinx
 from softlabels.analysis.claims import CLAIMS, GROUPS, Claim
 from softlabels.analysis.formatting import NOTHING
 from softlabels.book.site import tables
-from softlabels.book.site.numbers import Numbers
 from softlabels.book.site.provenance import is_html
+from softlabels.book.site.tables import Numbers
 
 # A word and a sign, so that the colour says nothing that they do not say.
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "◐", "not tested": "○"}
