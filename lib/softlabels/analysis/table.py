@@ -163,13 +163,13 @@ def recorded(runs: "pd.DataFrame") -> "list[Record]":
     return list({record.id: record for record in ordered.record}.values())
 
 
-def complete(runs: "pd.DataFrame", arms: Sequence[str] = ARMS, on: Sequence[str] = PAIR) -> "pd.DataFrame":
+def complete(runs: "pd.DataFrame", arms: Sequence[str] = ARMS) -> "pd.DataFrame":
     """Rows of these arms whose pairs have a record in each of them, in the order of arms and pairs."""
     here = runs[runs.arm.isin(arms) & runs.record.notna()]
-    whole = here.groupby(list(on)).arm.transform("nunique") == len(set(arms))
+    whole = here.groupby(list(PAIR)).arm.transform("nunique") == len(set(arms))
     return (
         here[whole]
-        .sort_values(list(on), kind="stable")
+        .sort_values(list(PAIR), kind="stable")
         .sort_values("arm", key=lambda a: a.map(arms.index), kind="stable")
     )
 
@@ -211,10 +211,10 @@ def paired(
 
 
 def pairs(
-    runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard", on: Sequence[str] = PAIR
+    runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values of two arms of a setting on the pairs that both have, in one order."""
-    return paired(runs[runs.arm == arm], runs[runs.arm == base], measure, on)
+    return paired(runs[runs.arm == arm], runs[runs.arm == base], measure)
 
 
 def overlap_of(runs: "pd.DataFrame") -> float:
@@ -223,12 +223,7 @@ def overlap_of(runs: "pd.DataFrame") -> float:
 
 
 def difference(
-    runs: "pd.DataFrame",
-    measure: str,
-    arm: str = "soft",
-    base: str = "hard",
-    relative: bool = False,
-    on: Sequence[str] = PAIR,
+    runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard", relative: bool = False
 ) -> Interval | None:
     """Mean of arm - base with its paired 95 % interval; None without a pair.
 
@@ -240,10 +235,8 @@ def difference(
         One setting: of each arm one run for each pair.
     relative : bool
         Of (arm - base) / base instead.
-    on : sequence of str
-        Columns that make a pair.
     """
-    a, b = pairs(runs, measure, arm, base, on)
+    a, b = pairs(runs, measure, arm, base)
     if relative:
         a, b = a / b, np.ones(len(b))
     return paired_interval(a, b, overlap=overlap_of(runs)) if len(a) else None

@@ -73,13 +73,10 @@ def against(
 
 
 @styled
-def curves(
-    shown: Mapping[str, Curves],
-    level: str,
-    scale: str = "linear",
-    band: bool = True,
-) -> Figure:
-    """Draw means over runs by level, a line for each arm, one panel for each measure.
+def curves(shown: Mapping[str, Curves], level: str, scale: str = "linear") -> Figure:
+    """Draw means over runs by level, from the least to the largest run, a line for each arm.
+
+    There is one panel for each measure.
 
     Parameters
     ----------
@@ -89,8 +86,6 @@ def curves(
         What the horizontal axis is.
     scale : str
         "linear", "log" or "symlog", of the horizontal axis.
-    band : bool
-        Shade from the least to the largest run.
     """
     shown = {name: lines for name, lines in shown.items() if lines}
     if not shown:
@@ -103,9 +98,8 @@ def curves(
             mean = [np.mean(values[v]) for v in x]
             dot = "o" if len(x) <= DOTTED else ""
             axis.plot(x, mean, style, color=colour, lw=2, marker=dot, ms=4, label=names.arm(arm))
-            if band:
-                low, high = ([pick(values[v]) for v in x] for pick in (np.min, np.max))
-                axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
+            low, high = ([pick(values[v]) for v in x] for pick in (np.min, np.max))
+            axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
         axis.set_ylabel(names.measure(name))
         _scale(axis, scale, sorted({v for values in lines.values() for v in values}))
     axes[-1, 0].set_xlabel(level)
