@@ -11,12 +11,13 @@ from itertools import product
 from typing import Any
 
 from softlabels.errors import ConfigError, unknown
-from softlabels.learning.config import PUBLIC, RunConfig
+from softlabels.learning.config import FRACTIONS, PUBLIC, RunConfig
 from softlabels.runs import profiles
 from softlabels.runs.profiles import (
     ARMS,
     BUDGETS,
     CIFAR10H,
+    CROWD_ROWS,
     FIRST,
     HUMAN,
     HUMAN_ARMS,
@@ -333,7 +334,7 @@ def _annot_mix(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """The main table; on images only `IMAGE_METHODS`."""
     return [
         _crowd(row, method, settings, seed)
-        for row, settings in profiles.crowd_rows(profile).items()
+        for row, settings in chosen(CROWD_ROWS, profile).items()
         for seed in _crowd_seeds(profile, seeds)
         for method in profiles.crowd_methods(profile, row)
     ]
@@ -344,7 +345,7 @@ def _annot_mix_ablations(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
     Without mixup annot-mix is run on every row of vectors: on one test part a difference is one draw.
     """
-    rows, first, seeds = profiles.crowd_rows(profile), FIRST[profile], _crowd_seeds(profile, seeds)
+    rows, first, seeds = chosen(CROWD_ROWS, profile), FIRST[profile], _crowd_seeds(profile, seeds)
     changes = [(name, "annot-mix", change) for name, change in profiles.ABLATIONS.items()]
     changes += [
         (f"{n} per image", m, {"annotations": n}) for n in profiles.AMOUNTS for m in profiles.AMOUNT_METHODS
@@ -369,13 +370,13 @@ def _annot_mix_ablations(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def own_epochs(profile: str, images: int, steps: float = math.inf) -> int:
-    """Epochs that give `OWN_STEPS` steps on so many images, no fewer than the profile's.
+    """Epochs that give `Own.steps` steps on so many images, no fewer than the profile's.
 
     `steps` bounds them from above, where the time does not allow for more; one epoch is the least.
     """
     own = chosen(profiles.OWN, profile)
-    each = max(1, int(profiles.OWN_TRAINED * min(images, own.limit or images)) // own.batch_size)
-    wanted = max(own.epochs, -(-profiles.OWN_STEPS[profile] // each))
+    each = max(1, int(FRACTIONS["train"] * min(images, own.limit or images)) // own.batch_size)
+    wanted = max(own.epochs, -(-own.steps // each))
     return max(1, min(wanted, int(steps // each))) if math.isfinite(steps) else wanted
 
 
