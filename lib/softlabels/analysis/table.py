@@ -217,11 +217,6 @@ def pairs(
     return paired(runs[runs.arm == arm], runs[runs.arm == base], measure)
 
 
-def overlap_of(runs: "pd.DataFrame") -> float:
-    """What the splits of these runs share, as `statistics.paired_interval` takes it."""
-    return float(runs.overlap.max()) if "overlap" in runs and len(runs) else 0.0
-
-
 def difference(
     runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard", relative: bool = False
 ) -> Interval | None:
@@ -239,7 +234,8 @@ def difference(
     a, b = pairs(runs, measure, arm, base)
     if relative:
         a, b = a / b, np.ones(len(b))
-    return paired_interval(a, b, overlap=overlap_of(runs)) if len(a) else None
+    overlap = float(runs.overlap.max()) if "overlap" in runs and len(runs) else 0.0
+    return paired_interval(a, b, overlap=overlap) if len(a) else None
 
 
 def winner(runs: "pd.DataFrame", measure: str) -> str:

@@ -135,7 +135,9 @@ def csv_link(app: Sphinx, numbers: Numbers, text: str) -> str:
 def _filed(app: Sphinx, page: str, name: str, text: str) -> str:
     file = Path(app.outdir) / FOLDER / f"{name}.csv"
     file.parent.mkdir(exist_ok=True)
-    file.write_text(as_csv(text), "utf-8")
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(lines(text))
+    file.write_text(buffer.getvalue(), "utf-8")
     return f'<a class="csv" download href="{"../" * page.count("/")}{FOLDER}/{file.name}">CSV</a>'
 
 
@@ -146,15 +148,8 @@ def shown(notebook: nbformat.NotebookNode) -> Iterator[str]:
             yield "".join(output.get("data", {}).get("text/html", ""))
 
 
-def as_csv(text: str) -> str:
-    """A table in HTML as comma-separated values, with a plain minus."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(lines(text))
-    return buffer.getvalue()
-
-
 def lines(text: str) -> list[list[str]]:
-    """Cells of every line of a table, its heading first, as plain text."""
+    """Cells of every line of a table, its heading first, as plain text with a plain minus."""
     found = re.findall(r"<tr[^>]*>(.*?)</tr>", text, re.DOTALL)
     return [[_plain(cell) for cell in _CELL.findall(line)] for line in found]
 
