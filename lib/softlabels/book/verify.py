@@ -125,11 +125,10 @@ def _measures(record: Record, log_p: np.ndarray, arrays: dict[str, np.ndarray]) 
 
 def _strays(folder: Path) -> list[Problem]:
     """Files of no record: arrays without their JSON, what a killed process was writing, and anything else."""
-    own = re.compile(r"([0-9a-f]{12})(\.features)?\.(json|npz)")
     return [
         Problem("stray", _named(path), "it belongs to no record", "delete it")
         for path in sorted(folder.glob("*") if folder.exists() else ())
-        if not (match := own.fullmatch(path.name)) or not (folder / f"{match[1]}.json").exists()
+        if not (match := records.FILE.fullmatch(path.name)) or not (folder / f"{match[1]}.json").exists()
     ]
 
 

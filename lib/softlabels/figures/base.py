@@ -78,12 +78,12 @@ def canvas(
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def mark(axis: Axes, y: float, found: Interval, colour: str) -> None:
+def mark(axis: Axes, y: float, found: Interval, colour: str, size: float = 7) -> None:
     """Draw a difference with its interval at a height; one pair has a hollow dot and no interval."""
     if found.low is not None and found.high is not None:
         axis.plot([found.low, found.high], [y, y], color=colour, lw=2.5, solid_capstyle="round")
     face = "white" if found.low is None else colour
-    axis.plot(found.mean, y, "o", color=colour, markerfacecolor=face, ms=7)
+    axis.plot(found.mean, y, "o", color=colour, markerfacecolor=face, ms=size)
 
 
 def legend_above(figure: Figure, axis: Axes, words: Mapping[str, str] | None = None) -> None:

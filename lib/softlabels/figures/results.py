@@ -115,9 +115,7 @@ def answer(settings: Sequence[Setting], width: float = 7.2) -> Figure:
 
 def _change(axis: Axes, y: int, ours: Interval, published: float | None, better: int) -> None:
     colour = {1: COLOURS["soft"], -1: COLOURS["hard"], 0: COLOURS["open"]}[better * ours.sign]
-    if ours.low is not None and ours.high is not None:
-        axis.plot([100 * ours.low, 100 * ours.high], [y, y], color=colour, lw=2.5)
-    axis.plot(100 * ours.mean, y, "o", color=colour, ms=6)
+    mark(axis, y, ours.times(100), colour, 6)
     if published is not None:
         axis.plot(100 * published, y, "D", color=PUBLISHED, markerfacecolor="none", ms=6, mew=1.4)
 

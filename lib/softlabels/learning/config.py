@@ -193,6 +193,10 @@ class RunConfig:
         """All settings, in the order of their declaration."""
         return {name: getattr(self, name) for name in _DEFAULTS}
 
+    def meaning(self) -> dict[str, Any]:
+        """The settings that differ from their defaults."""
+        return {name: value for name, value in self.to_dict().items() if value != _DEFAULTS[name]}
+
     @property
     def id(self) -> str:
         """Twelve hex digits, from the settings that differ from their defaults.
@@ -200,7 +204,7 @@ class RunConfig:
         Leaving defaults out lets a later version add settings without renaming every earlier run;
         it also means that a default, once released, must never change.
         """
-        meaning = {k: v for k, v in self.to_dict().items() if v != _DEFAULTS[k]}
+        meaning = self.meaning()
         if self.start == "imagenet":  # the name this setting had when the first ids were given
             meaning["pretrained"] = bool(meaning.pop("start"))
         canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"))

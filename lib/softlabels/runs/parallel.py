@@ -167,17 +167,12 @@ Unit = tuple[Cell, ...]
 SHARE = 0.9  # of the time that is left, which the next runs may be expected to take
 
 
-@dataclass(frozen=True)
+@dataclass
 class Call:
     """What one call trains, and the minutes that it is expected to take."""
 
-    units: tuple[Unit, ...]
+    cells: list[Cell]
     minutes: float
-
-    @property
-    def cells(self) -> list[Cell]:
-        """Its runs."""
-        return [cell for unit in self.units for cell in unit]
 
 
 def units(cells: Sequence[Cell]) -> list[Unit]:
@@ -206,16 +201,13 @@ def calls(cells: Sequence[Cell], seconds: float, past: Past, gpu: bool, at_once:
     A unit that takes longer than a call has one of its own.
     """
     cut: list[Call] = []
-    taken: list[Unit] = []
-    minutes = 0.0
     for unit in missing_units(cells):
         own = expected(unit, past, gpu) / at_once
-        if taken and minutes + own > SHARE * seconds / 60:
-            cut.append(Call(tuple(taken), minutes))
-            taken, minutes = [], 0.0
-        taken.append(unit)
-        minutes += own
-    return [*cut, Call(tuple(taken), minutes)] if taken else cut
+        if not cut or cut[-1].minutes + own > SHARE * seconds / 60:
+            cut.append(Call([], 0.0))
+        cut[-1].cells.extend(unit)
+        cut[-1].minutes += own
+    return cut
 
 
 def expected(unit: Unit, past: Past, gpu: bool) -> float:

@@ -31,7 +31,6 @@ from softlabels.store import pack, set_aside, write_atomically
 
 __all__ = ["Record", "RunConfig", "find", "get", "get_all", "restored"]
 
-_SUFFIXES = (".json", ".npz", ".features.npz")
 _VERSIONS = ("softlabels", "torch", "timm", "numpy")
 
 
@@ -80,7 +79,7 @@ def _sound(config: RunConfig, aside: bool = False) -> Record | None:
         if records.SHELF.find(f"{config.id}.json", committed_only=True):
             raise
         if aside:
-            files = [records.SHELF.cached / f"{config.id}{suffix}" for suffix in _SUFFIXES]
+            files = [records.SHELF.cached / f"{config.id}{suffix}" for suffix in records.SUFFIXES]
             set_aside([path for path in files if path.exists()], str(error))
         return None
 
