@@ -91,8 +91,8 @@ MUTANTS = (
     Mutant(
         KL,
         "labels/metrics.py",
-        "return cross_entropy(p, q) - _mean(_entropies(q))",
-        "return cross_entropy(q, p) - _mean(_entropies(p))",
+        "return cross_entropy(p, q) - _mean(entropy(q))",
+        "return cross_entropy(q, p) - _mean(entropy(p))",
         ("tests/test_metrics.py",),
     ),
     Mutant(KL, "learning/training.py", "metrics.kl_divergence(q, p)", "metrics.kl_divergence(p, q)"),

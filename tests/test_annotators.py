@@ -114,7 +114,7 @@ def test_renaming_annotators_renames_the_result(name):
 
 def test_a_method_that_is_only_named_is_told_where_it_belongs(monkeypatch):
     monkeypatch.setattr("softlabels.learning.annotators.methods.METHODS", (*METHODS, "half-done"))
-    with pytest.raises(ConfigError, match="add it to _makers or _AGGREGATIONS"):
+    with pytest.raises(ConfigError, match="add it to `build`"):
         method("half-done")
 
 

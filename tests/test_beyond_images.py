@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import data_or_skip
+from scipy.special import softmax
 from softlabels.analysis import competence as competences
 from softlabels.chapters import beyond_images as tables
-from softlabels.chapters.beyond_images import facts
 from softlabels.datasets import chaosnli
 from softlabels.labels import metrics, votes
 from softlabels.runs.profiles import TEXT_MAIN as MAIN
@@ -28,20 +28,20 @@ from softlabels.runs.profiles import TEXT_MAIN as MAIN
     ],
 )
 def test_votes_have_the_shape_that_is_said(votes, shape):
-    assert list(facts.SHAPES)[facts.shapes(np.array([votes], np.float32))[0]] == shape
+    assert list(tables.SHAPES)[tables.shapes(np.array([votes], np.float32))[0]] == shape
 
 
 def test_a_temperature_that_was_applied_is_found_again():
     rng = np.random.default_rng(0)
     z = rng.normal(0, 2, (400, 3))
-    target = facts._softmax(z / 2.0)
-    assert facts.temperature(z, target) == pytest.approx(2.0, rel=0.006)  # half a step of the grid
-    assert facts.temperature(z * 3, target) == pytest.approx(6.0, rel=0.006)
+    target = softmax(z / 2.0, axis=1)
+    assert tables.temperature(z, target) == pytest.approx(2.0, rel=0.006)  # half a step of the grid
+    assert tables.temperature(z * 3, target) == pytest.approx(6.0, rel=0.006)
 
 
 def test_the_committed_description_is_that_of_the_data():
     data_or_skip("chaosnli:snli/logits")
-    known = facts.find()
+    known = tables.find()
     assert set(known) == set(chaosnli.PARTS)
     for name, one in known.items():
         found = chaosnli.examples(name)
@@ -49,7 +49,7 @@ def test_the_committed_description_is_that_of_the_data():
         assert (one["n"], one["mean_entropy"]) == (len(found.uids), round(float(entropy), 6))
         assert one["ceiling"]["100"]["kl"] < one["ceiling"]["10"]["kl"]
         if name != "alpha":
-            assert one["shapes"] == "".join(map(str, facts.shapes(found.counts)))
+            assert one["shapes"] == "".join(map(str, tables.shapes(found.counts)))
             texts = set(zip(map(str.strip, found.first), map(str.strip, found.second), strict=True))
             quoted = [q for kind in one["quoted"].values() for q in kind]
             assert all((q["premise"], q["hypothesis"]) in texts for q in quoted)
@@ -60,9 +60,9 @@ def test_temperatures_of_the_description_are_tested_on_the_runs_test_parts():
     from softlabels.learning import inputs
 
     q = votes.soft_labels(data.counts)
-    for line in facts.find()["mnli"]["temperature"]:
+    for line in tables.find()["mnli"]["temperature"]:
         test = inputs.split(len(data), line["seed"])["test"]
-        p = facts._softmax(data.images[test].astype(np.float64) / line["temperature"])
+        p = softmax(data.images[test].astype(np.float64) / line["temperature"], axis=1)
         assert metrics.kl_divergence(q[test], p) == pytest.approx(line["kl"], abs=1e-4)  # T is rounded
 
 

@@ -25,7 +25,7 @@ def test_posteriors_are_those_of_crowdkit(name):
     crowdkit, pandas = pytest.importorskip("crowdkit.aggregation"), pytest.importorskip("pandas")
     found, _ = judgements()
     few: dict = {"GLAD": {"n_iter": 1, "m_step_max_iter": 2}, "MACE": {"n_restarts": 1, "n_iter": 10}}[name]
-    ours = {"GLAD": aggregation.glad, "MACE": aggregation.mace}[name](found, 40, C, **few)
+    ours = aggregation.crowdkit(name, found, 40, C, **few)
     # Strings in another order than the numbers: what belongs to which image and class is told by name.
     task, label = (
         np.char.add(prefix, v.astype(str)) for prefix, v in (("t", found.image), ("c", found.label))
@@ -42,7 +42,7 @@ def test_posteriors_are_those_of_crowdkit(name):
 def test_a_class_that_nobody_named_has_no_probability():
     pytest.importorskip("crowdkit")
     found, _ = judgements()
-    assert not aggregation.mace(found, 40, C + 1, n_restarts=1, n_iter=2)[found.image, C].any()
+    assert not aggregation.crowdkit("MACE", found, 40, C + 1, n_restarts=1, n_iter=2)[found.image, C].any()
 
 
 def test_consensus_is_that_of_cleanlab_and_the_classifiers_where_nobody_judged():

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from scipy.stats import multinomial
-from softlabels.chapters.noise_ceiling import ceilings
+from softlabels.chapters import noise_ceiling
 from softlabels.datasets import synthetic
 from softlabels.errors import DataError, RecordError
 from softlabels.labels import ceiling, metrics
@@ -120,9 +120,9 @@ def test_what_cannot_be_answered_is_said(counts, words):
 
 
 def test_a_committed_ceiling_is_read_and_a_damaged_one_named(store):
-    path = ceilings.publish("micebone-standin")
-    found = ceilings.get("micebone-standin")
+    path = noise_ceiling.publish("micebone-standin")
+    found = noise_ceiling.get("micebone-standin")
     assert found.n_images == 2400 and 0 < found.kl < found.kl_above
     path.write_text("{}")
-    with pytest.raises(RecordError, match=r"python -m softlabels\.chapters\.noise_ceiling\.ceilings"):
-        ceilings.get("micebone-standin")
+    with pytest.raises(RecordError, match=r"python -m softlabels\.chapters\.noise_ceiling` renews"):
+        noise_ceiling.get("micebone-standin")

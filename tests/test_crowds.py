@@ -141,7 +141,7 @@ def test_workers_of_cifar10n_carry_nothing():
         (given, worse), columns = cifar10_crowds.answers(), cifar10_crowds.workers()
     except DataUnavailable as error:
         pytest.skip(str(error))
-    from softlabels.chapters.annot_mix.crowds import worker_tests
+    from softlabels.chapters.annot_mix_people import worker_tests
 
     assert given.shape == columns.shape == (50_000, 3) and (worse[:, None] == given).any(1).all()
     tests = list(worker_tests().values())

@@ -96,7 +96,7 @@ def test_neighbours_tell_what_the_features_hold():
 def test_every_measure_falls_when_the_features_get_noisy():
     scene = synthetic.scenes(0, 400)
     clean, noisy = (
-        embeddings.measure(f, f[:, :2], scene.hue, scene.shape_weight)
+        embeddings.measure(f, f[:, :2], {"hue": scene.hue, "shape_weight": scene.shape_weight})
         for f in (features(scene, 0.01), features(scene, 1.0))
     )
     del clean["trustworthiness_map"]  # two of the columns are no map
@@ -214,7 +214,7 @@ def test_other_images_are_measured_against_their_labels(store):
 def test_features_that_are_the_labels_are_perfectly_regular_and_noise_is_not():
     q = np.random.default_rng(0).dirichlet(np.ones(3), 400)
     noise = np.random.default_rng(1).normal(size=q.shape)
-    best, worst = (embeddings.measure_labels(f, f[:, :2], q) for f in (np.sqrt(q), noise))
+    best, worst = (embeddings.measure(f, f[:, :2], {"q": q}) for f in (np.sqrt(q), noise))
     assert best["trustworthiness_features"] == 1 and best["distance_correlation"] == pytest.approx(1)
     assert best["label_r2"] > 0.95 and best["entropy_r2"] > 0.9
     assert worst["label_r2"] < 0.05 and worst["trustworthiness_features"] < 0.6

@@ -184,13 +184,13 @@ def test_figure1_and_the_chosen_tuning_runs_are_runs_of_table1():
     chosen = [
         c
         for c in grids.grid("tuning", "laptop")
-        if c.config.lr == grids.TUNED_RATES[c.dataset, c.network, c.arm]
+        if c.config.lr == profiles.TUNED_RATES[c.dataset, c.network, c.arm]
     ]
-    assert len(chosen) == len(grids.TUNED_RATES)
+    assert len(chosen) == len(profiles.TUNED_RATES)
     assert {c.config.id for c in chosen} <= table
 
 
-@pytest.mark.parametrize("key", grids.TUNED_RATES, ids="-".join)
+@pytest.mark.parametrize("key", profiles.TUNED_RATES, ids="-".join)
 def test_the_tuned_rate_has_the_least_validation_loss_of_the_committed_records(key):
     losses = {}
     for cell in grids.grid("tuning", "laptop"):
@@ -198,8 +198,8 @@ def test_the_tuned_rate_has_the_least_validation_loss_of_the_committed_records(k
             path = records.SHELF.committed / f"{cell.config.id}.json"
             assert path.exists(), f"no committed record of rate {cell.config.lr} for {key}"
             losses[cell.config.lr] = records.read(path).metrics["validation"]["loss"]
-    assert set(losses) == set(grids.TUNING_RATES)
-    assert grids.TUNED_RATES[key] == min(losses, key=losses.__getitem__)
+    assert set(losses) == set(profiles.TUNING_RATES)
+    assert profiles.TUNED_RATES[key] == min(losses, key=losses.__getitem__)
 
 
 def test_costly_networks_get_fewer_seeds():

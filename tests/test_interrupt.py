@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from softlabels.book.execute import KERNEL
 from softlabels.learning import bars
 from softlabels.learning.config import RunConfig
-from softlabels.runs import planning, progress
+from softlabels.runs import planning
 
 EPOCHS = 100_000  # more than anybody waits for
 TRAINS = f"""from softlabels import runs
@@ -74,7 +74,7 @@ def test_one_bar_counts_epochs_and_runs_by_the_time_they_take(monkeypatch, capsy
     short, long = (RunConfig(epochs=e) for e in (1, 3))
     monkeypatch.setattr(planning.Past, "expected", lambda self, config, gpu: float(config.epochs))
     seen = []
-    with progress.one_bar([short, long]) as done:
+    with bars.one_bar(planning.minutes([short, long])) as done:
         monkeypatch.setattr(
             "tqdm.std.tqdm.update", lambda self, n: seen.append(n) or setattr(self, "n", self.n + n)
         )
@@ -84,5 +84,5 @@ def test_one_bar_counts_epochs_and_runs_by_the_time_they_take(monkeypatch, capsy
         done(long)  # it ended early
     assert seen == pytest.approx([1, 0, 1, 2])
     assert bars._EPOCH.get() is None and not bars.unattended()
-    with progress.one_bar([]) as done:
+    with bars.one_bar({}) as done:
         done(short)

@@ -461,7 +461,7 @@ def annotators_drawn():
     """Figures of the methods for several annotators, with the longest names and numbers."""
     rows = ["synthetic-crowd", "letter", "trec6", "labelme", "sentiment", "mgc"]
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(100 * rng.random((len(METHODS), len(rows))), METHODS, rows)
+    table = pd.DataFrame(100 * rng.random((len(METHODS), len(rows))), list(METHODS), rows)
     printed = table.iloc[:-1, :4].mask(table.iloc[:-1, :4] > 90)
     ranked = statistics.ranks(rng.random((6, len(RANKED))))
     found = {"a change of many words": paired_interval([0.5, 0.6], [0.4, 0.3]), "none": None}

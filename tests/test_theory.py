@@ -12,7 +12,7 @@ from softlabels import figures
 from softlabels.chapters import why_distributions_help as theory
 from softlabels.figures.base import ARMS
 from softlabels.labels import votes
-from softlabels.runs import grids
+from softlabels.runs import grids, profiles
 
 
 @pytest.fixture
@@ -99,8 +99,8 @@ def test_shuffling_keeps_the_class_and_the_distributions(rng):
 
 def test_pairs_of_the_image_experiment_share_their_annotations():
     cells = grids.grid("why_distributions_help", "laptop", [0])
-    assert [c.config.annotations for c in cells[::2]] == list(grids.ANNOTATIONS)
-    assert {c.config.lr for c in cells} == {grids.DISTRIBUTIONS_RATE}
+    assert [c.config.annotations for c in cells[::2]] == list(profiles.ANNOTATIONS)
+    assert {c.config.lr for c in cells} == {profiles.DISTRIBUTIONS_RATE}
 
 
 def test_the_colour_of_a_point_names_the_better_labels_whatever_the_measure():

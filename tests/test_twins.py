@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from softlabels.chapters.noise_ceiling import twins
+from softlabels.chapters import noise_ceiling as chapter
 from softlabels.errors import DataUnavailable, RecordError
 
 
@@ -14,28 +14,28 @@ def panels(seed):
 
 def test_parts_of_one_panel_are_what_twins_are_expected_to_be():
     a, b, rng = panels(1), panels(2), np.random.default_rng(0)
-    same = twins.compare(a, b, rng)
+    same = chapter.compare(a, b, rng)
     assert same.divergence == pytest.approx(same.expected_divergence, rel=0.03)
     assert same.agreement == pytest.approx(same.expected_agreement, abs=0.03)
-    other = twins.compare(a, np.roll(b, 1, axis=1), rng)
+    other = chapter.compare(a, np.roll(b, 1, axis=1), rng)
     assert other.divergence > 2 * other.expected_divergence and other.agreement < 0.5
 
 
 def test_the_two_panels_of_an_image_of_ferplus_differ_by_chance_alone(store):
     try:
-        a, b = twins.pairs()
+        a, b = chapter.pairs()
     except DataUnavailable as error:
         pytest.skip(f"FER+ is not in SOFTLABELS_DATA: {error}")
-    found = twins.compare(a, b, np.random.default_rng(0))
+    found = chapter.compare(a, b, np.random.default_rng(0))
     assert found.n_pairs == 1484
     assert found.divergence == pytest.approx(found.expected_divergence, rel=0.1)
     assert found.agreement == pytest.approx(found.expected_agreement, abs=0.03)
-    assert "not here" in twins.sentence(twins.find())
+    assert "not here" in chapter.twins_sentence(chapter.twins())
 
 
 def test_a_damaged_comparison_is_named(store):
     path = store / "results" / "ceilings" / "ferplus-twins.json"
     path.parent.mkdir()
     path.write_text("{}")
-    with pytest.raises(RecordError, match=r"python -m softlabels\.chapters\.noise_ceiling\.twins"):
-        twins.find()
+    with pytest.raises(RecordError, match=r"python -m softlabels\.chapters\.noise_ceiling` renews"):
+        chapter.twins()

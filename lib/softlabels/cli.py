@@ -328,61 +328,9 @@ def _vote_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fractions", type=int, metavar="N", help=shares)
 
 
-def _check_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, help="a folder: images with a CSV file, or the DCIC layout")
-    _vote_options(parser)
-    parser.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the problems as a table")
-    parser.set_defaults(action=_check)
-
-
-def _convert_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, help="a file of votes, or a folder with one")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="such as votes.csv")
-    _vote_options(parser)
-    parser.set_defaults(action=_convert)
-
-
-def _answer_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "path", type=Path, help="a folder of images with votes; with --features a file of votes"
-    )
-    _feature_option(parser)
-    parser.add_argument("--profile", default=PROFILE, help="smoke, laptop (default), paper")
-    parser.add_argument("--seeds", nargs="+", default=SEEDS, help="one random split for each; default: 0 1 2")
-    parser.add_argument("--device", help="as for train")
-    parser.add_argument("--budget", metavar="TIME", help="such as 10min: train no longer than that")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
-    parser.set_defaults(action=_answer)
-
-
-def _labels_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, help="a folder of images with votes, or a file of votes alone")
-    where = "labels.csv, labels.parquet or labels.jsonl"
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=where)
-    _vote_options(parser)
-    both = "train annot-mix on images or features and named annotators, and add its estimate"
-    parser.add_argument("--annot-mix", action="store_true", help=both)
-    _feature_option(parser)
-    parser.add_argument("--device", help="as for train")
-    parser.set_defaults(action=_labels)
-
-
 def _feature_option(parser: argparse.ArgumentParser) -> None:
     rows = "a vector for each thing in place of its image: .npy, .npz, .parquet, .csv; see book/your_votes.md"
     parser.add_argument("--features", type=Path, metavar="FILE", help=rows)
-
-
-def _record_options(parser: argparse.ArgumentParser) -> None:
-    groups = parser.add_subparsers(required=True, metavar="export|import")
-    export = groups.add_parser("export", help="pack records into one archive (.zip)")
-    export.add_argument("file", type=Path)
-    _grid_options(export, None)
-    export.add_argument("--features", action="store_true", help="with the averaged features")
-    export.set_defaults(action=_export)
-    merge = groups.add_parser("import", help="check an archive and add its records to the committed ones")
-    merge.add_argument("file", type=Path)
-    merge.set_defaults(action=_import)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -425,11 +373,53 @@ def parser() -> argparse.ArgumentParser:
 
     verify = commands.add_parser("verify", help="check committed records, chapters and the numbers of pages")
     verify.set_defaults(action=_verify)
-    _check_options(commands.add_parser("check", help="describe annotated images and find every problem"))
-    _convert_options(commands.add_parser("convert", help="write votes of any format as a plain table"))
-    _labels_options(commands.add_parser("labels", help="write the labels of each image, of several kinds"))
-    _answer_options(commands.add_parser("answer", help="say whether keeping the votes pays, as one page"))
-    _record_options(commands.add_parser("records", help="move records between machines"))
+
+    check = commands.add_parser("check", help="describe annotated images and find every problem")
+    check.add_argument("path", type=Path, help="a folder: images with a CSV file, or the DCIC layout")
+    _vote_options(check)
+    check.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
+    check.add_argument("--csv", type=Path, metavar="FILE", help="write the problems as a table")
+    check.set_defaults(action=_check)
+
+    convert = commands.add_parser("convert", help="write votes of any format as a plain table")
+    convert.add_argument("path", type=Path, help="a file of votes, or a folder with one")
+    convert.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="such as votes.csv")
+    _vote_options(convert)
+    convert.set_defaults(action=_convert)
+
+    labels = commands.add_parser("labels", help="write the labels of each image, of several kinds")
+    labels.add_argument("path", type=Path, help="a folder of images with votes, or a file of votes alone")
+    where = "labels.csv, labels.parquet or labels.jsonl"
+    labels.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=where)
+    _vote_options(labels)
+    both = "train annot-mix on images or features and named annotators, and add its estimate"
+    labels.add_argument("--annot-mix", action="store_true", help=both)
+    _feature_option(labels)
+    labels.add_argument("--device", help="as for train")
+    labels.set_defaults(action=_labels)
+
+    answer = commands.add_parser("answer", help="say whether keeping the votes pays, as one page")
+    answer.add_argument(
+        "path", type=Path, help="a folder of images with votes; with --features a file of votes"
+    )
+    _feature_option(answer)
+    answer.add_argument("--profile", default=PROFILE, help="smoke, laptop (default), paper")
+    answer.add_argument("--seeds", nargs="+", default=SEEDS, help="one random split for each; default: 0 1 2")
+    answer.add_argument("--device", help="as for train")
+    answer.add_argument("--budget", metavar="TIME", help="such as 10min: train no longer than that")
+    answer.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
+    answer.set_defaults(action=_answer)
+
+    moved = commands.add_parser("records", help="move records between machines")
+    groups = moved.add_subparsers(required=True, metavar="export|import")
+    export = groups.add_parser("export", help="pack records into one archive (.zip)")
+    export.add_argument("file", type=Path)
+    _grid_options(export, None)
+    export.add_argument("--features", action="store_true", help="with the averaged features")
+    export.set_defaults(action=_export)
+    merge = groups.add_parser("import", help="check an archive and add its records to the committed ones")
+    merge.add_argument("file", type=Path)
+    merge.set_defaults(action=_import)
     return top
 
 

@@ -28,37 +28,6 @@ from softlabels.analysis.table import (
 from softlabels.analysis.tables import sentence
 from softlabels.learning import bars
 
-__all__ = [
-    "NAMES",
-    "NOTHING",
-    "at",
-    "between",
-    "by_epoch",
-    "competence",
-    "complete",
-    "curves",
-    "difference",
-    "figures",
-    "gather",
-    "interval",
-    "missing",
-    "names",
-    "np",
-    "number",
-    "pd",
-    "published",
-    "recorded",
-    "say",
-    "sentence",
-    "settings",
-    "show",
-    "signed",
-    "spread",
-    "summary",
-    "tables",
-    "unevaluated",
-    "verdicts",
-]
 CERTAIN = 0.95  # largest share from which an image counts as certain
 
 

@@ -76,13 +76,9 @@ def write_atomically(path: Path, content: bytes) -> None:
             "again: what was finished before is kept"
         ) from error
     finally:
-        _forget(partial)
-
-
-def _forget(partial: Path) -> None:
-    # Where nothing may be written nothing may be deleted either, and that is not the error to report.
-    with contextlib.suppress(OSError):
-        partial.unlink(missing_ok=True)
+        # Where nothing may be written nothing may be deleted either, and that is not the error to report.
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:

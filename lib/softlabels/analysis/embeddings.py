@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +20,11 @@ import numpy as np
 
 from softlabels.analysis import names
 from softlabels.analysis.formatting import interval, number
-from softlabels.analysis.table import ARMS, complete, difference, summary
+from softlabels.analysis.table import ARMS, complete, difference, gather, summary
 from softlabels.datasets import synthetic
 from softlabels.datasets.base import checksum
 from softlabels.errors import DataUnavailable, told
+from softlabels.labels.votes import entropy
 from softlabels.runs import grids, records
 from softlabels.store import Shelf, pack, read, unpack, write_atomically
 
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from softlabels.runs import Record
-
-
-from softlabels.labels.votes import entropy
 
 NEIGHBOURS = 30  # as many as the perplexity of the maps
 PAIRS = 200_000
@@ -109,9 +108,14 @@ def neighbour_r2(features: np.ndarray, target: np.ndarray, k: int = 15, seed: in
 
 
 def measure(
-    features: np.ndarray, embedding: np.ndarray, hue: np.ndarray, shape_weight: np.ndarray, seed: int = 0
+    features: np.ndarray, embedding: np.ndarray, known: dict[str, np.ndarray], seed: int = 0
 ) -> dict[str, float]:
     """Compute all measures of structure of one run.
+
+    Where nobody knows what generated the images, they are taken against the labels, in the coordinates √q, in
+    which the Euclidean distance is Hellinger's. These carry the noise of finite panels, which lowers every
+    measure of either arm; and they are what the soft arm learns from, so what they can show is less than
+    generator coordinates show.
 
     Parameters
     ----------
@@ -119,52 +123,27 @@ def measure(
         GAP features.
     embedding : [N, 2]
         Their t-SNE map.
-    hue, shape_weight : [N]
-        What generated the images.
+    known : dict of str to arrays
+        As in `Embedding`: "hue" and "shape_weight" [N], which generated the images, or "q" [N, K].
 
     Returns
     -------
     dict
         In each, more is more regular: trustworthiness of the features and of the map, the correlation of
-        distances, and how well hue and shape can be read off the neighbours.
+        distances, and how well hue and shape, or distribution and entropy, can be read off the neighbours.
     """
-    known = coordinates(hue, shape_weight)
-    return _regularity(features, embedding, known, {"hue": known[:, :2], "shape": known[:, 2]}, seed)
-
-
-def measure_labels(
-    features: np.ndarray, embedding: np.ndarray, q: np.ndarray, seed: int = 0
-) -> dict[str, float]:
-    """Compute the measures of structure where nobody knows what generated the images: against their labels.
-
-    The coordinates are √q, in which the Euclidean distance is Hellinger's. They carry the noise of finite
-    panels, which lowers every measure of either arm; and they are what the soft arm learns from, so what
-    they can show is less than generator coordinates show.
-
-    Parameters
-    ----------
-    features : [N, D]
-    embedding : [N, 2]
-    q : [N, K]
-        Soft labels.
-
-    Returns
-    -------
-    dict
-        As `measure`, with how well distribution and entropy can be read off the neighbours.
-    """
-    q = np.asarray(q, np.float64) / np.asarray(q, np.float64).sum(1, keepdims=True)
-    return _regularity(features, embedding, np.sqrt(q), {"label": np.sqrt(q), "entropy": entropy(q)}, seed)
-
-
-def _regularity(
-    features: np.ndarray, embedding: np.ndarray, known: np.ndarray, parts: dict[str, np.ndarray], seed: int
-) -> dict[str, float]:
-    k = min(NEIGHBOURS, max(1, (len(known) - 1) // 3))
+    if "q" in known:
+        q = np.asarray(known["q"], np.float64) / np.asarray(known["q"], np.float64).sum(1, keepdims=True)
+        space = np.sqrt(q)
+        parts = {"label": space, "entropy": entropy(q)}
+    else:
+        space = coordinates(known["hue"], known["shape_weight"])
+        parts = {"hue": space[:, :2], "shape": space[:, 2]}
+    k = min(NEIGHBOURS, max(1, (len(space) - 1) // 3))
     return {
-        "trustworthiness_features": trustworthiness(known, features, k),
-        "trustworthiness_map": trustworthiness(known, embedding, k),
-        "distance_correlation": distance_correlation(known, features, seed),
+        "trustworthiness_features": trustworthiness(space, features, k),
+        "trustworthiness_map": trustworthiness(space, embedding, k),
+        "distance_correlation": distance_correlation(space, features, seed),
         **{f"{name}_r2": neighbour_r2(features, part, seed=seed) for name, part in parts.items()},
     }
 
@@ -236,7 +215,7 @@ class Embedding:
         What is known of the images: "hue" and "shape_weight" [N], which generated them; else "q" [N, K],
         their soft labels.
     measures : dict of str to float
-        As `structure.measure` or `structure.measure_labels` gives them.
+        As `measure` gives them.
     """
 
     ids: np.ndarray
@@ -325,6 +304,21 @@ def publish(record: "Record", settings: Settings | None = None, fresh: bool = Fa
     return path
 
 
+def gather_with_maps(
+    grids: Sequence[str],
+    profile: str,
+    seeds: Sequence[int],
+    train: bool = False,
+    device: str | None = None,
+    fresh: bool = False,
+    committed_only: bool = False,
+    compute: bool | None = None,
+) -> "pd.DataFrame":
+    """As `table.gather`, with maps; what is not stored is computed if `compute`, by default if `train`."""
+    runs = gather(grids, profile, seeds, train, device, fresh, committed_only)
+    return with_maps(runs, (train if compute is None else compute) and not committed_only, committed_only)
+
+
 def with_maps(runs: "pd.DataFrame", compute: bool = False, committed_only: bool = False) -> "pd.DataFrame":
     """Add to a table of runs their maps ("embedding", None where there is none) and its measures.
 
@@ -407,12 +401,11 @@ def _compute(record: "Record", settings: Settings) -> Embedding:
     given = asdict(settings) | {"perplexity": perplexity}
     points = tsne(features, **given)
     if record.config.dataset == "synthetic":
-        hue, shape_weight = factors(record)
-        measures = measure(features, points, hue, shape_weight, settings.seed)
-        return Embedding(arrays["ids"], points, {"hue": hue, "shape_weight": shape_weight}, measures)
-    q = arrays["targets"].astype(np.float32)
-    measures = measure_labels(features, points, q, settings.seed)
-    return Embedding(arrays["ids"], points, {"q": q}, measures)
+        known = dict(zip(("hue", "shape_weight"), factors(record), strict=True))
+    else:
+        known = {"q": arrays["targets"].astype(np.float32)}
+    measures = measure(features, points, known, settings.seed)
+    return Embedding(arrays["ids"], points, known, measures)
 
 
 def _name(record: "Record", settings: Settings) -> str:

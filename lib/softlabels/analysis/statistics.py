@@ -1,7 +1,7 @@
 """Spread over seeds, paired intervals, and what several comparisons cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,11 @@ class Interval:
         if self.low is None or self.high is None:
             return 0
         return int(self.low > 0) - int(self.high < 0)
+
+    def times(self, factor: float) -> "Interval":
+        """The same in another unit."""
+        low, high = (None if end is None else factor * end for end in (self.low, self.high))
+        return replace(self, mean=factor * self.mean, low=low, high=high)
 
 
 def mean_sd(values: Sequence[float] | np.ndarray) -> tuple[float, float]:

@@ -15,7 +15,8 @@ import numpy as np
 from softlabels.analysis import names
 from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
 from softlabels.errors import DataUnavailable
-from softlabels.runs import evaluations, profiles, progress, records
+from softlabels.learning import bars
+from softlabels.runs import evaluations, planning, profiles, records
 from softlabels.runs.grids import grid
 
 if TYPE_CHECKING:  # who only trains need not have it
@@ -101,7 +102,7 @@ def of_cells(
     look = {cell.config.id: cell for _, cell in cells}  # two grids may share a run
     trained = [c.config for c in look.values() if fresh or (train and records.find(c.config) is None)]
     found = {}
-    with progress.one_bar(trained) as done:
+    with bars.one_bar(planning.minutes(trained)) as done:
         for key, cell in look.items():
             found[key] = record_of(cell, train, device, fresh, committed_only)
             done(cell.config)
@@ -162,13 +163,13 @@ def recorded(runs: "pd.DataFrame") -> "list[Record]":
     return list({record.id: record for record in ordered.record}.values())
 
 
-def complete(runs: "pd.DataFrame", arms: Sequence[str] = ARMS, on: Sequence[str] = PAIR) -> "pd.DataFrame":
+def complete(runs: "pd.DataFrame", arms: Sequence[str] = ARMS) -> "pd.DataFrame":
     """Rows of these arms whose pairs have a record in each of them, in the order of arms and pairs."""
     here = runs[runs.arm.isin(arms) & runs.record.notna()]
-    whole = here.groupby(list(on)).arm.transform("nunique") == len(set(arms))
+    whole = here.groupby(list(PAIR)).arm.transform("nunique") == len(set(arms))
     return (
         here[whole]
-        .sort_values(list(on), kind="stable")
+        .sort_values(list(PAIR), kind="stable")
         .sort_values("arm", key=lambda a: a.map(arms.index), kind="stable")
     )
 
@@ -210,24 +211,14 @@ def paired(
 
 
 def pairs(
-    runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard", on: Sequence[str] = PAIR
+    runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values of two arms of a setting on the pairs that both have, in one order."""
-    return paired(runs[runs.arm == arm], runs[runs.arm == base], measure, on)
-
-
-def overlap_of(runs: "pd.DataFrame") -> float:
-    """What the splits of these runs share, as `statistics.paired_interval` takes it."""
-    return float(runs.overlap.max()) if "overlap" in runs and len(runs) else 0.0
+    return paired(runs[runs.arm == arm], runs[runs.arm == base], measure)
 
 
 def difference(
-    runs: "pd.DataFrame",
-    measure: str,
-    arm: str = "soft",
-    base: str = "hard",
-    relative: bool = False,
-    on: Sequence[str] = PAIR,
+    runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard", relative: bool = False
 ) -> Interval | None:
     """Mean of arm - base with its paired 95 % interval; None without a pair.
 
@@ -239,13 +230,12 @@ def difference(
         One setting: of each arm one run for each pair.
     relative : bool
         Of (arm - base) / base instead.
-    on : sequence of str
-        Columns that make a pair.
     """
-    a, b = pairs(runs, measure, arm, base, on)
+    a, b = pairs(runs, measure, arm, base)
     if relative:
         a, b = a / b, np.ones(len(b))
-    return paired_interval(a, b, overlap=overlap_of(runs)) if len(a) else None
+    overlap = float(runs.overlap.max()) if "overlap" in runs and len(runs) else 0.0
+    return paired_interval(a, b, overlap=overlap) if len(a) else None
 
 
 def winner(runs: "pd.DataFrame", measure: str) -> str:

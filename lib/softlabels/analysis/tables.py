@@ -7,7 +7,7 @@ import pandas as pd
 
 from softlabels.analysis import names
 from softlabels.analysis.formatting import NAMES, interval, number, p_value, spread
-from softlabels.analysis.statistics import Interval, effect_size, holm, mean_sd, paired_p
+from softlabels.analysis.statistics import effect_size, holm, mean_sd, paired_p
 from softlabels.analysis.table import (
     ARMS,
     arms,
@@ -98,15 +98,12 @@ def sentence(
     if found is None:
         return f"{name}: no pair of runs is here yet."
     means = [number(mean_sd(values)[0], 3) for values in pairs(runs, measure, arm, base)]
+    told = {1: "higher", -1: "lower", 0: "not told apart"}[found.sign]
     return (
-        f"{name} is {_told(found)} with {names.spoken(arm)} {'than' if found.sign else 'and'} with "
+        f"{name} is {told} with {names.spoken(arm)} {'than' if found.sign else 'and'} with "
         f"{names.spoken(base)}: {means[0]} against {means[1]} (difference "
         f"{interval(found, 3).replace('**', '')}, {found.n} pair{'s' if found.n > 1 else ''} of runs)."
     )
-
-
-def _told(found: Interval) -> str:
-    return {1: "higher", -1: "lower", 0: "not told apart"}[found.sign]
 
 
 def share_reached(
@@ -174,20 +171,21 @@ def claim(runs: pd.DataFrame) -> str:
     return f"**{name}: {said[0]}; {said[1]}** ({pair}, {minutes} minutes, {machines})."
 
 
-def course(runs: pd.DataFrame, arm: str = "soft", base: str = "hard") -> str:
-    """Say in how many epochs `arm` is ahead of `base` in the mean, on the validation part, and since when.
+def course(runs: pd.DataFrame, base: str = "hard") -> str:
+    """Say in how many epochs all votes are ahead of `base` in the mean, on validation, and since when.
 
     Both are held against the people's distribution, which is the same for all arms.
     """
     said = []
     for words, measure, better in (("accuracy", "macro_accuracy", 1), ("KL", "kl", -1)):
         lines = by_epoch(runs, f"validation_{measure}")
-        if not {arm, base} <= set(lines):
+        if not {"soft", base} <= set(lines):
             return "No pair of runs is here yet."
-        epochs = sorted(set(lines[arm]) & set(lines[base]))
-        ahead = [better * (np.mean(lines[arm][e]) - np.mean(lines[base][e])) > 0 for e in epochs]
+        soft, other = lines["soft"], lines[base]
+        epochs = sorted(set(soft) & set(other))
+        ahead = [better * (np.mean(soft[e]) - np.mean(other[e])) > 0 for e in epochs]
         since = next((e for i, e in enumerate(epochs) if all(ahead[i:])), None)
         kept = "not in the last" if since is None else f"all from {since} on"
         said.append(f"in {words} in {sum(ahead)} of {len(epochs)} epochs, {kept}")
-    n = int((runs[runs.record.notna()].arm == arm).sum())
+    n = int((runs[runs.record.notna()].arm == "soft").sum())
     return f"In the mean of {n} runs all votes are ahead {'; '.join(said)}."

@@ -91,17 +91,23 @@ def judge(claim: Claim, found: Interval | None, lacking: str = "", robustness: s
     robustness : str
         What other settings show, for the reason.
     """
-    shown = (
-        _difference(claim, claim.effect) if claim.effect is not None and claim.better else "no number found"
-    )
+    scale = 100 if claim.unit else 1
+
+    def in_unit(words: str) -> str:
+        return f"{words} {claim.unit}".strip()
+
     if not claim.better:
-        shown = f"none (± {_amount(claim, claim.margin)})"
+        shown = f"none (± {in_unit(number(scale * claim.margin, claim.digits))})"
+    elif claim.effect is None:
+        shown = "no number found"
+    else:
+        shown = in_unit(signed(scale * claim.effect, claim.digits))
     extra = f"; {robustness}" if robustness else ""
     verdict = Verdict(claim.text, shown, NOTHING, "not tested", "", "", claim.group, claim.id)
     if found is None or found.n < 2:
         why = "no pair of runs" if found is None else "a single pair of runs"
         return replace(verdict, reason=f"{claim.primary}: {why}{extra}")
-    cell = f"{interval(_hundredths(found) if claim.unit else found, claim.digits)} {claim.unit}".strip()
+    cell = in_unit(interval(found.times(scale), claim.digits))
     reason = f"{claim.primary}; n = {found.n}{extra}"
     if lacking:
         return replace(verdict, ours=cell, reason=f"did not learn: {lacking}; {reason}")
@@ -144,19 +150,6 @@ def rule_on_trial(found: Sequence[Verdict]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _hundredths(d: Interval) -> Interval:
-    low, high = (None if x is None else 100 * x for x in (d.low, d.high))
-    return replace(d, mean=100 * d.mean, low=low, high=high)
-
-
-def _difference(claim: Claim, value: float) -> str:
-    return f"{signed(100 * value if claim.unit else value, claim.digits)} {claim.unit}".strip()
-
-
-def _amount(claim: Claim, value: float) -> str:
-    return f"{number(100 * value if claim.unit else value, claim.digits)} {claim.unit}".strip()
 
 
 def table(found: Sequence[Verdict]) -> pd.DataFrame:

@@ -29,7 +29,6 @@ from softlabels.store import Shelf, pack, read, unpack, write, write_atomically
 
 if TYPE_CHECKING:
     from softlabels.datasets.base import Dataset
-    from softlabels.learning.config import RunConfig
 
 SHELF, FILE = Shelf("datasets"), "most_divided.json"
 DATASET = "cifar10h-9500"
@@ -275,18 +274,15 @@ def _setting(here: "pd.DataFrame", arms: tuple[str, str], words: str) -> Setting
     if accuracy is None or kl is None or kl.n < 2:
         return None
     config = here.config.iloc[0]
-    return Setting(names.dataset(here.dataset.iloc[0]), words, accuracy, kl, None, None, _begun(config))
+    # Not trained from random weights for as many epochs as BHL train.
+    begun = config.start != "scratch" or config.epochs < published.get("bhl", "epochs")
+    return Setting(names.dataset(here.dataset.iloc[0]), words, accuracy, kl, begun=begun)
 
 
 def _published_change() -> float:
     """BHL's KL on synthetic images, relative."""
     soft, hard = (published.bhl("synthetic", arm, "kl")[0] for arm in ("soft", "hard"))
     return soft / hard - 1
-
-
-def _begun(config: "RunConfig") -> bool:
-    """Not trained from random weights for as many epochs as BHL train."""
-    return config.start != "scratch" or config.epochs < published.get("bhl", "epochs")
 
 
 @told(2)

@@ -12,7 +12,6 @@ What is checked, and what is not:
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -20,6 +19,7 @@ import numpy as np
 
 from softlabels import paths
 from softlabels.book import execute, stamps
+from softlabels.datasets.collection import Problem
 from softlabels.errors import RecordError, SoftlabelsError
 from softlabels.labels import metrics, votes
 from softlabels.learning import starts
@@ -46,25 +46,12 @@ BLOCK = re.compile(r"^<!-- ([\w-]+) -->$.*?^<!-- /\1 -->$", re.DOTALL | re.MULTI
 ASIDE = re.compile(r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|\{[a-z]+\}", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Something that does not hang together: its kind, the file, what was found, and what to do."""
-
-    kind: str
-    file: str
-    found: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.found}; {self.remedy}"
-
-
 def _named(path: Path) -> str:
     root = paths.PROJECT if path.is_relative_to(paths.PROJECT) else paths.results().parent
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
-def of_records() -> tuple[str, list[Fault]]:
+def of_records() -> tuple[str, list[Problem]]:
     """Check every committed record; returns a sentence about what was checked, and the faults."""
     folder, faults, again, n = records.SHELF.committed, [], 0, 0
     remedy = "take it from git again, or train the run again and publish it"
@@ -79,9 +66,9 @@ def of_records() -> tuple[str, list[Fault]]:
             wrong = [str(error).removeprefix(f"{path}: ")]
         except (KeyError, IndexError, ValueError, TypeError) as error:
             wrong = [f"arrays that are not those of a run ({type(error).__name__}: {error})"]
-        faults += [Fault("record", _named(path), words, remedy) for words in wrong]
+        faults += [Problem("record", _named(path), words, remedy) for words in wrong]
     faults += _strays(folder)
-    faults += [Fault("record", _named(path), words, remedy) for path, words in _weights(folder)]
+    faults += [Problem("record", _named(path), words, remedy) for path, words in _weights(folder)]
     kept = f"{n - again} keep a sample of their predictions" if n > again else "none keeps a sample only"
     return f"{n} records; metrics of {again} computed again, {kept}", faults
 
@@ -136,17 +123,16 @@ def _measures(record: Record, log_p: np.ndarray, arrays: dict[str, np.ndarray]) 
                 yield f"its arrays give {part} {name} {found[name]:.4f}, it says {stated[name]:.4f}"
 
 
-def _strays(folder: Path) -> list[Fault]:
+def _strays(folder: Path) -> list[Problem]:
     """Files of no record: arrays without their JSON, what a killed process was writing, and anything else."""
-    own = re.compile(r"([0-9a-f]{12})(\.features)?\.(json|npz)")
     return [
-        Fault("stray", _named(path), "it belongs to no record", "delete it")
+        Problem("stray", _named(path), "it belongs to no record", "delete it")
         for path in sorted(folder.glob("*") if folder.exists() else ())
-        if not (match := own.fullmatch(path.name)) or not (folder / f"{match[1]}.json").exists()
+        if not (match := records.FILE.fullmatch(path.name)) or not (folder / f"{match[1]}.json").exists()
     ]
 
 
-def of_evaluations() -> tuple[str, list[Fault]]:
+def of_evaluations() -> tuple[str, list[Problem]]:
     """Check every committed evaluation: form, name, checksum of its arrays, a clean commit."""
     faults, n = [], 0
     for path in evaluations.SHELF.files(committed_only=True):
@@ -158,28 +144,28 @@ def of_evaluations() -> tuple[str, list[Fault]]:
             wrong = [] if COMMIT.fullmatch(commit) else [f"made from code that no commit holds ('{commit}')"]
         except RecordError as error:
             wrong = [str(error).removeprefix(f"{path}: ")]
-        faults += [Fault("record", _named(path), words, "evaluate the run again") for words in wrong]
+        faults += [Problem("record", _named(path), words, "evaluate the run again") for words in wrong]
     return f"{n} evaluations", faults
 
 
-def of_chapters() -> tuple[str, list[Fault]]:
+def of_chapters() -> tuple[str, list[Problem]]:
     """Hold every committed chapter to its notebook, its library and its results."""
     sources = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
     faults = []
     for source in sources:
         chapter = paths.PROJECT / "book" / "chapters" / source.name
         found = stamps.faults(chapter, source) if chapter.exists() else [("stamp", "there is none")]
-        faults += [Fault(kind, _named(chapter), words, "run `make publish`") for kind, words in found]
+        faults += [Problem(kind, _named(chapter), words, "run `make publish`") for kind, words in found]
     return f"{len(sources)} chapters", faults
 
 
-def of_pages() -> tuple[str, list[Fault]]:
+def of_pages() -> tuple[str, list[Problem]]:
     """Make the generated blocks again, and look for measured numbers that were typed."""
     faults = []
     for page in execute.pages_with_parts():
         if execute.filled(text := page.read_text("utf-8")) != text:
             what = "its generated parts are not what the records give"
-            faults.append(Fault("page", _named(page), what, "run `make publish`"))
+            faults.append(Problem("page", _named(page), what, "run `make publish`"))
     prose = [paths.PROJECT / "README.md", *sorted((paths.PROJECT / "book").glob("*.md"))]
     texts = [(page, BLOCK.sub("", page.read_text("utf-8"))) for page in prose]
     for notebook in sorted((paths.PROJECT / "notebooks").glob("*.ipynb")):
@@ -188,7 +174,7 @@ def of_pages() -> tuple[str, list[Fault]]:
     for page, text in texts:
         for sentence in typed(text):
             what = f"a number that no record stands behind: '{sentence}'"
-            faults.append(Fault("page", _named(page), what, "compute it in a cell or a generated part"))
+            faults.append(Problem("page", _named(page), what, "compute it in a cell or a generated part"))
     return f"{len(texts)} pages of prose", faults
 
 
@@ -199,7 +185,7 @@ def typed(text: str) -> Iterator[str]:
             yield " ".join(sentence.split())[:160]
 
 
-PARTS: tuple[Callable[[], tuple[str, list[Fault]]], ...] = (
+PARTS: tuple[Callable[[], tuple[str, list[Problem]]], ...] = (
     of_records,
     of_evaluations,
     of_chapters,

@@ -14,7 +14,7 @@ from softlabels.analysis.published import RANKED
 from softlabels.analysis.statistics import Ranks, holm, paired_p, ranks, ranks_as_published
 from softlabels.analysis.table import paired, recorded, summary
 from softlabels.analysis.verdicts import Verdict, judge
-from softlabels.chapters.annot_mix.runs import (
+from softlabels.chapters.annot_mix import (
     CHANGED,
     COMPARED,
     OURS,

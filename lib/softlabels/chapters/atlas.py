@@ -9,6 +9,7 @@ import io
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ LICENCES = {
 }
 # Colour and mark of each class; those of the generator's classes are what they look like.
 MARKS: dict[str, list[list[int]]] = {"synthetic": [[0, 0], [0, 1], [2, 0], [2, 1], [1, 0], [1, 1]]}
+collect = partial(embeddings.gather_with_maps, GRIDS)
 
 
 @dataclass(frozen=True)
@@ -79,19 +81,6 @@ class Atlas:
         arrays = {arm: record.arrays() for arm, record in self.records.items()}
         found = {"people": arrays["hard"]["targets"].astype(np.float64)}
         return found | {arm: np.exp(arrays[arm]["log_probs"].astype(np.float64)) for arm in ARMS}
-
-
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> "pd.DataFrame":
-    """The chapter's runs with their maps; missing ones are computed only if `train`."""
-    runs = table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
-    return embeddings.with_maps(runs, train, committed_only)
 
 
 def atlases(runs: "pd.DataFrame", draw: bool = False) -> dict[str, Atlas]:
@@ -240,8 +229,21 @@ def sheet(images: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def of_run(record: "Record") -> np.ndarray:
-    """Test images of a run, in the order of its record, as uint8 ``[N, TILE, TILE, 3]``.
+def find_sheet(record: "Record", draw: bool = False) -> bytes:
+    """Return the stored sheet of a run's test images; if asked to, draw it; empty where there is none."""
+    name = _sheet_name(record)
+    if path := SHELF.find(name):
+        return path.read_bytes()
+    if not draw:
+        return b""
+    try:
+        return draw_sheet(record, SHELF.cached / name)
+    except (DataUnavailable, DataError):
+        return b""
+
+
+def draw_sheet(record: "Record", path: Path) -> bytes:
+    """Draw the test images of a run, in the order of its record, and write them to a file.
 
     Raises
     ------
@@ -254,31 +256,7 @@ def of_run(record: "Record") -> np.ndarray:
         Image.fromarray(image.squeeze()).convert("RGB").resize((TILE, TILE), Image.Resampling.BOX)
         for image in data.pictures(rows)
     ]
-    return np.stack([np.asarray(image) for image in small])
-
-
-def find_sheet(record: "Record", draw: bool = False) -> bytes:
-    """Return the stored sheet of a run's test images; if asked to, draw it; empty where there is none."""
-    name = _sheet_name(record)
-    if path := SHELF.find(name):
-        return path.read_bytes()
-    if not draw:
-        return b""
-    try:
-        return _drawn(record, SHELF.cached / name)
-    except (DataUnavailable, DataError):
-        return b""
-
-
-def publish_sheet(record: "Record") -> Path:
-    """Draw the sheet of a run's test images among the committed results; returns the file."""
-    path = SHELF.committed / _sheet_name(record)
-    _drawn(record, path)
-    return path
-
-
-def _drawn(record: "Record", path: Path) -> bytes:
-    content = sheet(of_run(record))
+    content = sheet(np.stack([np.asarray(image) for image in small]))
     write_atomically(path, content)
     return content
 
@@ -301,7 +279,9 @@ def main(arguments: list[str] | None = None) -> None:
         for record in found:
             print(embeddings.publish(record, embeddings.settings_of(options.profile)), flush=True)
         for record in found[:1]:
-            print(publish_sheet(record), flush=True)
+            path = SHELF.committed / _sheet_name(record)
+            draw_sheet(record, path)
+            print(path, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,34 +1,21 @@
 """Chapter 4: BHL's Figure 1, the feature space of the synthetic images; its claim serves chapter 5 too."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from softlabels.analysis import names, table
+from softlabels.analysis import names
 from softlabels.analysis.claims import CLAIMS
-from softlabels.analysis.embeddings import Embedding, Settings, with_maps
+from softlabels.analysis.embeddings import Embedding, Settings, gather_with_maps
 from softlabels.analysis.formatting import number
 from softlabels.analysis.table import difference
 from softlabels.analysis.verdicts import Verdict, judge
 
 GRIDS = ("figure1",)
 LEAST = int(Settings.perplexity)  # images of a cluster: as many as t-SNE takes for neighbours
-
-
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> pd.DataFrame:
-    """The chapter's runs with their maps, which are computed where features are at hand."""
-    runs = table.gather(GRIDS, profile, seeds, train, device, fresh, committed_only)
-    return with_maps(runs, compute=not committed_only, committed_only=committed_only)
+collect = partial(gather_with_maps, GRIDS, compute=True)  # where the features are at hand
 
 
 def six(found: Embedding) -> float:

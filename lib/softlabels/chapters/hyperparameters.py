@@ -1,6 +1,7 @@
 """Chapter 14: does the better arm depend on the setting, or on the tuning?"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,17 +14,10 @@ from softlabels.chapters import table1
 GRIDS = ("hyperparameters", "table1")
 
 
-def collect(
-    profile: str,
-    seeds: Sequence[int],
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> pd.DataFrame:
-    """The runs of the search, and those of Table 1 beside them."""
-    runs = table.gather(GRIDS[:1], profile, seeds, train, device, fresh, committed_only)
-    beside = table1.collect(profile, seeds, committed_only=committed_only)
+def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
+    """The runs of the search, and those of Table 1 beside them, which are not trained here."""
+    runs = table.gather(GRIDS[:1], profile, seeds, *how)
+    beside = table1.collect(profile, seeds)
     return pd.concat([runs, beside[beside.grid == GRIDS[1]]], ignore_index=True)
 
 

@@ -261,14 +261,10 @@ def main(arguments: list[str] | None = None) -> None:
             raise unknown("dataset card", name, known)
     for name, options in COMMITTED:
         if name in wanted:
-            print(_made(name, options))
-
-
-def _made(name: str, options: dict[str, Any]) -> str:
-    try:
-        return str(publish(name, **options))
-    except DataUnavailable as error:
-        return f"{name}: left out: {error}"
+            try:
+                print(publish(name, **options))
+            except DataUnavailable as error:
+                print(f"{name}: left out: {error}")
 
 
 if __name__ == "__main__":

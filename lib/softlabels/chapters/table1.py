@@ -9,7 +9,7 @@ import pandas as pd
 
 from softlabels.analysis import competence, names, published, table
 from softlabels.analysis.claims import CLAIMS
-from softlabels.analysis.embeddings import with_maps
+from softlabels.analysis.embeddings import gather_with_maps
 from softlabels.analysis.formatting import NAMES, NOTHING, interval, markdown, number, signed, spread
 from softlabels.analysis.table import ARMS, complete, difference, pairs, settings, summary
 from softlabels.analysis.verdicts import Verdict, judge
@@ -37,9 +37,8 @@ def collect(
 
     Beside profile "laptop" stand the settings of Table 1 of profile "paper" that have records.
     """
-    found = table.gather(GRIDS[:2], profile, seeds, train, device, fresh, committed_only)
-    maps = table.gather(GRIDS[2:], profile, seeds, train, device, fresh, committed_only)
-    parts = [found, with_maps(maps, committed_only=committed_only)]
+    how = (profile, seeds, train, device, fresh, committed_only)
+    parts = [table.gather(GRIDS[:2], *how), gather_with_maps(GRIDS[2:], *how, compute=False)]
     if profile == "laptop":
         whole = table.gather(GRIDS[:1], "paper", seeds, committed_only=committed_only)
         parts += [here for _, here in settings(whole, complete_only=False) if here.record.notna().any()]

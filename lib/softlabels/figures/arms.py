@@ -1,4 +1,4 @@
-"""Figures of many arms: differences to one of them, curves over a level, pictures that blur."""
+"""Figures of arms: differences to one of them, curves over a level or a budget, pictures that blur."""
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from softlabels.analysis import names
+from softlabels.analysis.formatting import NAMES
 from softlabels.analysis.table import difference
-from softlabels.figures.base import canvas, empty, legend_above, styled
+from softlabels.figures.base import ARMS, canvas, empty, legend_above, mark, styled
 from softlabels.figures.images import plain
 
 if TYPE_CHECKING:
@@ -59,13 +60,8 @@ def against(
     figure, axes = canvas(len(panels) * (0.3 * len(arms) + 1.2) + 0.2, len(panels))
     for axis, (name, panel) in zip(axes[:, 0], panels.items(), strict=True):
         for y, arm in enumerate(arms):
-            found, colour = difference(*panel, arm, base), _line(arm)[0]
-            if found is None:
-                continue
-            if found.low is not None and found.high is not None:
-                axis.plot([found.low, found.high], [y, y], color=colour, lw=2.5, solid_capstyle="round")
-            face = "white" if found.low is None else colour
-            axis.plot(found.mean, y, "o", color=colour, markerfacecolor=face, ms=7)
+            if found := difference(*panel, arm, base):
+                mark(axis, y, found, _line(arm)[0])
         axis.axvline(0, color="black", lw=1)
         said = [fill(names.arm(a).replace(" = ", "\u00a0=\u00a0"), 28) for a in arms]
         axis.set_yticks(range(len(arms)), said, fontsize=9)
@@ -77,13 +73,10 @@ def against(
 
 
 @styled
-def curves(
-    shown: Mapping[str, Curves],
-    level: str,
-    scale: str = "linear",
-    band: bool = True,
-) -> Figure:
-    """Draw means over runs by level, a line for each arm, one panel for each measure.
+def curves(shown: Mapping[str, Curves], level: str, scale: str = "linear") -> Figure:
+    """Draw means over runs by level, from the least to the largest run, a line for each arm.
+
+    There is one panel for each measure.
 
     Parameters
     ----------
@@ -93,8 +86,6 @@ def curves(
         What the horizontal axis is.
     scale : str
         "linear", "log" or "symlog", of the horizontal axis.
-    band : bool
-        Shade from the least to the largest run.
     """
     shown = {name: lines for name, lines in shown.items() if lines}
     if not shown:
@@ -107,9 +98,8 @@ def curves(
             mean = [np.mean(values[v]) for v in x]
             dot = "o" if len(x) <= DOTTED else ""
             axis.plot(x, mean, style, color=colour, lw=2, marker=dot, ms=4, label=names.arm(arm))
-            if band:
-                low, high = ([pick(values[v]) for v in x] for pick in (np.min, np.max))
-                axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
+            low, high = ([pick(values[v]) for v in x] for pick in (np.min, np.max))
+            axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
         axis.set_ylabel(names.measure(name))
         _scale(axis, scale, sorted({v for values in lines.values() for v in values}))
     axes[-1, 0].set_xlabel(level)
@@ -178,4 +168,29 @@ def blurring(
             axis.set_xlabel(f"{classes[top]} {values[column][top]:.2f}", fontsize=7.5)
             if column == 0:
                 axis.set_ylabel(fill(names.arm(arm), 12), fontsize=9)
+    return figure
+
+
+Points = list[tuple[int, float, float]]  # annotations, mean, standard deviation
+
+
+@styled
+def budget(curves: Mapping[str, Mapping[str, Points]], item: str = "image") -> Figure:
+    """Draw measures of both arms, given by measure and arm, against the annotations that an item keeps."""
+    arms = next(iter(curves.values()))
+    if not any(arms.values()):
+        return empty("no run is here yet")
+    figure, axes = canvas(5.2, 2, sharex=True)
+    for axis, (metric, found) in zip(axes[:, 0], curves.items(), strict=True):
+        for arm, points in found.items():
+            n, mean, sd = ([point[i] for point in points] for i in range(3))
+            bars = [0.0 if spread != spread else spread for spread in sd]  # one run has no spread
+            axis.errorbar(n, mean, bars, color=ARMS[arm], marker="o", capsize=3, lw=1.8, label=names.arm(arm))
+        axis.set_ylabel(names.measure(NAMES[metric]))
+    ticks = sorted({n for points in arms.values() for n, _, _ in points})
+    axes[1, 0].set_xscale("log")
+    axes[1, 0].set_xticks(ticks, [str(n) for n in ticks])
+    axes[1, 0].xaxis.set_minor_locator(NullLocator())
+    axes[1, 0].set_xlabel(f"annotations kept per training {item}")
+    axes[0, 0].legend()
     return figure

@@ -12,6 +12,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from softlabels.analysis.statistics import Interval
+
 if TYPE_CHECKING:
     from softlabels.runs import Record
 
@@ -74,6 +76,14 @@ def canvas(
     """Return a figure and its axes as an array [rows, columns]; `height` and `width` in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def mark(axis: Axes, y: float, found: Interval, colour: str, size: float = 7) -> None:
+    """Draw a difference with its interval at a height; one pair has a hollow dot and no interval."""
+    if found.low is not None and found.high is not None:
+        axis.plot([found.low, found.high], [y, y], color=colour, lw=2.5, solid_capstyle="round")
+    face = "white" if found.low is None else colour
+    axis.plot(found.mean, y, "o", color=colour, markerfacecolor=face, ms=size)
 
 
 def legend_above(figure: Figure, axis: Axes, words: Mapping[str, str] | None = None) -> None:

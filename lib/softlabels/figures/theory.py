@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 COLOURS = {**ARMS, "sampled": "#009E73"}
 MARKERS = {"hard": "s", "soft": "o", "sampled": "^"}
+LABELS = {"hard": "majority of n", "soft": "mean of n", "sampled": "one vote"}
+TARGETS = {"hard": "argmax of q", "soft": "q itself", "sampled": "one vote each"}
 
 
 @styled
@@ -36,17 +38,13 @@ def gradient_noise(
     for axis, column, title in zip(axes[0], (0, 1), ("squared bias", "variance"), strict=True):
         for arm, pairs in measured.items():
             values = [pair[column] for pair in pairs]
-            axis.plot(ns, values, MARKERS[arm], color=COLOURS[arm], label=_labels(arm))
+            axis.plot(ns, values, MARKERS[arm], color=COLOURS[arm], label=LABELS[arm])
         axis.set(xscale="log", title=title, xlabel="annotations n of the image", ylim=(0, None))
     line = [(1 - (q**2).sum()) / n for n in ns]
     axes[0, 1].plot(ns, line, color=COLOURS["soft"], lw=1.2, label="formula")
     axes[0, 0].legend()
     axes[0, 1].legend()
     return figure
-
-
-def _labels(arm: str) -> str:
-    return {"hard": "majority of n", "soft": "mean of n", "sampled": "one vote"}[arm]
 
 
 @styled
@@ -69,19 +67,12 @@ def errors_by_images(sizes: Sequence[int], errors: Mapping[str, np.ndarray]) -> 
     figure, axes = canvas(3.2)
     for arm, values in errors.items():
         means = values.mean(1)
-        if means.any():
-            axes[0, 0].plot(sizes, means, f"{MARKERS[arm]}-", color=COLOURS[arm], label=_targets(arm))
-        else:
-            axes[0, 0].plot(
-                [], [], f"{MARKERS[arm]}-", color=COLOURS[arm], label=f"{_targets(arm)}: no error"
-            )
+        points = (sizes, means) if means.any() else ([], [])
+        words = TARGETS[arm] + ("" if means.any() else ": no error")
+        axes[0, 0].plot(*points, f"{MARKERS[arm]}-", color=COLOURS[arm], label=words)
     axes[0, 0].set(xscale="log", yscale="log", xlabel="images", ylabel="error rate")
     axes[0, 0].legend()
     return figure
-
-
-def _targets(arm: str) -> str:
-    return {"hard": "argmax of q", "soft": "q itself", "sampled": "one vote each"}[arm]
 
 
 @styled

@@ -11,7 +11,6 @@ import numpy as np
 
 from softlabels.errors import DataError
 from softlabels.labels import metrics, votes
-from softlabels.labels import votes as labels
 
 BOOTSTRAPS = 100
 WEIGHTS = (0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)  # annotations that a prior is worth
@@ -84,13 +83,13 @@ def upper_bound(counts: np.ndarray) -> float:
     for weight in WEIGHTS:
         others = np.where(counts > 0, (counts - 1 + weight * prior) / (n - 1 + weight), 1.0)
         losses.append(float(-(q * np.log(others)).sum(1).mean()))
-    return min(losses) - float(labels.entropy(q).mean())
+    return min(losses) - float(votes.entropy(q).mean())
 
 
 def agreement(counts: np.ndarray, rng: np.random.Generator) -> float:
     """Macro accuracy of the majority of one half of each panel against that of the other, both ways."""
-    votes = [labels.hard_labels(half, rng)[0] for half in halves(counts, rng)]
-    a, b = (labels.one_hot(vote, counts.shape[1]) for vote in votes)
+    said = [votes.hard_labels(half, rng)[0] for half in halves(counts, rng)]
+    a, b = (votes.one_hot(labels, counts.shape[1]) for labels in said)
     return (metrics.macro_accuracy(a, b) + metrics.macro_accuracy(b, a)) / 2
 
 
@@ -145,7 +144,7 @@ def simulate(p: np.ndarray, n: int, rng: np.random.Generator, n_boot: int = 20) 
     p = np.asarray(p, np.float64)
     p = p / p.sum(1, keepdims=True)
     counts = rng.multinomial(n, p)
-    majority = labels.one_hot(labels.hard_labels(counts, rng)[0], p.shape[1])
+    majority = votes.one_hot(votes.hard_labels(counts, rng)[0], p.shape[1])
     found = split_half(counts, rng, n_boot)
     return {
         "n": float(n),

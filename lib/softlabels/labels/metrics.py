@@ -7,6 +7,8 @@ which a measure says nothing, gives nan.
 
 import numpy as np
 
+from softlabels.labels.votes import entropy
+
 SUM_WITHIN = 0.01  # of one: records keep log-probabilities of half precision
 FLOOR = 1e-7  # BHL clip p here before the logarithm, so one image costs at most 16.1 nats
 
@@ -24,10 +26,6 @@ def _pair(p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else float("nan")
-
-
-def _entropies(p: np.ndarray) -> np.ndarray:
-    return -np.where(p > 0, p * np.log(np.where(p > 0, p, 1.0)), 0.0).sum(1)  # [N], nats
 
 
 def _largest(x: np.ndarray, ties: str) -> np.ndarray:
@@ -72,7 +70,7 @@ def kl_divergence(q: np.ndarray, p: np.ndarray) -> float:
     0 log 0 = 0, and p is clipped at `FLOOR`. The order of the arguments is that of KL(q ‖ p).
     """
     p, q = _pair(p, q)
-    return cross_entropy(p, q) - _mean(_entropies(q))
+    return cross_entropy(p, q) - _mean(entropy(q))
 
 
 def brier(p: np.ndarray, q: np.ndarray) -> float:
@@ -99,7 +97,7 @@ def ece(p: np.ndarray, q: np.ndarray, bins: int = 15) -> float:
 
 def entropy_correlation(p: np.ndarray, q: np.ndarray) -> float:
     """Pearson correlation over images of the entropies of p and q; nan where one of them is constant."""
-    a, b = (_entropies(x) for x in _pair(p, q))
+    a, b = (entropy(x) for x in _pair(p, q))
     if len(a) < 2 or np.ptp(a) < 1e-12 or np.ptp(b) < 1e-12:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])

@@ -5,7 +5,7 @@ So a notebook that papermill has saved holds none of their lines.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -17,6 +17,7 @@ from tqdm import auto, std
 from softlabels.learning.config import RunConfig
 
 PROGRAMS = ("papermill", "nbconvert", "softlabels.book")  # what runs notebooks without a person before them
+FORMAT = "{desc}: {percentage:3.0f} % |{bar:30}| {elapsed} so far, {remaining} left"
 Told = Callable[[RunConfig], None]
 # Whether a training draws a bar of its own, and what is called after each of its epochs.
 _OWN: ContextVar[bool] = ContextVar("own", default=True)
@@ -56,6 +57,36 @@ def bar(*arguments: Any, **options: Any) -> Any:
         return auto.tqdm(*arguments, **options)
     there = sys.__stderr__ is not None and sys.__stderr__.isatty()
     return std.tqdm(*arguments, **options | ({"file": sys.__stderr__} if there else {"disable": True}))
+
+
+@contextmanager
+def one_bar(minutes: Mapping[str, float]) -> Iterator[Callable[[RunConfig], None]]:
+    """Draw one bar for runs, as long as they are expected to take, with the time that is left.
+
+    Yields what to call after each run. Epochs of runs that are trained in this process move the bar too.
+
+    Parameters
+    ----------
+    minutes : dict of str to float
+        What each run is expected to take, by its id.
+    """
+    if not minutes:
+        yield lambda config: None
+        return
+    done = 0.0
+    words = f"{len(minutes)} run{'s' if len(minutes) > 1 else ''}"
+    with bar(total=sum(minutes.values()), desc=words, bar_format=FORMAT, leave=False) as drawn:
+
+        def epoch(config: RunConfig) -> None:
+            drawn.update(minutes.get(config.id, 0.0) / config.epochs)
+
+        def run(config: RunConfig) -> None:
+            nonlocal done
+            done += minutes.get(config.id, 0.0)
+            drawn.update(done - drawn.n)  # not every epoch was told of, and a run may have ended early
+
+        with one_for_all(epoch):
+            yield run
 
 
 def of_epochs(*arguments: Any, **options: Any) -> Any:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -19,23 +19,92 @@ WORKERS = ("own", "shuffled")
 LONGEST = 200  # characters of a name
 START = re.compile("scratch|imagenet|[0-9a-f]{12}")
 
-# The twelve of AM and their upper reference, in the order of its table, and one of ours.
-METHODS = (
-    "true-base",
-    "mv-base",
-    "mv-mixup",
-    "ds-mixup",
-    "crowd-layer",
-    "trace-reg",
-    "conal",
-    "union-net",
-    "madl",
-    "geo-reg-f",
-    "geo-reg-w",
-    "crowd-ar",
-    "annot-mix",
-    "soft-mixup",  # shares of the votes, mixed: what averaging people gives
-)
+
+class Words(NamedTuple):
+    """What is said of a method: its name on axes and in tables, what it does, what it models, its source."""
+
+    name: str
+    does: str
+    models: str
+    source: str = ""
+
+
+OWN = "this book's own"
+# Methods that learn from several people: the twelve of AM and their upper reference, in the order of its
+# table, and one of ours. `learning.annotators.methods` builds them.
+METHODS = {
+    "true-base": Words("true labels", "learns from the true classes: the upper reference", "nothing"),
+    "mv-base": Words("majority", "learns from the majority of an image's judgements", "nothing"),
+    "mv-mixup": Words(
+        "majority + mixup",
+        "the same, with images and their labels mixed in pairs",
+        "nothing",
+        "Zhang et al. 2018",
+    ),
+    "ds-mixup": Words(
+        "Dawid-Skene + mixup",
+        "learns from the class that Dawid-Skene takes for true, with mixup",
+        "a matrix for each, before training",
+        "Dawid and Skene 1979",
+    ),
+    "crowd-layer": Words(
+        "crowd-layer",
+        "puts a free matrix behind the class probabilities, for each person",
+        "a matrix for each",
+        "Rodrigues and Pereira 2018",
+    ),
+    "trace-reg": Words(
+        "trace-reg",
+        "confusion matrices, made to look as unreliable as the data allow",
+        "a matrix for each",
+        "Tanno et al. 2019",
+    ),
+    "conal": Words(
+        "conal",
+        "weighs a matrix that all share and one of each person's own, image by image",
+        "a common matrix and one for each",
+        "Chu et al. 2021",
+    ),
+    "union-net": Words(
+        "union-net",
+        "has one transition from the class to the labels of all people together",
+        "a matrix for each",
+        "Wei et al. 2022",
+    ),
+    "madl": Words(
+        "madl",
+        "confusion matrices; people who resemble each other count less",
+        "a matrix for each pair",
+        "Herde et al. 2023",
+    ),
+    "geo-reg-f": Words(
+        "geo-reg-f",
+        "confusion matrices, with a volume of the class probabilities kept large",
+        "a matrix for each",
+        "Ibrahim et al. 2023",
+    ),
+    "geo-reg-w": Words(
+        "geo-reg-w",
+        "confusion matrices, with a volume of the matrices kept large",
+        "a matrix for each",
+        "Ibrahim et al. 2023",
+    ),
+    "crowd-ar": Words(
+        "crowd-ar",
+        "crowd-layer, with labels softened by how reliable a person is on this image",
+        "a matrix for each, trust by pair",
+        "Cao et al. 2023",
+    ),
+    "annot-mix": Words(
+        "annot-mix",
+        "mixes images, people and labels by the same weights",
+        "a matrix for each pair",
+        "Herde et al. 2024",
+    ),
+    "soft-mixup": Words(
+        "all votes + mixup", "learns from the shares of the votes, with mixup", "nothing", OWN
+    ),
+}
 # As the public code trains three of them: parameters that never reach its optimiser.
 PUBLIC = {
     "conal-public": ("conal", ("common", "own")),
@@ -124,6 +193,10 @@ class RunConfig:
         """All settings, in the order of their declaration."""
         return {name: getattr(self, name) for name in _DEFAULTS}
 
+    def meaning(self) -> dict[str, Any]:
+        """The settings that differ from their defaults."""
+        return {name: value for name, value in self.to_dict().items() if value != _DEFAULTS[name]}
+
     @property
     def id(self) -> str:
         """Twelve hex digits, from the settings that differ from their defaults.
@@ -131,7 +204,7 @@ class RunConfig:
         Leaving defaults out lets a later version add settings without renaming every earlier run;
         it also means that a default, once released, must never change.
         """
-        meaning = {k: v for k, v in self.to_dict().items() if v != _DEFAULTS[k]}
+        meaning = self.meaning()
         if self.start == "imagenet":  # the name this setting had when the first ids were given
             meaning["pretrained"] = bool(meaning.pop("start"))
         canonical = json.dumps(meaning, sort_keys=True, separators=(",", ":"))

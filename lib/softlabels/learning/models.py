@@ -171,11 +171,6 @@ class HalfDropout(nn.Module):
         return x * scale.view(-1, 64)[:, :63].reshape(-1)[:n].view(x.shape)
 
 
-def dropout_layer(p: float) -> nn.Module:
-    """Return the cheapest dropout layer of probability `p`."""
-    return HalfDropout() if p == 0.5 else nn.Dropout(p)
-
-
 LITE0 = "tf_efficientnet_lite0"
 
 
@@ -250,7 +245,8 @@ class VectorClassifier(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for d_in, d_out in pairwise((len(mean), *widths)):
-            layers += [nn.Linear(d_in, d_out), nn.BatchNorm1d(d_out), nn.ReLU(), dropout_layer(dropout)]
+            layers += [nn.Linear(d_in, d_out), nn.BatchNorm1d(d_out), nn.ReLU()]
+            layers.append(HalfDropout() if dropout == 0.5 else nn.Dropout(dropout))
         self.trunk, self.head = nn.Sequential(*layers), nn.Linear((len(mean), *widths)[-1], n_classes)
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)

@@ -199,7 +199,11 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
             torch.manual_seed(epoch_generator(config.seed, epoch).initial_seed())  # for dropout
             row = {"epoch": epoch + 1, "train_loss": _epoch(config, task, hw, model, optimiser, epoch)}
             row |= _validate(model, task, hw)
-            _finish_epoch(config, model, done, row)
+            checked_row(config, row)
+            lowest = min((r["validation_loss"] for r in done.history), default=math.inf)
+            done.history.append(row)
+            if config.select == "last" or row["validation_loss"] < lowest:
+                done.best_epoch, done.best = len(done.history), checkpoint.snapshot(model)
             row["seconds"] = round(time.perf_counter() - start, 3)
             row["cpu_seconds"] = round(time.process_time() - used, 3)
             checkpoint.store(path, config.id, model, optimiser, done)
@@ -224,11 +228,3 @@ def checked_row(config: RunConfig, row: dict[str, float]) -> None:
             f"the validation loss became {row['validation_loss']} in epoch {row['epoch']}; "
             f"lower the learning rate. Run {config.id}: {config.to_dict()}"
         )
-
-
-def _finish_epoch(config: RunConfig, model: nn.Module, done: Progress, row: dict[str, float]) -> None:
-    checked_row(config, row)
-    earlier = [r["validation_loss"] for r in done.history]
-    done.history.append(row)
-    if config.select == "last" or row["validation_loss"] < min(earlier, default=math.inf):
-        done.best_epoch, done.best = len(done.history), checkpoint.snapshot(model)

@@ -29,7 +29,7 @@ from softlabels.datasets.collection import printable
 from softlabels.errors import ConfigError
 from softlabels.learning import bars
 from softlabels.owndata import CLOSE, OwnData, annotmix, frozen, kept_in
-from softlabels.owndata.check import document
+from softlabels.owndata.check import document, section
 from softlabels.runs import grids, profiles
 
 LAST = 0.1  # of a training, in which a least validation loss says that it was still improving
@@ -72,17 +72,14 @@ def _networks(own: OwnData) -> list[str]:
     )
     if owndata.learned(own):
         return [_pays(own), *measures, constant]
+    seen = "images that show" if own.item == "image" else "features that tell"
     return [
         f"**The networks did not learn**: they are no better than the mean label of all {own.item}s (KL "
         f"{number(base.kl)} nats) or a constant guess (accuracy {number(base.accuracy)}). So whether keeping "
         f"the distribution pays is open; more seeds do not change that. It takes more {own.item}s, longer "
-        f"training (profile paper), or {_seen(own)} what people judged.",
+        f"training (profile paper), or {seen} what people judged.",
         *measures,
     ]
-
-
-def _seen(own: OwnData) -> str:
-    return "images that show" if own.item == "image" else "features that tell"
 
 
 def _again(own: OwnData) -> str:
@@ -342,12 +339,8 @@ def _ask_again(own: OwnData) -> list[str]:
     names = folder.files(own.name)
     if not names:
         return []
-    rows = "".join(
-        f'<tr><td>{html.escape(name)}</td><td class="n">{gain:.5f}</td></tr>'
-        for name, gain in owndata.again(own, names, 50)
-    )
-    head = f'<tr><th>{own.item}</th><th class="n">gain of a vote</th></tr>'
-    return ["<h2>Vote on these again</h2>", f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"]
+    rows = [(html.escape(name), f"{gain:.5f}") for name, gain in owndata.again(own, names, 50)]
+    return [section("Vote on these again", (own.item, "gain of a vote"), rows, (1,))]
 
 
 def _source(own: OwnData, profile: str) -> str:

@@ -86,7 +86,8 @@ def inspect(path: Path, options: Options | None = None) -> Report:
     facts += label_facts(used.counts, used.classes)
     facts += [("annotators", f"{len(found.annotators):,}" if found.annotators else "not named")]
     people = _people(found)
-    notes = list(found.notes) + _label_notes(used) + _copies(found) + _annotator_notes(people)
+    notes = [*found.notes, *_label_notes(used), *_copies(found)]
+    notes += [f"Annotator {quoted(name)} {a.reason}." for name, a in people if a.reason]
     status = PROBLEMS if problems else FINE
     return Report(
         str(path), facts, class_table(used), per_image(used.counts), people, notes, problems, status
@@ -179,10 +180,6 @@ def _people(found: Collection) -> list[tuple[str, agreement.Annotator]]:
     people = agreement.annotators(given, found.counts)
     named = [(found.annotators[a.index], a) for a in people]
     return sorted(named, key=lambda pair: (not pair[1].reason, np.nan_to_num(pair[1].kappa, nan=2.0)))
-
-
-def _annotator_notes(people: Sequence[tuple[str, agreement.Annotator]]) -> list[str]:
-    return [f"Annotator {quoted(name)} {a.reason}." for name, a in people if a.reason]
 
 
 def _label_notes(used: Collection) -> list[str]:
@@ -305,17 +302,53 @@ def document(title: str, body: Iterable[str]) -> str:
 
 def page(report: Report) -> str:
     """Write a report as HTML; every word of the data is escaped."""
-    title = f"Annotations of {_text(report.path)}"
+    title, tone = f"Annotations of {_text(report.path)}", "fine" if report.status == FINE else "bad"
+    most = max((n for _, n in report.per_image), default=1)
+    people = (
+        "<p>Agreement is the mean share of the others who say the same of the same image; κ is the same "
+        "above chance. Whoever is conspicuous stands first, with the reason; that may well be a good one.</p>"
+    )
+    left = len(report.problems) - ON_PAGE
+    more = f"<p>{left:,} more: softlabels check PATH --csv FILE lists all.</p>" if left > 0 else ""
     body = [
         f"<h1>{title}</h1>",
-        f'<p class="{"fine" if report.status == FINE else "bad"}"><strong>{_text(verdict(report), 10**4)}'
-        "</strong></p>",
-        _facts(report),
-        _classes(report),
-        _per_image(report),
-        _people_table(report),
-        _notes(report),
-        _problems(report),
+        f'<p class="{tone}"><strong>{_text(verdict(report), 10**4)}</strong></p>',
+        section("What is there", ("", ""), [(_text(name), _text(value)) for name, value in report.facts]),
+        section(
+            "Classes",
+            ("class", "images whose majority it is (ties count for each)", "share of annotations", ""),
+            [(_text(c), f"{n:,}", f"{m:.1%}", _bar(m)) for c, n, m in report.classes],
+            (1, 2),
+        ),
+        section(
+            "Annotations per image",
+            ("annotations", "images", ""),
+            [(f"{m:,}", f"{n:,}", _bar(n / most)) for m, n in report.per_image],
+            (0, 1),
+        ),
+        section(
+            "Annotators",
+            ("annotator", "annotations", "agreement", "κ", "conspicuous"),
+            [
+                (_text(name), f"{a.n:,}", number(a.agreement, 3), number(a.kappa, 3), _text(a.reason))
+                for name, a in report.annotators[:500]
+            ],
+            (1, 2, 3),
+            before=people,
+        ),
+        "<h2>Notes</h2><ul>" + "".join(f"<li>{_text(n, 1000)}</li>" for n in report.notes) + "</ul>"
+        if report.notes
+        else "",
+        section(
+            "Problems",
+            ("kind", "file", "line", "found", "remedy"),
+            [
+                (_text(p.kind), _text(p.file), str(p.line or ""), _text(p.found), _text(p.remedy))
+                for p in report.problems[:ON_PAGE]
+            ],
+            (2,),
+            after=more,
+        ),
     ]
     return document(title, body)
 
@@ -324,72 +357,26 @@ def _text(value: object, longest: int = 300) -> str:
     return html.escape(printable(str(value), longest))
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """Put rows of finished HTML into a table; columns in `numbers` are set to the right."""
+def section(
+    title: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: Sequence[int] = (),
+    before: str = "",
+    after: str = "",
+) -> str:
+    """Rows of finished HTML as a table with its heading; columns in `numbers` are set to the right."""
+    if not rows:
+        return ""
     kind = [' class="n"' if i in numbers else "" for i in range(len(head))]
     top = "".join(f"<th{k}>{name}</th>" for k, name in zip(kind, head, strict=True))
     body = "".join(
         "<tr>" + "".join(f"<td{k}>{cell}</td>" for k, cell in zip(kind, row, strict=True)) + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<h2>{title}</h2>{before}{table}{after}"
 
 
 def _bar(share: float) -> str:
     return f'<div class="bar" style="width:{max(0.0, min(1.0, share)) * 12:.2f}rem"></div>'
-
-
-def _facts(report: Report) -> str:
-    if not report.facts:
-        return ""
-    rows = [(_text(name), _text(value)) for name, value in report.facts]
-    return "<h2>What is there</h2>" + _table(("", ""), rows)
-
-
-def _classes(report: Report) -> str:
-    if not report.classes:
-        return ""
-    rows = [(_text(c), f"{n:,}", f"{m:.1%}", _bar(m)) for c, n, m in report.classes]
-    head = ("class", "images whose majority it is (ties count for each)", "share of annotations", "")
-    return "<h2>Classes</h2>" + _table(head, rows, (1, 2))
-
-
-def _per_image(report: Report) -> str:
-    if not report.per_image:
-        return ""
-    most = max(n for _, n in report.per_image)
-    rows = [(f"{m:,}", f"{n:,}", _bar(n / most)) for m, n in report.per_image]
-    return "<h2>Annotations per image</h2>" + _table(("annotations", "images", ""), rows, (0, 1))
-
-
-def _people_table(report: Report) -> str:
-    if not report.annotators:
-        return ""
-    rows = [
-        (_text(name), f"{a.n:,}", number(a.agreement, 3), number(a.kappa, 3), _text(a.reason))
-        for name, a in report.annotators[:500]
-    ]
-    words = (
-        "<p>Agreement is the mean share of the others who say the same of the same image; κ is the same "
-        "above chance. Whoever is conspicuous stands first, with the reason; that may well be a good one.</p>"
-    )
-    head = ("annotator", "annotations", "agreement", "κ", "conspicuous")
-    return "<h2>Annotators</h2>" + words + _table(head, rows, (1, 2, 3))
-
-
-def _notes(report: Report) -> str:
-    if not report.notes:
-        return ""
-    return "<h2>Notes</h2><ul>" + "".join(f"<li>{_text(n, 1000)}</li>" for n in report.notes) + "</ul>"
-
-
-def _problems(report: Report) -> str:
-    if not report.problems:
-        return ""
-    rows = [
-        (_text(p.kind), _text(p.file), str(p.line or ""), _text(p.found), _text(p.remedy))
-        for p in report.problems[:ON_PAGE]
-    ]
-    left = len(report.problems) - ON_PAGE
-    more = f"<p>{left:,} more: softlabels check PATH --csv FILE lists all.</p>" if left > 0 else ""
-    return "<h2>Problems</h2>" + _table(("kind", "file", "line", "found", "remedy"), rows, (2,)) + more

@@ -1,25 +1,17 @@
 """The tables that people take away: votes as lines ``image,annotator,label``, and labels of each image."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-from softlabels.datasets import folder
-from softlabels.datasets.collection import Collection, printable, quoted, summary
-from softlabels.datasets.formats import Options
-from softlabels.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from softlabels.datasets import Annotations
-from softlabels.datasets.collection import demand
+import numpy as np
+
+from softlabels.datasets import Annotations, folder
+from softlabels.datasets.collection import Collection, demand, printable, quoted, summary
+from softlabels.datasets.formats import Options
+from softlabels.errors import DataError
 from softlabels.labels import votes as labels
 from softlabels.labels.ceiling import WEIGHTS
 from softlabels.learning.annotators.aggregation import dawid_skene
@@ -277,10 +269,7 @@ def _line(row: dict, classes: Sequence[str]) -> str:
             values = [row[f"{kind}:{name}"] for name in classes]
             found[kind] = [int(v) if kind == "count" else float(v) for v in values]
     found |= {name: row[name] for name in ("majority", "tied")}
-    found |= {name: _plain(row[name]) for name in ("entropy", "agreement", "gain")}
+    for name in ("entropy", "agreement", "gain"):
+        found[name] = float(row[name]) if np.isfinite(row[name]) else None
     found["ask_again"] = bool(row["ask_again"])
     return json.dumps(found, ensure_ascii=False)
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

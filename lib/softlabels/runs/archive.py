@@ -1,6 +1,5 @@
 """Records packed into one archive, to be carried from the machine that trained to the repository."""
 
-import re
 import tempfile
 import zipfile
 from collections.abc import Collection
@@ -10,8 +9,6 @@ from softlabels.errors import RecordError, StorageError
 from softlabels.runs import records
 from softlabels.store import write_atomically
 
-_SUFFIXES = (".json", ".npz", ".features.npz")
-_NAME = re.compile(r"[0-9a-f]{12}(\.features)?\.(json|npz)")
 _LARGEST = 64 << 20  # bytes of one member; a record's arrays are well below
 _TOTAL = 8 << 30  # bytes of all
 _RATIO = 100  # of text to what it is packed to; arrays are packed already
@@ -32,7 +29,7 @@ def export(path: Path, ids: Collection[str] | None = None, features: bool = Fals
     part = path.with_name(path.name + ".partial")
     with zipfile.ZipFile(part, "w") as archive:
         for record in chosen:
-            files = [record.folder / f"{record.id}{suffix}" for suffix in _SUFFIXES[:2]]
+            files = [record.folder / f"{record.id}{suffix}" for suffix in records.SUFFIXES[:2]]
             for file in [*files, record.features_file() if features else None]:
                 if file:
                     archive.write(file, file.name)
@@ -65,7 +62,8 @@ def load(path: Path) -> tuple[int, int]:
             record.arrays()
         fresh = [record for record in found if not _known(record)]
         for record in found:
-            brings = _brings_features(record)
+            name = f"{record.id}.features.npz"
+            brings = (record.folder / name).exists() and not (records.SHELF.committed / name).exists()
             if record in fresh or brings:
                 records.publish(record, features=brings)
     return len(fresh), len(found) - len(fresh)
@@ -80,7 +78,7 @@ def _unpack(path: Path, folder: Path) -> None:
             for member in members:
                 packed = _RATIO * member.compress_size
                 large = member.file_size > min(_LARGEST, max(_SLACK, packed))
-                if large or not _NAME.fullmatch(member.filename):
+                if large or not records.FILE.fullmatch(member.filename):
                     raise RecordError(f"{path}: {member.filename!r} is not a file of a record")
                 write_atomically(folder / member.filename, archive.read(member))
     except (RecordError, StorageError):
@@ -99,8 +97,3 @@ def _known(record: records.Record) -> bool:
             "keep one: delete the other and import again"
         )
     return True
-
-
-def _brings_features(record: records.Record) -> bool:
-    name = f"{record.id}.features.npz"
-    return (record.folder / name).exists() and not (records.SHELF.committed / name).exists()

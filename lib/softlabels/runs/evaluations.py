@@ -6,7 +6,7 @@ beside those of the runs: ``results/evaluations`` (committed) and ``evaluations`
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -163,16 +163,16 @@ def publish(found: Evaluation) -> Evaluation:
 
 
 def get_all(
-    configs: Mapping[Any, RunConfig] | Iterable[tuple[Any, RunConfig]],
+    configs: Mapping[str, RunConfig],
     suite: Suite,
     train: bool = False,
     device: str | None = None,
     fresh: bool = False,
     committed_only: bool = False,
-) -> dict[Any, Evaluation]:
+) -> dict[str, Evaluation]:
     """Evaluations of several runs by their keys; made only if `train`, left out where that cannot be."""
     found = {}
-    for key, config in configs.items() if isinstance(configs, Mapping) else configs:
+    for key, config in configs.items():
         try:
             make = train or fresh
             one = get(config, suite, device, fresh) if make else find(config, suite, committed_only)

@@ -7,59 +7,30 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from softlabels.errors import ConfigError, unknown
-from softlabels.learning.config import PUBLIC, RunConfig
+from softlabels.learning.config import FRACTIONS, PUBLIC, RunConfig
+from softlabels.runs import profiles
 from softlabels.runs.profiles import (
-    ABLATIONS,
-    AMOUNT_METHODS,
-    AMOUNTS,
-    ANNOTATIONS,
     ARMS,
     BUDGETS,
     CIFAR10H,
-    CROWD_LAPTOP_SEEDS,
-    DATA,
-    DISTRIBUTIONS_RATE,
+    CROWD_ROWS,
     FIRST,
     HUMAN,
     HUMAN_ARMS,
-    OWN,
-    OWN_ALL,
-    OWN_RECIPE,
-    OWN_STEPS,
-    OWN_TRAINED,
-    OWN_VECTORS,
     PROFILES,
     SEEDS,
-    SPACES,
-    STANDIN,
-    STANDIN_ANNOTATIONS,
-    TEXT,
     TEXT_ARMS,
     TEXT_CHOSEN,
-    TEXT_DATASETS,
-    TEXT_FEWER,
     TEXT_MAIN,
-    TEXT_RATES,
     TEXT_RECIPE,
-    TEXT_SMOOTHED,
-    TUNED_LIKE,
-    TUNING_RATES,
-    UNMIXED,
     Human,
     Row,
-    Space,
-    as_in_public,
     chosen,
-    crowd_methods,
-    crowd_rows,
-    of_recipe,
-    printed_rows,
-    unmixed,
 )
-from softlabels.runs.profiles import TUNED_RATES as TUNED_RATES
 
 
 @dataclass(frozen=True)
@@ -86,8 +57,8 @@ def cell(profile: str, row: Row, recipe: str, arm: str, seed: int, **changes: An
             "limit": numbers.limit,
             "label": arm,
             "seed": seed,
-            **DATA.get(row.dataset, {}),
-            **of_recipe(recipe, row.dataset, row.network, arm),
+            **profiles.DATA.get(row.dataset, {}),
+            **profiles.of_recipe(recipe, row.dataset, row.network, arm),
             **changes,
         }
     )
@@ -129,34 +100,23 @@ def _atlas(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 def _hyperparameters(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """List both arms of every combination, on the first seed only."""
-    space = chosen(SPACES, profile)
-    return [
-        _tried(profile, space, lr, schedule, decay, augmentation, arm, seeds[0])
-        for lr in space.rates
-        for schedule, decay in space.optimisers
-        for augmentation in space.augmentations
-        for arm in ARMS
-    ]
-
-
-def _tried(
-    profile: str, space: Space, lr: float, schedule: str, decay: float, augmentation: str, arm: str, seed: int
-) -> Cell:
-    changes = {"lr": lr, "schedule": schedule, "weight_decay": decay, "augmentation": augmentation}
-    found = cell(profile, space.row, "stated", arm, seed, **changes, **space.changes)
-    recipe = f"lr {lr:g}, {schedule}, decay {decay:g}, {augmentation}"
-    return Cell(found.dataset, found.network, recipe, arm, seed, found.config)
+    space, found = chosen(profiles.SPACES, profile), []
+    axes = product(space.rates, space.optimisers, space.augmentations, ARMS)
+    for lr, (schedule, decay), augmentation, arm in axes:
+        changes = {"lr": lr, "schedule": schedule, "weight_decay": decay, "augmentation": augmentation}
+        one = cell(profile, space.row, "stated", arm, seeds[0], **changes, **space.changes)
+        found.append(replace(one, recipe=f"lr {lr:g}, {schedule}, decay {decay:g}, {augmentation}"))
+    return found
 
 
 def _tuning(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """Every rate on the first seed only, judged on its validation part; no test part is looked at."""
-    rows = [
-        r for r in chosen(PROFILES, profile).table1 if "tuned" in r.recipes and r.network not in TUNED_LIKE
-    ]
+    rows = [r for r in chosen(PROFILES, profile).table1 if "tuned" in r.recipes]
     return [
         cell(profile, row, "tuned", arm, seeds[0], lr=rate)
         for row in rows
-        for rate in TUNING_RATES
+        if row.network not in profiles.TUNED_LIKE
+        for rate in profiles.TUNING_RATES
         for arm in ARMS
     ]
 
@@ -166,11 +126,11 @@ def _distributions(profile: str, seeds: Sequence[int]) -> list[Cell]:
     row = chosen(PROFILES, profile).distributions
     return [
         replace(
-            cell(profile, row, "tuned", arm, seed, lr=DISTRIBUTIONS_RATE, annotations=n),
+            cell(profile, row, "tuned", arm, seed, lr=profiles.DISTRIBUTIONS_RATE, annotations=n),
             recipe=f"{n or 'all'} annotation{'' if n == 1 else 's'}",
         )
         for seed in seeds[: row.max_seeds]
-        for n in ANNOTATIONS
+        for n in profiles.ANNOTATIONS
         for arm in ARMS
     ]
 
@@ -309,7 +269,7 @@ def _pairs_of_texts(
     arms: Mapping[str, Mapping[str, Any]],
     network: str = "mlp-128",
 ) -> Iterator[Cell]:
-    n = chosen(TEXT, profile)
+    n = chosen(profiles.TEXT, profile)
     for dataset in datasets:
         lr, decay = TEXT_CHOSEN[kind_of_features(dataset)]
         common = TEXT_RECIPE | {"epochs": n.epochs, "limit": n.limit, "lr": lr, "weight_decay": decay}
@@ -324,7 +284,8 @@ _MAJORITY_AND_VOTES = {arm: TEXT_ARMS[arm] for arm in ("hard", "soft")}
 
 def _text(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """All arms on the main settings."""
-    return list(_pairs_of_texts("text", profile, seeds, TEXT_MAIN, TEXT_ARMS | TEXT_SMOOTHED))
+    arms = TEXT_ARMS | profiles.TEXT_SMOOTHED
+    return list(_pairs_of_texts("text", profile, seeds, TEXT_MAIN, arms))
 
 
 def _text_features(profile: str, seeds: Sequence[int]) -> list[Cell]:
@@ -332,12 +293,12 @@ def _text_features(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
     Features that turn out to say little of entailment have fewer splits.
     """
-    others = [name for name in TEXT_DATASETS if name not in TEXT_MAIN]
+    others = [name for name in profiles.TEXT_DATASETS if name not in TEXT_MAIN]
     found: list[Cell] = []
     for datasets, splits, network in (
         (TEXT_MAIN, seeds, "mlp-128"),
         (TEXT_MAIN, seeds, "linear"),
-        (others, seeds[:TEXT_FEWER], "mlp-128"),
+        (others, seeds[: profiles.TEXT_FEWER], "mlp-128"),
     ):
         found += _pairs_of_texts("text-features", profile, splits, datasets, _MAJORITY_AND_VOTES, network)
     return found
@@ -345,16 +306,16 @@ def _text_features(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 def _text_budget(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """Votes kept for each pair of the training and validation parts, on the main settings."""
-    some = {f"n={n}": {"label": "soft", "annotations": n} for n in chosen(TEXT, profile).budget}
+    some = {f"n={n}": {"label": "soft", "annotations": n} for n in chosen(profiles.TEXT, profile).budget}
     arms = {**some, "n=100": TEXT_ARMS["soft"]}
     return list(_pairs_of_texts("text-budget", profile, seeds, TEXT_MAIN, arms))
 
 
 def _text_rates(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """Rates and weight decays of every kind of features, on SNLI with the first seed."""
-    datasets = [name for name in TEXT_DATASETS if name.startswith("chaosnli:snli")]
+    datasets = [name for name in profiles.TEXT_DATASETS if name.startswith("chaosnli:snli")]
     every = list(_pairs_of_texts("text-rates", profile, seeds[:1], datasets, _MAJORITY_AND_VOTES))
-    return [_with(cell, lr=lr, weight_decay=decay) for lr, decay in TEXT_RATES for cell in every]
+    return [_with(cell, lr=lr, weight_decay=decay) for lr, decay in profiles.TEXT_RATES for cell in every]
 
 
 # Many annotators: what stands for the dataset is the row of a table, for the arm the method.
@@ -366,16 +327,16 @@ def _crowd(row: str, method: str, settings: Mapping[str, Any], seed: int) -> Cel
 
 
 def _crowd_seeds(profile: str, seeds: Sequence[int]) -> Sequence[int]:
-    return seeds[:CROWD_LAPTOP_SEEDS] if profile == "laptop" else seeds
+    return seeds[: profiles.CROWD_LAPTOP_SEEDS] if profile == "laptop" else seeds
 
 
 def _annot_mix(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """The main table; on images only `IMAGE_METHODS`."""
     return [
         _crowd(row, method, settings, seed)
-        for row, settings in crowd_rows(profile).items()
+        for row, settings in chosen(CROWD_ROWS, profile).items()
         for seed in _crowd_seeds(profile, seeds)
-        for method in crowd_methods(profile, row)
+        for method in profiles.crowd_methods(profile, row)
     ]
 
 
@@ -384,20 +345,22 @@ def _annot_mix_ablations(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
     Without mixup annot-mix is run on every row of vectors: on one test part a difference is one draw.
     """
-    rows, first, seeds = crowd_rows(profile), FIRST[profile], _crowd_seeds(profile, seeds)
-    changes = [(name, "annot-mix", change) for name, change in ABLATIONS.items()]
-    changes += [(f"{n} per image", m, {"annotations": n}) for n in AMOUNTS for m in AMOUNT_METHODS]
+    rows, first, seeds = chosen(CROWD_ROWS, profile), FIRST[profile], _crowd_seeds(profile, seeds)
+    changes = [(name, "annot-mix", change) for name, change in profiles.ABLATIONS.items()]
+    changes += [
+        (f"{n} per image", m, {"annotations": n}) for n in profiles.AMOUNTS for m in profiles.AMOUNT_METHODS
+    ]
     changes += [("shuffled workers", "annot-mix", {"workers": "shuffled"})]
     found = [_crowd(name, m, rows[first] | change, s) for s in seeds for name, m, change in changes]
     found += [
-        _crowd(name, "annot-mix", rows[row] | ABLATIONS[UNMIXED], seed)
-        for row, name in unmixed(profile).items()
+        _crowd(name, "annot-mix", rows[row] | profiles.ABLATIONS[profiles.UNMIXED], seed)
+        for row, name in profiles.unmixed(profile).items()
         for seed in seeds
         if row != first
     ]
     return found + [
-        _crowd(as_in_public(profile, row, method), method, rows[row], seed)
-        for row in printed_rows(profile)
+        _crowd(profiles.as_in_public(profile, row, method), method, rows[row], seed)
+        for row in profiles.printed_rows(profile)
         for seed in seeds
         for method in PUBLIC
     ]
@@ -407,21 +370,21 @@ def _annot_mix_ablations(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def own_epochs(profile: str, images: int, steps: float = math.inf) -> int:
-    """Epochs that give `OWN_STEPS` steps on so many images, no fewer than the profile's.
+    """Epochs that give `Own.steps` steps on so many images, no fewer than the profile's.
 
     `steps` bounds them from above, where the time does not allow for more; one epoch is the least.
     """
-    own = chosen(OWN, profile)
-    each = max(1, int(OWN_TRAINED * min(images, own.limit or images)) // own.batch_size)
-    wanted = max(own.epochs, -(-OWN_STEPS[profile] // each))
+    own = chosen(profiles.OWN, profile)
+    each = max(1, int(FRACTIONS["train"] * min(images, own.limit or images)) // own.batch_size)
+    wanted = max(own.epochs, -(-own.steps // each))
     return max(1, min(wanted, int(steps // each))) if math.isfinite(steps) else wanted
 
 
 def your_data(
     profile: str,
     seeds: Sequence[int],
-    dataset: str = STANDIN,
-    annotations: int = STANDIN_ANNOTATIONS,
+    dataset: str = profiles.STANDIN,
+    annotations: int = profiles.STANDIN_ANNOTATIONS,
     length: int | None = None,
     vectors: bool = False,
 ) -> list[Cell]:
@@ -442,13 +405,13 @@ def your_data(
     vectors : bool
         The dataset holds a vector for each thing that was voted on, and no image.
     """
-    own = chosen(OWN, profile)
+    own = chosen(profiles.OWN, profile)
     images = {"image_size": own.image_size, "network": own.network, "batch_size": own.batch_size}
     if annotations < 2:
         return []
     found = []
     for kept in (0, *(n for n in own.budgets if n < annotations)):
-        words = f"{kept} annotation{'s' if kept > 1 else ''}" if kept else OWN_ALL
+        words = f"{kept} annotation{'s' if kept > 1 else ''}" if kept else profiles.OWN_ALL
         for seed in seeds:
             for arm in ("hard", "soft") if kept != 1 else ("soft",):  # of one annotation both are the same
                 c = RunConfig(
@@ -459,7 +422,7 @@ def your_data(
                     epochs=own.epochs if length is None else length,
                     patience=0 if length is None else max(5, length // 2),
                     seed=seed,
-                    **(OWN_VECTORS if vectors else OWN_RECIPE | images),
+                    **(profiles.OWN_VECTORS if vectors else profiles.OWN_RECIPE | images),
                 )
                 found.append(Cell(dataset, c.network, words, arm, seed, c))
     return found

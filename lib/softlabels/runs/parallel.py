@@ -21,9 +21,10 @@ import torch
 
 from softlabels import runs
 from softlabels.errors import ConfigError, DataUnavailable, SoftlabelsError
+from softlabels.learning import bars
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import hardware
-from softlabels.runs import planning, progress
+from softlabels.runs import planning
 from softlabels.runs.grids import Cell
 from softlabels.runs.planning import Past
 from softlabels.runs.records import Record, find
@@ -47,9 +48,9 @@ def on_all_cores(configs: Sequence[RunConfig], device: str | None = None) -> Non
     at_once = _room(missing)
     if at_once < 2 or hardware(device).device.type != "cpu":
         return
-    past = planning.past()
-    if sum(past.expected(config, gpu=False) for config in missing) >= WORTH:
-        with suppress(DataUnavailable), progress.one_bar(missing) as done:
+    minutes = planning.minutes(missing)
+    if sum(minutes.values()) >= WORTH:
+        with suppress(DataUnavailable), bars.one_bar(minutes) as done:
             train(missing, device, at_once, lambda number, outcome: done(missing[number - 1]))
 
 
@@ -106,17 +107,14 @@ def train(
         if tell:
             tell(number, outcome)
         else:
-            print(f"[{number}/{len(configs)}] {configs[number - 1].id} {_word(outcome)}", flush=True)
+            words = f"{outcome.seconds:.1f} s" if isinstance(outcome, Record) else "left out"
+            print(f"[{number}/{len(configs)}] {configs[number - 1].id} {words}", flush=True)
         found += [outcome] if isinstance(outcome, Record) else []
         failed += [] if isinstance(outcome, Record) else [outcome]
     if failed:
         kind = DataUnavailable if all(isinstance(e, DataUnavailable) for e in failed) else SoftlabelsError
         raise kind(f"{len(failed)} of {len(configs)} runs left out:\n" + "\n".join(map(str, failed)))
     return found
-
-
-def _word(outcome: Outcome) -> str:
-    return f"{outcome.seconds:.1f} s" if isinstance(outcome, Record) else "left out"
 
 
 def _outcomes(configs: Sequence[RunConfig], device: str | None, at_once: int) -> Iterator[Outcome]:
@@ -169,17 +167,12 @@ Unit = tuple[Cell, ...]
 SHARE = 0.9  # of the time that is left, which the next runs may be expected to take
 
 
-@dataclass(frozen=True)
+@dataclass
 class Call:
     """What one call trains, and the minutes that it is expected to take."""
 
-    units: tuple[Unit, ...]
+    cells: list[Cell]
     minutes: float
-
-    @property
-    def cells(self) -> list[Cell]:
-        """Its runs."""
-        return [cell for unit in self.units for cell in unit]
 
 
 def units(cells: Sequence[Cell]) -> list[Unit]:
@@ -208,16 +201,13 @@ def calls(cells: Sequence[Cell], seconds: float, past: Past, gpu: bool, at_once:
     A unit that takes longer than a call has one of its own.
     """
     cut: list[Call] = []
-    taken: list[Unit] = []
-    minutes = 0.0
     for unit in missing_units(cells):
         own = expected(unit, past, gpu) / at_once
-        if taken and minutes + own > SHARE * seconds / 60:
-            cut.append(Call(tuple(taken), minutes))
-            taken, minutes = [], 0.0
-        taken.append(unit)
-        minutes += own
-    return [*cut, Call(tuple(taken), minutes)] if taken else cut
+        if not cut or cut[-1].minutes + own > SHARE * seconds / 60:
+            cut.append(Call([], 0.0))
+        cut[-1].cells.extend(unit)
+        cut[-1].minutes += own
+    return cut
 
 
 def expected(unit: Unit, past: Past, gpu: bool) -> float:

@@ -178,6 +178,11 @@ def past(committed_only: bool = False) -> Past:
     return found
 
 
+def minutes(configs: Iterable[RunConfig]) -> dict[str, float]:
+    """What runs are expected to take on a core of this machine, by their ids."""
+    return {config.id: past().expected(config, gpu=False) for config in configs}
+
+
 TARGET = 15.0  # minutes: beside it the start of a job, some ten seconds on a cluster, does not count
 MOST = 1000  # batches of a plan: more jobs than that no scheduler likes to see at once
 SHARES = 2  # batches per place that can work, so that one slow batch does not keep everybody waiting …
@@ -219,7 +224,14 @@ def plan(
     share = max(minutes / (SHARES * places), min(LEAST, minutes / places)) if places > 1 else target
     size = max(min(target, share), minutes / MOST)
     kinds = [[pair for pair in needed if pair[1].gpu == gpu] for gpu in (False, True)]
-    return [_batch(pairs) for kind in kinds for pairs in _cut(kind, size)]
+    return [
+        Batch(
+            tuple(config for config, _ in pairs),
+            Needs(sum(n.minutes for _, n in pairs), max(n.mem_mb for _, n in pairs), pairs[0][1].gpu),
+        )
+        for kind in kinds
+        for pairs in _cut(kind, size)
+    ]
 
 
 def _cut(needed: list[tuple[RunConfig, Needs]], size: float) -> Iterator[list[tuple[RunConfig, Needs]]]:
@@ -236,12 +248,6 @@ def _cut(needed: list[tuple[RunConfig, Needs]], size: float) -> Iterator[list[tu
         yield batch
 
 
-def _batch(pairs: list[tuple[RunConfig, Needs]]) -> Batch:
-    found = [n for _, n in pairs]
-    together = Needs(sum(n.minutes for n in found), max(n.mem_mb for n in found), found[0].gpu)
-    return Batch(tuple(c for c, _ in pairs), together)
-
-
 def write(batch: Batch, folder: Path) -> Path:
     """Write a batch's file; a mark that such a batch is done is removed, since its runs are missing."""
     path = folder / f"{batch.name}.json"
@@ -251,16 +257,11 @@ def write(batch: Batch, folder: Path) -> Path:
         "minutes": n.minutes,
         "limit": n.limit,
         "mem_mb": n.mem_mb,
-        "runs": [_differing(c) for c in batch.configs],
+        "runs": [c.meaning() for c in batch.configs],
     }
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
     return path
-
-
-def _differing(config: RunConfig) -> dict[str, Any]:
-    default = RunConfig().to_dict()
-    return {name: value for name, value in config.to_dict().items() if value != default[name]}
 
 
 def resource(path: Path, name: str) -> int:

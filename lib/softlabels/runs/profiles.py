@@ -244,8 +244,16 @@ _TRANSFERRED_BY_DATASET = {
     "micebone-standin": {"augmentation": "flips-turns"},
 }
 
-# `tuned-longer` has the settings of `tuned`; the row of the profile gives it more epochs.
-RECIPES = ("stated", "stated-pretrained", "public-code", "tuned", "tuned-longer", "transferred")
+# name -> settings, and what is added for a dataset. `tuned-longer` has the settings of `tuned`; the row of
+# the profile gives it more epochs.
+RECIPES: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
+    "stated": (STATED, _STATED_BY_DATASET),
+    "stated-pretrained": ({**STATED, "pretrained": True}, _STATED_BY_DATASET),
+    "public-code": (PUBLIC_CODE, _PUBLIC_CODE_BY_DATASET),
+    "tuned": (TUNED, _TUNED_BY_DATASET),
+    "tuned-longer": (TUNED, _TUNED_BY_DATASET),
+    "transferred": (TRANSFERRED, _TRANSFERRED_BY_DATASET),
+}
 
 
 def of_recipe(recipe: str, dataset: str, network: str, arm: str) -> dict[str, Any]:
@@ -256,25 +264,17 @@ def of_recipe(recipe: str, dataset: str, network: str, arm: str) -> dict[str, An
     ConfigError
         If there is no such recipe, or it says nothing of this dataset.
     """
-    if recipe in ("stated", "stated-pretrained"):
-        pretrained = {"pretrained": True} if recipe == "stated-pretrained" else {}
-        return STATED | _STATED_BY_DATASET.get(dataset, {}) | pretrained
-    if recipe == "public-code":
-        return PUBLIC_CODE | _of(dataset, _PUBLIC_CODE_BY_DATASET, recipe)
-    if recipe in ("tuned", "tuned-longer"):
-        rate = TUNED_RATES.get((dataset, TUNED_LIKE.get(network, network), arm), DEFAULT_RATE)
-        return {**TUNED, **_of(dataset, _TUNED_BY_DATASET, recipe), "lr": rate}
-    if recipe == "transferred":
-        return TRANSFERRED | _of(dataset, _TRANSFERRED_BY_DATASET, recipe)
-    raise unknown("recipe", recipe, RECIPES)
-
-
-def _of(dataset: str, known: dict[str, dict[str, Any]], recipe: str) -> dict[str, Any]:
-    if dataset not in known:
+    if recipe not in RECIPES:
+        raise unknown("recipe", recipe, RECIPES)
+    settings, added = RECIPES[recipe]
+    if dataset not in added and not recipe.startswith("stated"):
         raise ConfigError(
-            f"recipe {recipe} is not defined for {dataset}, only for {', '.join(sorted(known))}"
+            f"recipe {recipe} is not defined for {dataset}, only for {', '.join(sorted(added))}"
         )
-    return known[dataset]
+    if recipe.startswith("tuned"):
+        rate = TUNED_RATES.get((dataset, TUNED_LIKE.get(network, network), arm), DEFAULT_RATE)
+        settings = {**settings, "lr": rate}
+    return settings | added.get(dataset, {})
 
 
 # The chapters on human uncertainty (Peterson et al. 2019): arms, folds, budgets.
@@ -510,14 +510,7 @@ TEXT_DATASETS = (
     "chaosnli:alpha",
     "chaosnli:snli/words",
 )
-TEXT_ARMS: dict[str, dict[str, Any]] = {
-    "truth": {"label": "truth"},
-    "hard": {"label": "hard"},
-    "soft": {"label": "soft"},
-    "smoothed": {"label": "smoothed"},
-    "permuted": {"label": "permuted"},
-    "class-mean": {"label": "class-mean"},
-}
+TEXT_ARMS = {a: HUMAN_ARMS[a] for a in ("truth", "hard", "soft", "smoothed", "permuted", "class-mean")}
 # Label smoothing of the majority, from weak to strong: the published strengths are not stated.
 TEXT_STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.4)
 TEXT_SMOOTHED = {f"ε = {e:g}": {"label": "hard", "smoothing": e} for e in TEXT_STRENGTHS}
@@ -591,8 +584,11 @@ CROWD_IMAGES: dict[str, dict[str, dict[str, Any]]] = {
         "cifar10n, shuffled workers": {**_FULL, "workers": "shuffled"},
     },
 }
-CROWD_SMOKE: dict[str, dict[str, Any]] = {
-    "synthetic-crowd": {**CROWD_SETTINGS["synthetic-crowd"], "limit": 240, "epochs": 2, "lr": 0.01},
+# Settings of every row of the chapter's table, by profile and name.
+CROWD_ROWS: dict[str, dict[str, dict[str, Any]]] = {
+    "smoke": {"synthetic-crowd": {**CROWD_SETTINGS["synthetic-crowd"], "limit": 240, "epochs": 2}},
+    "laptop": CROWD_SETTINGS | CROWD_IMAGES["laptop"],
+    "paper": CROWD_SETTINGS | CROWD_IMAGES["paper"],
 }
 # The row that ablations are made on.
 FIRST = {"smoke": "synthetic-crowd", "laptop": "mgc", "paper": "mgc"}
@@ -618,27 +614,17 @@ AMOUNTS = (1, 2, 3, 5)  # judgements kept per image, and all
 AMOUNT_METHODS = ("annot-mix", "soft-mixup")
 
 
-def crowd_rows(profile: str) -> dict[str, dict[str, Any]]:
-    """Settings of every row of the chapter's table, by name."""
-    known = {
-        "smoke": CROWD_SMOKE,
-        "laptop": CROWD_SETTINGS | CROWD_IMAGES["laptop"],
-        "paper": CROWD_SETTINGS | CROWD_IMAGES["paper"],
-    }
-    return chosen(known, profile)
-
-
 def crowd_methods(profile: str, row: str) -> Sequence[str]:
     """Methods that a row of the main table compares."""
     images = CROWD_IMAGES.get(profile, {})
     if row not in images:
-        return METHODS
+        return tuple(METHODS)
     return WORKER_METHODS if "workers" in images[row] else IMAGE_METHODS
 
 
 def unmixed(profile: str) -> dict[str, str]:
     """Name of the runs of annot-mix without mixup, by row of vectors; the first row's is an ablation."""
-    rows = [row for row in crowd_rows(profile) if row not in CROWD_IMAGES.get(profile, {})]
+    rows = [row for row in CROWD_ROWS[profile] if row not in CROWD_IMAGES.get(profile, {})]
     return {row: UNMIXED if row == FIRST[profile] else f"{UNMIXED}, {row}" for row in rows}
 
 
@@ -649,7 +635,7 @@ def as_in_public(profile: str, row: str, method: str) -> str:
 
 def printed_rows(profile: str) -> list[str]:
     """Rows on which methods also run as in the public code: the first, and those with published numbers."""
-    return [row for row in crowd_rows(profile) if row in (FIRST[profile], *PRINTED)]
+    return [row for row in CROWD_ROWS[profile] if row in (FIRST[profile], *PRINTED)]
 
 
 # The chapter on your own data: both labels, all annotations and fewer.
@@ -661,7 +647,12 @@ OWN_ALL = "all annotations"
 
 @dataclass(frozen=True)
 class Own:
-    """What a profile sets: images, training, and how many annotations are kept for the budget curve."""
+    """What a profile sets: images, training, and how many annotations are kept for the budget curve.
+
+    Small sets get more epochs, for `steps` steps: a network learns by steps. The epoch of the best validation
+    loss is what counts, so steps beyond it cost time and nothing else. The paper's 60 epochs are enough for
+    any set that it is for.
+    """
 
     image_size: int
     limit: int
@@ -669,13 +660,14 @@ class Own:
     epochs: int
     batch_size: int
     budgets: tuple[int, ...]
+    steps: int
 
 
 # Laptop: 21 runs, meant for ten minutes on two cores for 2,000 images with a dozen annotations each.
 OWN = {
-    "smoke": Own(32, 240, "resnet9-tiny", 1, 32, (1, 4)),
-    "laptop": Own(48, 0, "resnet9", 8, 32, (1, 2, 4)),
-    "paper": Own(224, 0, "resnet50v2", 60, 128, (1, 2, 4, 8)),
+    "smoke": Own(32, 240, "resnet9-tiny", 1, 32, (1, 4), 0),
+    "laptop": Own(48, 0, "resnet9", 8, 32, (1, 2, 4), 1000),
+    "paper": Own(224, 0, "resnet50v2", 60, 128, (1, 2, 4, 8), 4000),
 }
 # The same for both arms: nothing was tuned on data that nobody here has seen. Few classes mind mirroring and
 # a shift by some pixels; turning would help textures and harm digits.
@@ -691,7 +683,3 @@ OWN_VECTORS: dict[str, Any] = {
     "dropout": 0.5,
     "batch_size": 32,
 }
-# Small sets get more epochs: a network learns by steps. The epoch of the best validation loss is what counts,
-# so steps beyond it cost time and nothing else. The paper's 60 epochs are enough for any set that it is for.
-OWN_STEPS = {"smoke": 0, "laptop": 1000, "paper": 4000}
-OWN_TRAINED = 0.6  # share of the images that a random split trains on

@@ -18,6 +18,8 @@ from softlabels.store import Shelf, checked_bytes, read_arrays
 
 SCHEMA = 1
 SHELF = Shelf("runs")
+SUFFIXES = (".json", ".npz", ".features.npz")  # of the files of a run
+FILE = re.compile(r"([0-9a-f]{12})(\.features)?\.(json|npz)")  # name of one
 DIGEST = re.compile("[0-9a-f]{64}")
 TEXTS = {
     "data": ("name", "variant", "sha256"),

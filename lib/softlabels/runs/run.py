@@ -31,7 +31,6 @@ from softlabels.store import pack, set_aside, write_atomically
 
 __all__ = ["Record", "RunConfig", "find", "get", "get_all", "restored"]
 
-_SUFFIXES = (".json", ".npz", ".features.npz")
 _VERSIONS = ("softlabels", "torch", "timm", "numpy")
 
 
@@ -80,7 +79,7 @@ def _sound(config: RunConfig, aside: bool = False) -> Record | None:
         if records.SHELF.find(f"{config.id}.json", committed_only=True):
             raise
         if aside:
-            files = [records.SHELF.cached / f"{config.id}{suffix}" for suffix in _SUFFIXES]
+            files = [records.SHELF.cached / f"{config.id}{suffix}" for suffix in records.SUFFIXES]
             set_aside([path for path in files if path.exists()], str(error))
         return None
 
@@ -261,10 +260,11 @@ def _record(
     folder: Path,
 ) -> Record:
     best = done.history[done.best_epoch - 1]
+    validation = {name: best[key] for key in best if (name := key.removeprefix("validation_")) != key}
     source = task.dataset.source
     return Record(
         config=config,
-        metrics=found | {"validation": _validation(best)},
+        metrics=found | {"validation": validation},
         history=done.history,
         best_epoch=done.best_epoch,
         labels={"ties": task.n_ties},
@@ -280,10 +280,6 @@ def _record(
         checksums={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         folder=folder,
     )
-
-
-def _validation(epoch: dict[str, float]) -> dict[str, float]:
-    return {name: epoch[key] for key in epoch if (name := key.removeprefix("validation_")) != key}
 
 
 def _metrics(task: Task, log_p: np.ndarray) -> dict[str, dict[str, float]]:

@@ -11,20 +11,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from softlabels.book.site import (
-    assets,
-    code,
-    folded,
-    gallery,
-    head,
-    launch,
-    more,
-    provenance,
-    reference,
-    tables,
-    verdicts,
-)
-from softlabels.book.site.numbers import Numbers
+from softlabels.book.site import assets, gallery, head, more, provenance, reference, tables, verdicts
+from softlabels.book.site.tables import Numbers
 
 
 def _dress(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -35,8 +23,7 @@ def _dress(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         provenance.sheet(app, node, docname)
     found = list(doctree.findall(lambda n: isinstance(n, nodes.table) or provenance.is_html(n)))
     if docname.startswith("chapters/"):
-        launch.below_claim(doctree, docname)
-        verdicts.below_claim(doctree)
+        verdicts.below_claim(doctree, docname)
     judged = [node for node in found if verdicts.is_table(node)]
     for node in found:
         if isinstance(node, nodes.table):
@@ -58,8 +45,14 @@ def _without_roles(app: Sphinx, page: str, template: str, context: dict[str, Any
         context["body"] = body.replace(' role="doc-biblioentry"', "")
 
 
+def only_with_an_address(config: Config) -> None:
+    """Drop the launch buttons while `repository: url` of the configuration is empty."""
+    if not config.html_theme_options.get("repository_url"):
+        config.html_theme_options["launch_buttons"] = {}
+
+
 def _settings(app: Sphinx, config: Config) -> None:
-    launch.only_with_an_address(config)
+    only_with_an_address(config)
     reference.mock_what_is_missing(config)
     # The notebook is linked under its claim, and a browser prints by itself, in the style for paper.
     config.html_theme_options |= {"use_download_button": False, "use_fullscreen_button": False}
@@ -72,19 +65,19 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("chapters", gallery.Chapters)
     app.add_directive("settings", reference.Settings)
     app.connect("config-inited", _settings)
-    for part in (provenance, verdicts, head, folded):
+    for part in (provenance, verdicts, head, more):
         app.connect("builder-inited", part.begin)
     app.connect("doctree-resolved", _dress)
     for step in (
         tables.finish,
-        folded.switch,
+        more.switch,
         head.describe,
         head.say_rebuilt,
         reference.say_what_is_missing,
     ):
         app.connect("html-page-context", step)
     app.connect("html-page-context", _without_roles)
-    app.connect("html-collect-pages", code.pages)
+    app.connect("html-collect-pages", provenance.pages)
     app.connect("build-finished", provenance.copy_records)
     # After the theme, which writes its colours of code when the build is finished.
     app.connect("build-finished", assets.drop_unused, priority=900)

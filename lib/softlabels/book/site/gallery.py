@@ -2,18 +2,16 @@
 
 import html
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from softlabels.book.site import provenance
-from softlabels.book.site.numbers import Numbers
+from softlabels.book.site import provenance, tables
+from softlabels.book.site.tables import Numbers
 
 _KIND = re.compile(r'src="data:image/([a-z]+)')
-_ALT = re.compile(r'<img alt="([^"]*)"')
 
 
 class Chapters(SphinxDirective):
@@ -34,7 +32,7 @@ def _card(directive: SphinxDirective, path: Path) -> str:
     claim = html.escape(_sentence(first))
     docname = f"chapters/{path.stem}"
     numbers = Numbers(directive.env, docname)
-    shown = next(_figures(notebook), None)
+    shown = next((text for text in tables.shown(notebook) if "<figure>" in text), None)
     picture = ""
     if shown is not None and (kind := _KIND.search(shown)):
         address = provenance.picture(docname, numbers.next("Figure"), kind[1])
@@ -42,14 +40,6 @@ def _card(directive: SphinxDirective, path: Path) -> str:
         picture = f'<img class="{drawn}" loading="lazy" alt="" role="presentation" src="{address}">'
     words = f'<span class="title"><span class="number">{numbers.prefix}</span> {title}</span>'
     return f'<li><a href="{docname}.html">{picture}{words}</a><p>{claim}</p></li>'
-
-
-def _figures(notebook: nbformat.NotebookNode) -> Iterator[str]:
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            text = "".join(output.get("data", {}).get("text/html", ""))
-            if "<figure>" in text:
-                yield text
 
 
 def _sentence(cell: str) -> str:

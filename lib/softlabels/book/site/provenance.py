@@ -1,23 +1,28 @@
-"""Where a figure comes from, as links: its records, its notebook, the function that drew it."""
+"""Where a figure comes from, as links: its records, its notebook, and pages with the functions that draw."""
 
+import ast
 import base64
 import html
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
 from softlabels import paths
-from softlabels.book.site import code
-from softlabels.book.site.numbers import Numbers, anchor
+from softlabels.book.site.tables import Numbers, anchor
 from softlabels.learning.config import RunConfig
+from softlabels.runs import records
 
 FOLDER = "records"  # of the site
+# Read, not imported: the libraries that draw take seconds to load, and nothing is drawn here.
+FIGURES = Path(__file__).parents[2] / "figures"
 INSIDE = {"atlas.show": "figure2"}  # calls in a cell that draw a figure inside, and by which function
 _RECORDS = re.compile(r"<details><summary>records</summary><small>(.*?)</small></details>", re.DOTALL)
 _LINE = re.compile(r"<p><small>(.*?)</small></p>", re.DOTALL)
@@ -98,13 +103,13 @@ def _functions(node: nodes.raw) -> list[str]:
     source = next(cell.findall(nodes.literal_block), None) if cell is not None else None
     text = source.astext() if source is not None else ""
     names += [name for call, name in INSIDE.items() if f"{call}(" in text]
-    return [name for name in dict.fromkeys(names) if name in code.functions()]
+    return [name for name in dict.fromkeys(names) if name in functions()]
 
 
 def _function(app: Sphinx, root: str, name: str) -> str:
-    module = code.functions()[name]
+    module = functions()[name]
     app.softlabels_modules.add(module)  # type: ignore[attr-defined]
-    return f'<a href="{root}{code.page_of(module)}.html#{name}"><code>figures.{name}</code></a>'
+    return f'<a href="{root}{page_of(module)}.html#{name}"><code>figures.{name}</code></a>'
 
 
 def _listed(app: Sphinx, root: str, ids: list[str]) -> str:
@@ -115,26 +120,19 @@ def _listed(app: Sphinx, root: str, ids: list[str]) -> str:
 
 def _files(app: Sphinx, root: str, run: str) -> list[str]:
     """Links to the record of a run and to those of its evaluations."""
-    found = [path for path in (_record(run), *_evaluated(run)) if path is not None]
+    evaluated = _evaluations(paths.results() / "evaluations")
+    found = [path for path in evaluated if path.name.startswith(f"{run}.")]
+    if record := records.SHELF.find(f"{run}.json"):
+        found.insert(0, record)
     if not found:
         return [run]  # trained elsewhere, or only for this page
     app.softlabels_records.update(found)  # type: ignore[attr-defined]
     return [f'<a href="{root}{FOLDER}/{path.name}">{path.stem}</a> {_title(path)}' for path in found]
 
 
-def _record(run: str) -> Path | None:
-    found = (folder / "runs" / f"{run}.json" for folder in (paths.results(), paths.cache()))
-    return next((path for path in found if path.exists()), None)
-
-
 @cache
-def _committed_evaluations(folder: Path) -> tuple[Path, ...]:
+def _evaluations(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("*.json")))
-
-
-def _evaluated(run: str) -> list[Path]:
-    every = _committed_evaluations(paths.results() / "evaluations")
-    return [path for path in every if path.name.startswith(f"{run}.")]
 
 
 @cache
@@ -155,3 +153,44 @@ def copy_records(app: Sphinx, error: Exception | None) -> None:
     folder.mkdir(exist_ok=True)
     for path in sorted(found):
         shutil.copyfile(path, folder / path.name)
+
+
+@cache
+def functions() -> dict[str, str]:
+    """Module of every function that returns a figure."""
+    found = {}
+    for path in sorted(FIGURES.glob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "Figure":
+                found[node.name] = path.stem
+    return found
+
+
+def page_of(module: str) -> str:
+    """Name of the page that shows a module of figure functions."""
+    return f"functions/figures_{module}"
+
+
+def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Yield one page for each module that a figure links to."""
+    for module in sorted(getattr(app, "softlabels_modules", ())):
+        title = f"softlabels.figures.{module}"
+        body = f"<h1>{title}</h1>{''.join(_sections(app, FIGURES / f'{module}.py'))}"
+        yield page_of(module), {"title": title, "body": body, "sourcename": ""}, "page.html"
+
+
+def _sections(app: Sphinx, path: Path) -> Iterator[str]:
+    """Cut a module before each of its functions; public ones get a heading."""
+    lines = path.read_text("utf-8").splitlines()
+    cuts = [n for n in ast.parse("\n".join(lines)).body if isinstance(n, ast.FunctionDef)]
+    starts = [min([node.lineno, *(d.lineno for d in node.decorator_list)]) - 1 for node in cuts]
+    yield _block(app, lines[: starts[0]])
+    for node, start, end in zip(cuts, starts, [*starts[1:], len(lines)], strict=True):
+        name = html.escape(node.name)
+        title = "" if name.startswith("_") else f"<h2><code>{name}</code></h2>"
+        yield f'<section id="{name}">{title}{_block(app, lines[start:end])}</section>'
+
+
+def _block(app: Sphinx, lines: list[str]) -> str:
+    highlighter = app.builder.highlighter  # type: ignore[attr-defined]
+    return highlighter.highlight_block("\n".join(lines).strip("\n"), "python")

@@ -1,16 +1,21 @@
-"""Tables with a number, a caption, scopes, a box to scroll in, and a file for a spreadsheet."""
+"""Tables with a number, a caption, scopes, a box to scroll in, and a file for a spreadsheet.
+
+Figures and tables are numbered by chapter, and by a letter on the other pages.
+"""
 
 import csv
 import html
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
+import nbformat
 from docutils import nodes
 from sphinx.application import Sphinx
-
-from softlabels.book.site.numbers import Numbers, anchor, heading
+from sphinx.environment import BuildEnvironment
 
 FOLDER = "tables"  # of the site
 SORTED_FROM = 11  # rows
@@ -22,6 +27,54 @@ _OWN_BOX = re.compile(
 )
 _TABLE = re.compile(rf"{_BOX}\s*<table.*?</table>\s*</div>|<table.*?</table>", re.DOTALL)
 _CELL = re.compile(r"<t[hd][^>]*>(.*?)</t[hd]>", re.DOTALL)
+
+
+class Numbers:
+    """Counts the figures and tables of one page.
+
+    Attributes
+    ----------
+    docname : str
+        Page, such as "chapters/03_table1".
+    prefix : str
+        Number of the chapter, letter of another page, nothing for the first page.
+    """
+
+    def __init__(self, env: BuildEnvironment, docname: str):
+        self.docname = docname
+        self.prefix = _prefix(env, docname)
+        self._counts = {"Figure": 0, "Table": 0}
+
+    @property
+    def root(self) -> str:
+        """Relative address of the site's first folder."""
+        return "../" * self.docname.count("/")
+
+    def next(self, kind: str) -> str:
+        """Name of the next "Figure" or "Table", such as "Table 3.2"."""
+        self._counts[kind] += 1
+        number = str(self._counts[kind])
+        return f"{kind} {self.prefix}.{number}" if self.prefix else f"{kind} {number}"
+
+
+def _prefix(env: BuildEnvironment, docname: str) -> str:
+    first = docname.rsplit("/", 1)[-1].split("_", 1)[0]
+    if docname.startswith("chapters/") and first.isdigit():
+        return str(int(first))
+    others = [name for name in env.toctree_includes.get(env.config.root_doc, []) if "/" not in name]
+    return ascii_uppercase[others.index(docname) % 26] if docname in others else ""
+
+
+def heading(node: nodes.Node) -> str:
+    """Title of the section that a node stands in."""
+    while node is not None and not isinstance(node, nodes.section):
+        node = node.parent
+    return node[0].astext() if node is not None and len(node) else ""
+
+
+def anchor(name: str) -> str:
+    """Id of a figure or table: "table-3-2" for "Table 3.2"."""
+    return name.lower().replace(" ", "-").replace(".", "-")
 
 
 def caption(table: nodes.table, numbers: Numbers) -> None:
@@ -82,19 +135,21 @@ def csv_link(app: Sphinx, numbers: Numbers, text: str) -> str:
 def _filed(app: Sphinx, page: str, name: str, text: str) -> str:
     file = Path(app.outdir) / FOLDER / f"{name}.csv"
     file.parent.mkdir(exist_ok=True)
-    file.write_text(as_csv(text), "utf-8")
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(lines(text))
+    file.write_text(buffer.getvalue(), "utf-8")
     return f'<a class="csv" download href="{"../" * page.count("/")}{FOLDER}/{file.name}">CSV</a>'
 
 
-def as_csv(text: str) -> str:
-    """A table in HTML as comma-separated values, with a plain minus."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(lines(text))
-    return buffer.getvalue()
+def shown(notebook: nbformat.NotebookNode) -> Iterator[str]:
+    """HTML that the cells of an executed notebook have shown, in order."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            yield "".join(output.get("data", {}).get("text/html", ""))
 
 
 def lines(text: str) -> list[list[str]]:
-    """Cells of every line of a table, its heading first, as plain text."""
+    """Cells of every line of a table, its heading first, as plain text with a plain minus."""
     found = re.findall(r"<tr[^>]*>(.*?)</tr>", text, re.DOTALL)
     return [[_plain(cell) for cell in _CELL.findall(line)] for line in found]
 

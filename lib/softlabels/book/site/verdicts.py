@@ -7,7 +7,7 @@ that a card always says what its chapter says. The overview, whose table has a c
 import html
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from sphinx.application import Sphinx
 from softlabels.analysis.claims import CLAIMS, GROUPS, Claim
 from softlabels.analysis.formatting import NOTHING
 from softlabels.book.site import tables
-from softlabels.book.site.numbers import Numbers
 from softlabels.book.site.provenance import is_html
+from softlabels.book.site.tables import Numbers
 
 # A word and a sign, so that the colour says nothing that they do not say.
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "undecided": "◐", "not tested": "○"}
@@ -45,27 +45,25 @@ def begin(app: Sphinx) -> None:
     """Find the chapter of every claim, for the links of the overview."""
     app.softlabels_places = {}  # type: ignore[attr-defined]
     for path in sorted((Path(app.srcdir) / "chapters").glob("*.ipynb")):
-        for row in _rows_of(path):
+        judged = filter(_has_columns, tables.shown(nbformat.read(path, as_version=4)))
+        for row in (row for text in judged for row in tables.rows(text)):
             if "chapter" not in row:
                 app.softlabels_places.setdefault(identity(row), f"chapters/{path.stem}")  # type: ignore[attr-defined]
 
 
-def _rows_of(path: Path) -> Iterator[dict[str, str]]:
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            text = "".join(output.get("data", {}).get("text/html", ""))
-            if _has_columns(text):
-                yield from tables.rows(text)
+def below_claim(doctree: nodes.document, docname: str) -> None:
+    """Insert the verdicts of a chapter's first table after its claim, and a link to its notebook.
 
-
-def below_claim(doctree: nodes.document) -> None:
-    """Insert the verdicts of a chapter's first table after its claim; groups of claims are never added up."""
-    first = next(doctree.findall(is_table), None)
-    claim = claim_of(doctree)
-    if first is None or claim is None:
+    Groups of claims are never added up.
+    """
+    first, claim = next(doctree.findall(is_table), None), claim_of(doctree)
+    if claim is None:
         return
-    marks = nodes.raw("", _marks(tables.rows(first.astext())), format="html")
-    claim.parent.insert(claim.parent.index(claim) + 1, marks)
+    address = f"{'../' * docname.count('/')}_sources/{docname}.ipynb"
+    text = f'<p class="download"><a download href="{address}">Download this notebook</a></p>'
+    marks = "" if first is None else _marks(tables.rows(first.astext()))
+    below = [nodes.raw("", part, format="html") for part in (marks, text) if part]
+    claim.parent.insert(claim.parent.index(claim) + 1, below)
 
 
 def claim_of(doctree: nodes.document) -> nodes.paragraph | None:

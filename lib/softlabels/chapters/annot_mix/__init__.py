@@ -1,26 +1,116 @@
-"""Chapter 11: annot-mix beside eleven other ways to learn from several people, published and ours."""
+"""Chapter 11: annot-mix beside eleven other ways to learn from several people, published and ours.
 
-from collections.abc import Sequence
+Chapters 19 and 20 look up runs and write them in the same way. In the table of runs "dataset" is a row of
+the comparison or a change of annot-mix, "arm" a method. Intervals are over seeds and count them as
+independent, as AM's do, on random splits too.
+"""
+
+from collections.abc import Collection
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from softlabels.analysis import annotators, competence, published, table
 from softlabels.analysis.claims import CLAIMS
-from softlabels.analysis.formatting import number, signed, spread
+from softlabels.analysis.formatting import interval, number, signed, spread
 from softlabels.analysis.published import RANKED
-from softlabels.analysis.statistics import paired_interval, welch_p
-from softlabels.analysis.table import recorded, summary, values
+from softlabels.analysis.statistics import Interval, paired_interval, welch_p
+from softlabels.analysis.table import paired, recorded, summary, values
 from softlabels.analysis.verdicts import Verdict, judge
-from softlabels.chapters.annot_mix.runs import COMPARED, MAIN, OURS, apart, full_rows, of, printed, shown
 from softlabels.datasets import simulated, synthetic
 from softlabels.learning.config import METHODS
 from softlabels.runs.profiles import FIRST
 
+if TYPE_CHECKING:
+    from softlabels.runs.records import Record
+
+COMPARED, CHANGED = "annot_mix", "annot_mix_ablations"  # grids
+# Rows of ours that a published row may stand beside, and why levels may differ.
+BESIDE = {"mgc": "mgc", "mgc, random splits": "mgc", "labelme": "labelme", "letter": "letter"}
+BESIDE |= {"labelme-64px": "labelme", "cifar10n": "cifar10n", "cifar10n, shuffled workers": "cifar10n"}
+BESIDE |= {"cifar10h": "cifar10h", "trec6": "trec6"}
+MAIN = "mgc"  # music genres: real annotators, the paper's split
+OURS = "annot-mix"
 GRIDS = (COMPARED,)
 COMPARABLE = (MAIN,)  # same data, features, network and protocol
 collect = partial(table.gather, GRIDS)
+
+
+def of(runs: pd.DataFrame, row: str, method: str = OURS) -> pd.DataFrame:
+    """Runs of one method on one row that have a record, seeds in order."""
+    here = runs[(runs.dataset == row) & (runs.arm == method) & runs.record.notna()]
+    return here.sort_values("seed", kind="stable")
+
+
+def apart(a: pd.DataFrame, b: pd.DataFrame, metric: str = "accuracy", part: str = "last") -> Interval | None:
+    """Mean difference of two groups of runs over common seeds with its interval, or None."""
+    x, y = paired(a, b, f"{part}.{metric}", ["seed"])
+    return paired_interval(x, y) if len(x) else None
+
+
+def over_images(a: pd.DataFrame, b: pd.DataFrame) -> Interval | None:
+    """Mean difference of accuracy over the test images that records keep, common seeds averaged; or None.
+
+    Seeds share their test part: an interval over seeds says what another training would give, this one what
+    other images would. The latter is the wider one where the part is small.
+    """
+    both = a.merge(b, on="seed").sort_values("seed")
+    sides = [[_right(record) for record in both[column]] for column in ("record_x", "record_y")]
+    ids = [found for side in sides for found, _ in side]
+    if not ids or any(not np.array_equal(ids[0], other) for other in ids):
+        return None  # every seed has a test part of its own
+    x, y = (np.mean([right for _, right in side], 0) for side in sides)
+    return paired_interval(x.tolist(), y.tolist())
+
+
+def _right(record: "Record") -> tuple[np.ndarray, np.ndarray]:
+    """Ids of the images kept, and whether the network is right on each."""
+    found = record.arrays()
+    return found["ids"], found["log_probs"].argmax(1) == found["targets"].argmax(1)
+
+
+def full_rows(runs: pd.DataFrame, methods: Collection[str] = RANKED) -> list[str]:
+    """Rows that hold a run of each of these methods; of several rows of one dataset the first.
+
+    Friedman's test and a count of datasets take rows for independent, which two splits of the same songs
+    are not.
+    """
+    here = runs[(runs.grid == COMPARED) & runs.record.notna()]
+    rows = [row for row, found in here.groupby("dataset", sort=False) if set(methods) <= set(found.arm)]
+    data = [here[here.dataset == row].config.iloc[0].dataset for row in rows]
+    return [row for i, row in enumerate(rows) if data[i] not in data[:i]]
+
+
+def shown(here: pd.DataFrame, part: str = "last") -> str:
+    """Accuracy in %, mean ± sd."""
+    mean, sd, _ = summary(here, f"{part}.accuracy")
+    return spread(100 * mean, 100 * sd, 1)
+
+
+def points(value: Interval | None) -> str:
+    """Write a difference of accuracies in percentage points."""
+    return interval(value.times(100) if value else None, 1)
+
+
+def printed(row: str, method: str, part: str = "last") -> tuple[float, float, int]:
+    """Published accuracy in % (mean, sd, runs) beside a row of ours; nan where there is none."""
+    entry = published.get("annotmix", part).get(BESIDE.get(row, ""), {})
+    found = entry.get(method)
+    mean, sd = found if isinstance(found, list) else (found, None)
+    nan = float("nan")
+    return (nan if mean is None else mean), (nan if sd is None else sd), published.get("annotmix", "runs")
+
+
+def captioned(frame: pd.DataFrame, words: str) -> tuple[pd.DataFrame, str]:
+    """A table without its numbers of seeds where all rows have the same, and a caption that says it."""
+    counts = [c for c in frame if c == "n" or c.endswith(", n")]
+    numbers = sorted({str(n) for c in counts for n in frame[c]})
+    if len(numbers) != 1:
+        return frame, words
+    seeds = "one seed" if numbers[0] == "1" else f"{numbers[0]} seeds"
+    return frame.drop(columns=counts), f"{words} Each number is of {seeds}."
 
 
 def tables(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -62,10 +152,11 @@ def answer(runs: pd.DataFrame) -> str:
             f"It is the most accurate of the {len(RANKED)} methods on {len(leads) - len(behind)} of "
             f"{len(leads)} datasets{f' ({others})' if others else ''}."
         )
+        gains = [apart(of(runs, row), of(runs, row, "mv-base")) for row in leads]
         words.append(
             f"In the median over datasets it is ahead of the best other method by "
             f"{np.median([by for by, _ in leads.values()]):.1f} points, and of the majority vote by "
-            f"{np.median(_gains(runs, list(leads))):.1f}."
+            f"{np.median([100 * gain.mean for gain in gains if gain]):.1f}."
         )
     return " ".join(words) or "No dataset has runs of all methods yet."
 
@@ -75,11 +166,6 @@ def lead(runs: pd.DataFrame, row: str) -> tuple[float, str]:
     found = {m: 100 * summary(of(runs, row, m), "last.accuracy")[0] for m in RANKED}
     best = max((m for m in RANKED if m != OURS), key=found.__getitem__)
     return found[OURS] - found[best], best
-
-
-def _gains(runs: pd.DataFrame, rows: Sequence[str]) -> list[float]:
-    found = (apart(of(runs, row), of(runs, row, "mv-base")) for row in rows)
-    return [100 * one.mean for one in found if one is not None]
 
 
 def in_print() -> str:

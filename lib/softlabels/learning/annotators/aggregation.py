@@ -119,13 +119,16 @@ def _sum_by(group: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
 # Other libraries' ways, beside our Dawid-Skene: GLAD, MACE, CROWDLAB (extra "crowds").
 
 
-def glad(found: Annotations, n_images: int, n_classes: int, **options: Any) -> np.ndarray:
-    """Posterior of GLAD (Whitehill et al. 2009): one skill per annotator, one difficulty per image.
+def crowdkit(name: str, found: Annotations, n_images: int, n_classes: int, **options: Any) -> np.ndarray:
+    """Posterior of a method of crowd-kit.
 
     Parameters
     ----------
+    name : str
+        "GLAD" (Whitehill et al. 2009): one skill per annotator, one difficulty per image. "MACE" (Hovy et al.
+        2013): an annotator either knows the class or spams from a habit.
     **options
-        Of crowd-kit's class, such as ``n_iter``.
+        Of crowd-kit's class, such as ``n_iter``; of MACE also ``n_restarts`` and ``random_state``.
 
     Returns
     -------
@@ -137,31 +140,6 @@ def glad(found: Annotations, n_images: int, n_classes: int, **options: Any) -> n
     DataUnavailable
         If the extra "crowds" is not installed.
     """
-    return _crowdkit("GLAD", found, n_images, n_classes, **options)
-
-
-def mace(found: Annotations, n_images: int, n_classes: int, **options: Any) -> np.ndarray:
-    """Posterior of MACE (Hovy et al. 2013): an annotator either knows the class or spams from a habit.
-
-    Parameters
-    ----------
-    **options
-        Of crowd-kit's class, such as ``n_restarts`` and ``random_state``.
-
-    Returns
-    -------
-    float64 [N, C]
-        Uniform for images without a judgement.
-
-    Raises
-    ------
-    DataUnavailable
-        If the extra "crowds" is not installed.
-    """
-    return _crowdkit("MACE", found, n_images, n_classes, **options)
-
-
-def _crowdkit(name: str, found: Annotations, n_images: int, n_classes: int, **options: Any) -> np.ndarray:
     import pandas as pd
 
     method = getattr(extra("crowdkit.aggregation", "crowd-kit"), name)(**options)
@@ -238,8 +216,8 @@ def accuracies(found: Annotations, x: np.ndarray, truth: np.ndarray, n_classes: 
     ways: dict[str, Callable[[], np.ndarray]] = {
         "majority": lambda: votes.hard_labels(counts, np.random.default_rng(0))[0],
         "Dawid-Skene": lambda: dawid_skene(found, n, n_classes).posterior.argmax(1),
-        "GLAD": lambda: glad(found, n, n_classes).argmax(1),
-        "MACE": lambda: mace(found, n, n_classes).argmax(1),
+        "GLAD": lambda: crowdkit("GLAD", found, n, n_classes).argmax(1),
+        "MACE": lambda: crowdkit("MACE", found, n, n_classes).argmax(1),
         "CROWDLAB": lambda: crowdlab(found, out_of_sample(x, counts))[0],
     }
     shares = {}

@@ -499,15 +499,6 @@ class Aggregated(Method):
         return -(target * log_p).sum(1).mean()
 
 
-_AGGREGATIONS: dict[str, tuple[Callable, bool]] = {  # how, and whether it is mixed
-    "true-base": (aggregation.true_labels, False),
-    "mv-base": (aggregation.majority, False),
-    "mv-mixup": (aggregation.majority, True),
-    "ds-mixup": (aggregation.weighted_votes, True),
-    "soft-mixup": (aggregation.shares, True),
-}
-
-
 def build(
     name: str,
     n_annotators: int,
@@ -544,20 +535,11 @@ def build(
         for parameter in untrained:
             getattr(method, parameter).requires_grad_(False)
         return method
-    if name in _AGGREGATIONS:
-        how, mixed = _AGGREGATIONS[name]
-        return Aggregated(how, alpha if mixed else 0.0)
-    makers = _makers(m, c, h)
-    makers["annot-mix"] = lambda: AnnotMix(m, c, h, alpha, eta, within)
-    if name in METHODS and name not in makers:
-        raise ConfigError(f"{name} is in METHODS, but nothing builds it: add it to _makers or _AGGREGATIONS")
-    if name not in makers:
-        raise unknown("method", name, (*METHODS, *PUBLIC))
-    return makers[name]()
-
-
-def _makers(m: int, c: int, h: int) -> dict[str, Callable[[], Method]]:
-    return {
+    makers: dict[str, Callable[[], Method]] = {
+        "true-base": lambda: Aggregated(aggregation.true_labels, 0.0),
+        "mv-base": lambda: Aggregated(aggregation.majority, 0.0),
+        "mv-mixup": lambda: Aggregated(aggregation.majority, alpha),
+        "ds-mixup": lambda: Aggregated(aggregation.weighted_votes, alpha),
         "crowd-layer": lambda: CrowdLayer(m, c),
         "trace-reg": lambda: Transition(m, 6 * torch.eye(c) - 5, mean_trace, 0.01),
         "conal": lambda: Conal(m, c, h),
@@ -566,4 +548,11 @@ def _makers(m: int, c: int, h: int) -> dict[str, Callable[[], Method]]:
         "geo-reg-f": lambda: Transition(m, torch.eye(c), volume_of_outputs, 1e-3),
         "geo-reg-w": lambda: Transition(m, torch.eye(c), volume_of_matrices, 1e-3),
         "crowd-ar": lambda: CrowdAR(m, c, h),
+        "annot-mix": lambda: AnnotMix(m, c, h, alpha, eta, within),
+        "soft-mixup": lambda: Aggregated(aggregation.shares, alpha),
     }
+    if name not in METHODS:
+        raise unknown("method", name, (*METHODS, *PUBLIC))
+    if name not in makers:
+        raise ConfigError(f"{name} is in METHODS, but nothing builds it: add it to `build`")
+    return makers[name]()

@@ -19,7 +19,7 @@ from softlabels.datasets import Annotations, simulated
 from softlabels.labels import metrics
 from softlabels.labels.agreement import auroc, confusion_error
 from softlabels.labels.votes import chosen
-from softlabels.learning import models
+from softlabels.learning import models, training
 from softlabels.learning.annotators.inputs import CrowdTask, prepare
 from softlabels.learning.annotators.methods import Batch, Method, build
 from softlabels.learning.augmentation import augment
@@ -200,16 +200,11 @@ def _batch(config: RunConfig, task: CrowdTask, hw: Hardware, rows: Tensor, draws
     return Batch(x, task.targets, *(v.to(hw.device) for v in found))
 
 
-@torch.inference_mode()
 def predict(both: nn.ModuleDict, task: CrowdTask, rows: np.ndarray, hw: Hardware) -> tuple[Tensor, Tensor]:
     """Log-probabilities [n, C] and embeddings [n, H] of images `rows`, float32 on the CPU."""
-    network = both["network"].eval()
-    log_p, features = [], []
-    for part in torch.from_numpy(rows).split(4096 if task.images.ndim == 2 else 256):
-        logits, h = network.features(hw.images(task.images[part]))  # type: ignore[operator]
-        log_p.append(logits.float().log_softmax(1).cpu())
-        features.append(h.float().cpu())
-    return torch.cat(log_p), torch.cat(features)
+    size = 4096 if task.images.ndim == 2 else 256
+    log_p, h = training.predict(both["network"], task, rows, hw, size)
+    return torch.from_numpy(log_p), torch.from_numpy(h)
 
 
 def train(config: RunConfig, device: str | None = None) -> Result:

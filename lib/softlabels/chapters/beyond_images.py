@@ -1,11 +1,19 @@
-"""Chapter 18: pairs of texts with a hundred votes each; where a budget saturates, and the verdicts."""
+"""Chapter 18: pairs of texts with a hundred votes each; where a budget saturates, and the verdicts.
 
+What the votes of ChaosNLI are like stands in one small committed file, so that the chapter needs no data;
+``python -m softlabels.chapters.beyond_images`` makes it. Of the votes it holds no more than a shape for each
+pair, summaries, and a few pairs to read.
+"""
+
+import json
+import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import log_softmax, softmax
 
 from softlabels.analysis import names, published, table
 from softlabels.analysis.claims import CLAIMS
@@ -15,17 +23,36 @@ from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
 from softlabels.analysis.table import ARMS, difference, pairs, recorded, summary
 from softlabels.analysis.tables import share_reached
 from softlabels.analysis.verdicts import Verdict, judge
-from softlabels.chapters.beyond_images.facts import SHAPES, Facts
-from softlabels.labels import metrics, votes
+from softlabels.datasets import chaosnli
+from softlabels.errors import told
+from softlabels.labels import ceiling, metrics, votes
+from softlabels.learning import inputs
 from softlabels.learning.config import FRACTIONS
 from softlabels.runs.profiles import TEXT_MAIN as MAIN
 from softlabels.runs.profiles import TEXT_SMOOTHED as SMOOTHED
 from softlabels.runs.records import Record
+from softlabels.store import Shelf, read, write_atomically
 
 GRIDS = ("text", "text-budget", "text-features")
 KL, DOUBT, ACCURACY = "test.kl", "test.entropy_correlation", "test.macro_accuracy"
 SATURATED = 0.9
 OVERLAP = FRACTIONS["test"] / FRACTIONS["train"]  # splits are random: they share pairs of texts
+SHELF, FILE = Shelf("datasets"), "chaosnli.json"
+SEEDS = (0, 1, 2, 3, 4)
+PANEL = 10  # votes of the smaller panel whose ceiling stands beside that of the hundred
+QUOTED = 4  # pairs to read of each kind
+LONGEST = 160  # characters of a text that is quoted
+# Shapes of a hundred votes on entailment, neutral, contradiction; the first that fits.
+AGREED, CAMP, NEAR = 80, 20, 90
+SHAPES = {
+    "agreed": f"{AGREED} or more for one class",
+    "two camps": f"{CAMP} or more for entailment and for contradiction, neutral below both",
+    "neighbours": f"{NEAR} or more for two neighbouring classes",
+    "spread": "anything else",
+}
+_GRID = np.geomspace(0.25, 16, 385)  # temperatures tried, 64 to a doubling
+
+Facts = dict[str, Any]
 
 
 def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
@@ -217,6 +244,136 @@ def _also(name: str, found: Interval | None) -> str:
     """What MNLI shows, in the unit of the claim."""
     if found is None or found.low is None or found.high is None:
         return "MNLI: nothing that is sure"
-    claim, factor = CLAIMS[name], 100 if CLAIMS[name].unit else 1
-    scaled = replace(found, mean=factor * found.mean, low=factor * found.low, high=factor * found.high)
+    claim = CLAIMS[name]
+    scaled = found.times(100 if claim.unit else 1)
     return f"MNLI: {interval(scaled, claim.digits)} {claim.unit}".strip()
+
+
+# What the votes are like.
+
+
+def shapes(counts: np.ndarray) -> np.ndarray:
+    """Which of `SHAPES` the votes [N, 3] on each pair have, as its number; int64 [N]."""
+    e, n, c = counts.T
+    camps = (np.minimum(e, c) >= CAMP) & (n < np.minimum(e, c))
+    fits = [counts.max(1) >= AGREED, camps, np.maximum(e + n, n + c) >= NEAR]
+    return np.select(fits, range(3), 3)
+
+
+def temperature(z: np.ndarray, target: np.ndarray) -> float:
+    """The T at which softmax(z / T) has the least cross-entropy to targets [N, K], of some in [1/4, 16]."""
+    losses = [metrics.cross_entropy(softmax(z / t, axis=1), target) for t in _GRID]
+    return float(_GRID[int(np.argmin(losses))])
+
+
+def describe(name: str) -> Facts:
+    """Describe one of `chaosnli.PARTS`; the seeds of its random draws are fixed.
+
+    Raises
+    ------
+    DataError, DataUnavailable
+        As for `chaosnli.examples`.
+    """
+    found = chaosnli.examples(name)
+    counts, rng = found.counts, np.random.default_rng(0)
+    q, majority = votes.soft_labels(counts), counts.argmax(1)
+    few = votes.subsample(counts, PANEL, rng)
+    facts: Facts = {
+        "n": len(counts),
+        "mean_entropy": round(float(votes.entropy(q).mean()), 6),
+        "changed": round(float((majority != found.truth).mean()), 6),
+        "ceiling": {str(chaosnli.VOTES): _ceiling(counts), str(PANEL): _ceiling(few)},
+    }
+    if len(chaosnli.PARTS[name].classes) == 3:
+        facts |= _divided(found) | {"temperature": _temperatures(name, found, q)}
+    return facts
+
+
+def _ceiling(counts: np.ndarray) -> dict[str, Any]:
+    found = asdict(ceiling.split_half(counts, np.random.default_rng(0)))
+    return {key: np.round(value, 6).tolist() for key, value in found.items()}
+
+
+def _divided(found: chaosnli.Examples) -> Facts:
+    """Shapes of the votes, what became of the label of before in each, and pairs to read."""
+    shape, majority = shapes(found.counts), found.counts.argmax(1)
+    entropy = votes.entropy(votes.soft_labels(found.counts))
+    lost = majority != found.truth
+    table = {}
+    for which, name in enumerate(SHAPES):
+        here = shape == which
+        both = (found.old[here][:, [0, 2]] > 0).all(1)  # entailment and contradiction among the five
+        table[name] = {
+            "n": int(here.sum()),
+            "entropy": round(float(entropy[here].mean()), 6),
+            "changed": round(float(lost[here].mean()), 6),
+            "both_before": round(float(both.mean()), 6),
+        }
+    e, _, c = found.counts.T
+    camps = np.where(shape == 1, np.minimum(e, c), -1)
+    overruled = np.where(lost, found.counts.max(1), -1)
+    short = np.array([max(len(a), len(b)) <= LONGEST for a, b in zip(found.first, found.second, strict=True)])
+    return {
+        "shapes": "".join(str(s) for s in shape),
+        "table": table,
+        "quoted": {
+            "two camps": _quoted(found, np.where(short, camps, -2)),
+            "overruled": _quoted(found, np.where(short, overruled, -2)),
+        },
+    }
+
+
+def _quoted(found: chaosnli.Examples, score: np.ndarray) -> list[dict[str, Any]]:
+    """The pairs with the highest scores, in words."""
+    return [
+        {
+            "premise": found.first[row].strip(),
+            "hypothesis": found.second[row].strip(),
+            "votes": found.counts[row].astype(int).tolist(),
+            "before": found.old[row].astype(int).tolist(),
+        }
+        for row in np.argsort(-score, kind="stable")[:QUOTED]
+    ]
+
+
+def _temperatures(name: str, found: chaosnli.Examples, q: np.ndarray) -> list[dict[str, Any]]:
+    """Published logits on the test part of each split: as they are, and cooled for the majority or the votes.
+
+    The splits are those of the runs on the same logits.
+    """
+    z, rows = chaosnli.logits(name, found.uids)
+    q = q[rows]
+    one_hot = votes.one_hot(found.counts[rows].argmax(1), q.shape[1])
+    lines = []
+    for seed in SEEDS:
+        parts = inputs.split(len(rows), seed)
+        fit, test = np.concatenate([parts["train"], parts["validation"]]), parts["test"]
+        fits = {
+            "as published": 1.0,
+            "fitted to the majority": temperature(z[fit], one_hot[fit]),
+            "fitted to the votes": temperature(z[fit], q[fit]),
+        }
+        for arm, t in fits.items():
+            log_p = log_softmax(z[test].astype(np.float64) / t, axis=1)
+            measures = {key: round(value, 6) for key, value in metrics.evaluate(log_p, q[test]).items()}
+            lines.append({"seed": seed, "arm": arm, "temperature": round(t, 4), **measures})
+    return lines
+
+
+def find() -> dict[str, Facts]:
+    """Return the committed description by dataset; empty where there is none."""
+    path = SHELF.find(FILE, committed_only=True)
+    remedy = "`python -m softlabels.chapters.beyond_images` renews it"
+    return read(path, json.loads, "a description of ChaosNLI", remedy) if path else {}
+
+
+@told(2)
+def main() -> None:
+    """Describe the three datasets and write the committed description."""
+    found, path = {name: describe(name) for name in chaosnli.PARTS}, SHELF.committed / FILE
+    write_atomically(path, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
+    print(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
