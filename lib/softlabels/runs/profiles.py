@@ -349,6 +349,8 @@ class Human:
         Folds tested with each seed: seed s begins with fold s, so that seeds 0, 1, 2 with one fold each are
         three folds with a seed of their own.
     max_seeds : int
+    controls : int
+        "truth" and "soft" are trained on every fold; the other arms, and few annotations, on every such one.
     temperatures : tuple of float
         Of the human distribution.
     annotations : tuple of int
@@ -373,6 +375,7 @@ class Human:
     n_folds: int = 10
     folds: int = 1
     max_seeds: int = 10**6
+    controls: int = 1
     temperatures: tuple[float, ...] = ()
     annotations: tuple[int, ...] = ()
     totals: tuple[tuple[int, tuple[int, ...]], ...] = ()
@@ -406,7 +409,10 @@ HUMAN: dict[str, Human] = {
         compared=(("cifarnet-16", 20), ("cifarnet-16", 60), ("cifarnet-32", 20), ("cifarnet-64", 20)),
         folds=10,
         max_seeds=1,
+        controls=3,  # the folds that start from the first of the three pretrained networks
         temperatures=(0.5, 2.0, 10.0),
+        annotations=(2, 5, 10, 20),
+        totals=((7600, (1, 2, 5, 10)),),
         rates=(0.02, 0.1),
     ),
     "paper": Human(
@@ -426,19 +432,6 @@ HUMAN: dict[str, Human] = {
         rates=(0.003, 0.03),
     ),
 }
-# Few annotations, at laptop still by a smaller network from random weights, for ten epochs of three folds.
-BUDGETS: dict[str, Human] = HUMAN | {
-    "laptop": Human(
-        ("resnet9-cifar",),
-        epochs=10,
-        lr=0.02,
-        recipe=CONVENTIONAL,
-        max_seeds=3,
-        annotations=(2, 3, 5, 10, 20),
-        totals=((7600, (1, 2, 5, 10)),),
-    )
-}
-
 
 # What is measured with the trained networks of the grid "human": attacks, shifts, corruptions, blur.
 
