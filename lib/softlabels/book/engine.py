@@ -21,12 +21,18 @@ from papermill.engines import Engine, papermill_engines
 from softlabels.book import execute
 
 ASKED_AT = "SOFTLABELS_CHAPTERS"  # names the socket
+# While Snakemake starts, these are imported for nothing.
 PRELOADED = (
     "IPython.core.history",
+    "ipykernel.debugger",
     "ipykernel.inprocess.blocking",
+    "ipykernel.inprocess.ipkernel",
     "ipykernel.inprocess.manager",
     "matplotlib.backends.backend_agg",
-    "scipy.special",
+    "matplotlib.backends.backend_svg",
+    "scipy.stats",
+    "sklearn.cluster",
+    "sklearn.metrics",
     "softlabels.analysis.table",
     "softlabels.analysis.tables",
     "softlabels.figures",

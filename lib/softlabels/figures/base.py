@@ -25,6 +25,7 @@ WIDTH = 6.0  # inches; 11 pt at this width stays readable on a phone
 DPI = 120
 LEGEND_MARK, LETTER = 0.62, 0.078  # inches of a legend's entry, beside its words and for each letter
 HEAVIEST = 90_000  # bytes of an SVG; more is a cloud of points
+LEAST = 60  # bytes of one point there
 LINE_ART = "line-art"  # a drawing on a transparent ground, which a dark page may invert
 STYLE: Any = {
     # seaborn's "whitegrid", written out: importing it takes longer than drawing most figures.
@@ -171,7 +172,8 @@ def picture(figure: Figure, profile: str = "") -> tuple[str, bytes]:
         "svg+xml" or "png", the second half of its media type.
     bytes
     """
-    if not any(axis.images for axis in figure.axes):
+    points = sum(len(shown.get_offsets()) for axis in figure.axes for shown in axis.collections)
+    if points * LEAST <= HEAVIEST and not any(axis.images for axis in figure.axes):
         drawn = svg(figure, profile)
         if len(drawn) <= HEAVIEST:
             return "svg+xml", drawn
