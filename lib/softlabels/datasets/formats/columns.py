@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from softlabels.datasets.collection import SUFFIXES, normal, quoted
+from softlabels.datasets.collection import is_image, normal, quoted
 from softlabels.datasets.formats.containers import Options, Table
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def planned(table: Table, options: Options) -> Plan:
     if options.columns:
         return _told(table, options)
     header = table.header
-    if options.header and any(map(_is_file, header)):
+    if options.header and any(map(is_image, header)):
         raise _headless(table)
     exact = {role: name for role in LONG if (name := _exactly(role, header))}
     image = exact.get("image") or _image(table)
@@ -147,21 +147,17 @@ def _exactly(role: str, header: Sequence[str]) -> str:
 
 def _image(table: Table) -> str:
     """The one column whose cells end like image files, else the one that is called like one; or none."""
-    looks = [name for name in table.header if _share_of(table.column(name), _is_file) >= MOST]
+    looks = [name for name in table.header if like_images(table.column(name))]
     if len(looks) == 1:
         return looks[0]
     named = _named("image", looks or table.header)
     return named[0] if len(named) == 1 or (looks and named) else ""
 
 
-def _is_file(cell: str) -> bool:
-    return cell.strip().split("?")[0].lower().endswith(SUFFIXES)
-
-
-def _share_of(cells: "pd.Series", test) -> float:  # type: ignore[no-untyped-def]
-    """Share of the different cells that are not empty for which a test holds."""
+def like_images(cells: "pd.Series") -> bool:
+    """Whether nine in ten of the different cells that are not empty end like image files."""
     values = [cell for cell in cells.unique() if cell and cell.strip()]
-    return sum(map(test, values)) / len(values) if values else 0.0
+    return bool(values) and sum(map(is_image, values)) / len(values) >= MOST
 
 
 def _named(role: str, names: Sequence[str]) -> list[str]:
@@ -173,7 +169,7 @@ def _named(role: str, names: Sequence[str]) -> list[str]:
 
 def _headless(table: Table) -> NoPlan:
     """A table whose first line is a vote itself."""
-    image = next(i for i, name in enumerate(table.header, 1) if _is_file(name))
+    image = next(i for i, name in enumerate(table.header, 1) if is_image(name))
     others = [i for i in range(1, len(table.header) + 1) if i != image]
     roles = [("image", image)] + ([("annotator", others[0])] if len(others) > 1 else [])
     roles += [("label", others[-1])] if others else []
