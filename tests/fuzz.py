@@ -335,8 +335,9 @@ def forms(folder, rng):
     (folder / "annotations.csv").write_text(stream.getvalue(), encoding="utf-8")
     found = votetable.read(folder, "w", folder / "annotations.csv")
     if rng.random() < 0.7:  # say yes to the question, as its remedy does
-        heads = {*people, *(f"label_{a + 1}" for a in range(5))} & {*columns}
-        found = confirmed(folder, found, {*classes}, heads)
+        counted = {name for name in classes if isinstance(columns.get(name, [""])[0], int)}
+        heads = {*people, *(f"label_{a + 1}" for a in range(5))} & {*columns} - counted
+        found = confirmed(folder, found, counted, heads)
     demand(found)
     right = {
         (name, classes[k]): given.count(k)
@@ -351,16 +352,23 @@ def forms(folder, rng):
 
 
 def confirmed(folder, found, classes, people):
-    """The reading after a user's yes, who knows the names of classes and people."""
-    questions = [p for p in found.problems if p.kind == "question about columns"]
-    words = shlex.split(questions[0].remedy.partition("softlabels ")[2]) if questions else []
-    if "--columns" not in words:
-        return found
-    columns = formats.parse_columns(words[words.index("--columns") + 1])
-    said = {role: {*columns[role]} for role in ("counts", "annotators") if role in columns}
-    if said.get("counts", classes) != classes or said.get("annotators", people) != people:
-        return found
-    return votetable.read(folder, "w", folder / "annotations.csv", formats.Options(columns))
+    """The reading after a yes to the question, by one who knows which columns are classes and people.
+
+    What the remedy names is pasted if it is nothing else, and not compared with the table. Who has to refuse
+    it takes one of the commands in the question, if that names all of them.
+    """
+    for question in [p for p in found.problems if p.kind == "question about columns"][:1]:
+        for text in (question.remedy, *question.found.split("(")):
+            if "--columns " not in text:
+                continue
+            words = shlex.shlex(text.partition("--columns ")[2], posix=True)
+            words.whitespace_split, words.commenters = True, ""
+            columns = formats.parse_columns(words.get_token().removesuffix(")"))
+            counts, heads = {*columns.get("counts", ())}, {*columns.get("annotators", ())}
+            whole = (counts or classes, heads or people) == (classes, people)
+            if counts <= classes and heads <= people and (whole or text is question.remedy):
+                return votetable.read(folder, "w", folder / "annotations.csv", formats.Options(columns))
+    return found
 
 
 def export(folder, rng):

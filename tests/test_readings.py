@@ -207,6 +207,80 @@ def test_the_remedy_can_be_pasted_and_is_true(name, tmp_path, capsys):
     assert found.counts.shape == (N, 3) and np.array_equal(found.counts, EXPECTED)
 
 
+# A class can look like none: it follows from the others by chance, or is called so. Both readings are asked
+# about, and the remedy is the one that loses no votes.
+
+CHANCE = {
+    "the number of the largest, but for the sum": (
+        "cat,dog,owl,split,gold",
+        "120t1 210n1 102n1 111n0 102t1 102t1 111n0 102t1 111n0 102n0 210t1 210n1",
+        "cat|dog|owl",
+        "'cat' is the number of the largest",
+    ),
+    "largest by the others, but for the sum": (
+        "bee,owl,cat,dog",
+        "1001 0010 1001 0020 0020 0011 0011 1010 1010 0020 1001 0101",
+        "bee|owl|cat|dog",
+        "'owl' follows from the largest",
+    ),
+    "the same beside a number of the largest": (
+        "cat,dog,owl,best",
+        "0111 2000 2000 2000 0111 1100 1010 0111 2000 2000 2000 0201",
+        "cat|dog|owl",
+        "'dog' follows from the largest",
+    ),
+    "without it a sum in common in all rows but one": (
+        "owl,cat,dog",
+        "121 121 220 300 210 121 022 220 111 111 210 220",
+        "owl|cat|dog",
+        "'cat' is what keeps the rows from adding up",
+    ),
+    "no sum in common": (
+        "bee,owl,cat,dog",
+        "1001 0012 2000 0101 1000 1000 1000 0011 3000 0111 0020 1000",
+        "bee|owl|cat|dog",
+        "'cat' follows from the largest",
+    ),
+    "the name of no class": (
+        "y,n,unsure,both",
+        "0003 0101 0020 0110 2100 1011 1000 0120 0101 0001 1000 0110",
+        "y|n|unsure|both",
+        "'n' is called like no class",
+    ),
+    "empty cells for zeros": (
+        "cat,dog,owl",
+        "12_ 21_ 111 03_ 30_ 12_ 021 21_ 30_ 12_ 111 21_",
+        "cat|dog|owl",
+        "'owl' is empty in most rows",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANCE)
+def test_a_confirmed_question_leaves_out_no_class(name, tmp_path):
+    header, cells, columns, words = CHANCE[name]
+    lines = ["image," + header, *(f"{n},{','.join(c)}" for n, c in zip(names(), cells.split(), strict=True))]
+    lines = [line.replace("_", "") for line in lines]
+    [question] = [p for p in report(table(tmp_path / "w", lines)).problems if "columns" in p.kind]
+    assert words in question.found
+    assert question.remedy.endswith(f"--columns 'image=image,counts={columns}'"), question.remedy
+    other = "may be no class (then: --columns 'image=image,counts="
+    assert (other in question.found) == ("empty" not in name), question.found
+
+
+def test_a_majority_beside_counts_of_which_one_is_mostly_empty_is_asked_about(tmp_path):
+    lines = rows(
+        lambda i: [LABELS[np.argmax(counts(i))], *(n or "" for n in counts(i))], "image,label,cat,dog,owl"
+    )
+    [question] = [p for p in report(table(tmp_path / "w", lines)).problems if "columns" in p.kind]
+    assert "are the counts the votes?" in question.found and "counts=cat|dog|owl" in question.remedy
+
+
+def test_names_that_are_numbers_are_offered_as_people_too(tmp_path):
+    [question] = report(table(tmp_path / "w", QUESTIONS["people called by numbers"][0])).problems
+    assert "(then: --columns 'image=image,annotators=1|2|3')" in question.found
+
+
 # What is read without a question, and right.
 
 READ = {

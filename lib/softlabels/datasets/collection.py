@@ -119,6 +119,11 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFC", text.strip())
 
 
+def is_image(name: str) -> bool:
+    """Whether the name or the address of a file ends like that of an image that is read."""
+    return name.strip().split("?")[0].lower().endswith(SUFFIXES)
+
+
 def image_files(root: Path) -> list[str]:
     """Paths of all images below `root`, relative and sorted; hidden folders are left out, links followed."""
     return sorted(name for name in _files(root) if name.lower().endswith(SUFFIXES))

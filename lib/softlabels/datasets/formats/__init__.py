@@ -1,15 +1,12 @@
 """Votes from the files that people really have. A format is a function from a file to votes, with a sniffer.
 
 `FORMATS` is the registry: the first sniffer that knows a file says what it is, and its function reads it. To
-add a format, write the two in `exports` and name them here. Nothing is downloaded and nothing is changed.
+add a format, write such a function in `exports`. Nothing is downloaded and nothing is changed.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from softlabels.datasets.collection import Problem
-from softlabels.datasets.formats import exports
 from softlabels.datasets.formats.containers import (
     NOT_READ,
     OPENED,
@@ -21,6 +18,7 @@ from softlabels.datasets.formats.containers import (
     parse_columns,
     suffix,
 )
+from softlabels.datasets.formats.exports import FORMATS, Format
 
 __all__ = [
     "FORMATS",
@@ -34,32 +32,6 @@ __all__ = [
     "read",
     "suffix",
 ]
-
-
-@dataclass(frozen=True)
-class Format:
-    """A format: its name, whether a file is one, and the votes in it."""
-
-    name: str
-    sniff: Callable[[File], bool]
-    read: Callable[[File, Options], Reading]
-
-
-FORMATS = (
-    Format("label-studio", exports.is_label_studio, exports.label_studio),
-    Format("label-studio-min", exports.is_label_studio_min, exports.label_studio_min),
-    Format("mturk", exports.is_mturk, exports.mturk),
-    Format("toloka", exports.is_toloka, exports.toloka),
-    Format("zooniverse", exports.is_zooniverse, exports.zooniverse),
-    Format("zooniverse-flat", exports.is_zooniverse_flat, exports.zooniverse_flat),
-    Format("cvat", exports.is_cvat, exports.cvat),
-    Format("via", exports.is_via, exports.via),
-    Format("via-csv", exports.is_via_csv, exports.via_csv),
-    Format("prodigy", exports.is_prodigy, exports.prodigy),
-    Format("doccano", exports.is_doccano, exports.doccano),
-    Format("records", exports.is_records, exports.records),
-    Format("table", exports.is_table, exports.table),
-)
 
 
 def sniffed(file: File) -> Format | None:

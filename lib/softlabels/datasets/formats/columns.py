@@ -6,13 +6,15 @@ any other the likeliest meaning becomes a question, whose remedy is the command 
 
 import difflib
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from softlabels.datasets.collection import SUFFIXES, normal, quoted
+from softlabels.datasets.collection import is_image, normal, quoted
 from softlabels.datasets.formats.containers import Options, Table
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ BALLOTS = re.compile(
     re.IGNORECASE,
 )
 MOST = 0.9  # of the rows, for a property that a column may miss in some
+FEW = 30  # rows of which nine in ten can have a property by chance
 
 
 @dataclass
@@ -125,7 +128,7 @@ def planned(table: Table, options: Options) -> Plan:
     if options.columns:
         return _told(table, options)
     header = table.header
-    if options.header and any(map(_is_file, header)):
+    if options.header and any(map(is_image, header)):
         raise _headless(table)
     exact = {role: name for role in LONG if (name := _exactly(role, header))}
     image = exact.get("image") or _image(table)
@@ -144,21 +147,17 @@ def _exactly(role: str, header: Sequence[str]) -> str:
 
 def _image(table: Table) -> str:
     """The one column whose cells end like image files, else the one that is called like one; or none."""
-    looks = [name for name in table.header if _share(table.column(name), _is_file) >= MOST]
+    looks = [name for name in table.header if like_images(table.column(name))]
     if len(looks) == 1:
         return looks[0]
     named = _named("image", looks or table.header)
     return named[0] if len(named) == 1 or (looks and named) else ""
 
 
-def _is_file(cell: str) -> bool:
-    return cell.strip().split("?")[0].lower().endswith(SUFFIXES)
-
-
-def _share(cells: "pd.Series", test) -> float:  # type: ignore[no-untyped-def]
-    """Share of the different cells that are not empty for which a test holds."""
+def like_images(cells: "pd.Series") -> bool:
+    """Whether nine in ten of the different cells that are not empty end like image files."""
     values = [cell for cell in cells.unique() if cell and cell.strip()]
-    return sum(map(test, values)) / len(values) if values else 0.0
+    return bool(values) and sum(map(is_image, values)) / len(values) >= MOST
 
 
 def _named(role: str, names: Sequence[str]) -> list[str]:
@@ -170,7 +169,7 @@ def _named(role: str, names: Sequence[str]) -> list[str]:
 
 def _headless(table: Table) -> NoPlan:
     """A table whose first line is a vote itself."""
-    image = next(i for i, name in enumerate(table.header, 1) if _is_file(name))
+    image = next(i for i, name in enumerate(table.header, 1) if is_image(name))
     others = [i for i in range(1, len(table.header) + 1) if i != image]
     roles = [("image", image)] + ([("annotator", others[0])] if len(others) > 1 else [])
     roles += [("label", others[-1])] if others else []
@@ -222,7 +221,11 @@ def _long(table: Table, image: str, exact: dict[str, str]) -> Plan:
     if blank:
         plan.question = "a column without a name; name it (annotator?) or remove it"
         return plan
-    numbers = {name: v for name in rest if name and _whole(v := _numbers(table.column(name)))}
+    numbers = {
+        name: np.nan_to_num(v)
+        for name in rest
+        if name and (_whole(v := _numbers(table.column(name))) or _sparse(table.column(name), v))
+    }
     whole = list(numbers)
     counts = [name for name in whole if plain(name) in SYNONYMS["count"]]
     if len(counts) == 1:
@@ -233,7 +236,8 @@ def _long(table: Table, image: str, exact: dict[str, str]) -> Plan:
     if len(whole) >= 2 and not table.column(image).duplicated().any():
         both = _matrix(table, [*whole, plan.label])
         if labels <= {*whole, ""} or (both is not None and _constant(both)):
-            apart = _without_sums(numbers)[0]
+            counted, doubtful, _ = _counts_among(numbers)
+            apart = [name for name in whole if name in {*counted, *doubtful}]
             columns = tuple(apart) if labels <= {*apart, ""} else tuple(whole)
             columns = columns if labels <= {*columns, ""} else (*columns, plan.label)
             shown = ", ".join(map(quoted, whole[:6]))
@@ -304,7 +308,11 @@ def _listed(names: Sequence[str]) -> str:
 def _wide(table: Table, image: str, rest: list[str]) -> Plan:
     """A line for each image: counts by class, or annotators side by side."""
     numbers = {name: _numbers(table.column(name)) for name in rest}
+    sparse = [name for name in rest if _sparse(table.column(name), numbers[name])]
     numeric = [name for name in rest if _mostly(numbers[name])]
+    if numeric:  # an empty cell may be a zero, or somebody who was not asked
+        numeric = [name for name in rest if name in {*numeric, *sparse}]
+        numbers.update({name: np.nan_to_num(numbers[name]) for name in sparse})
     text = [name for name in rest if name not in numeric]
     if len(text) >= 2 and len(numeric) < 2:
         return _text_matrix(table, image, rest, text)
@@ -314,6 +322,7 @@ def _wide(table: Table, image: str, rest: list[str]) -> Plan:
         found = ", ".join(map(quoted, rest[:8]))
         raise NoPlan(f"no column 'label' (found: {found})", "name the column of labels 'label'")
     doubts = [f"{quoted(name)} holds words" for name in text]
+    doubts += [f"{quoted(name)} is empty in most rows" for name in sparse]
     indexes = [name for name in numeric if _is_index(numbers[name])]
     doubts += [f"{quoted(name)} numbers the lines" for name in indexes]
     kept = [name for name in numeric if name not in indexes]
@@ -321,18 +330,25 @@ def _wide(table: Table, image: str, rest: list[str]) -> Plan:
     if shares and len(kept) - len(shares) >= 2 and not _within_one(numbers, kept):
         doubts += [f"{quoted(name)} holds fractions" for name in shares]
         kept, shares = [name for name in kept if name not in shares], []
-    counts, why = _without_sums({name: numbers[name] for name in kept})
+    counts, doubtful, why = _counts_among({name: numbers[name] for name in kept})
     matrix = _matrix(table, counts)
-    if matrix is not None and (odd := _outlier(matrix)) is not None:
-        why.append(f"without {quoted(counts[odd])} the rows add up to one number")
-        counts = [name for name in counts if name != counts[odd]]
-        matrix = _matrix(table, counts)
     form = "counts"
     if len(counts) < 2 or shares or matrix is None or _counts_like(matrix):
-        kept, doubts = counts, doubts + why
+        # Shares without a class do not add up to one; of counts nothing would tell that one is missing.
+        stays = {*counts} if shares else {*counts, *doubtful}
+        kept, doubts = [name for name in kept if name in stays], doubts + why
         doubts += [f"{quoted(name)} is called like a single vote" for name in kept if BALLOTS.fullmatch(name)]
+        others = tuple(name for name in kept if name not in doubtful)
+        if 0 < len(others) < len(kept):
+            without = Plan("counts", image, columns=others).argument()
+            named = " and ".join(map(quoted, doubtful))
+            doubts.append(f"{named} may be no class (then: --columns {shlex.quote(without)})")
         if matrix is not None and all(name.strip().isdigit() for name in kept) and not _constant(matrix):
-            doubts.append(f"{_listed(kept)} are called by numbers, as people may be, and no sum is in common")
+            people = Plan("annotators", image, columns=tuple(kept)).argument()
+            doubts.append(
+                f"{_listed(kept)} are called by numbers, as people may be (then: --columns "
+                f"{shlex.quote(people)}), and no sum is in common"
+            )
     else:  # no counts, so nothing is a sum of them
         form, matrix = "annotators", _matrix(table, kept)
         low, high = (int(f(matrix)) for f in (np.nanmin, np.nanmax)) if matrix is not None else (0, 0)
@@ -379,25 +395,46 @@ def _text_matrix(table: Table, image: str, rest: list[str], text: list[str]) -> 
     return plan
 
 
-def _without_sums(numbers: "dict[str, np.ndarray]") -> tuple[list[str], list[str]]:
-    """Columns that may be counts, and why the others are not: indexes, sums of others, numbers of a class."""
-    kept, why = list(numbers), []
-    for name in list(kept):
-        if _is_index(numbers[name]):
-            kept.remove(name)
-            why.append(f"{quoted(name)} numbers the lines")
+def _counts_among(numbers: "dict[str, np.ndarray]") -> tuple[list[str], list[str], list[str]]:
+    """Columns that may be counts, those that may be and may not, and what speaks against each of the others.
+
+    A class can follow from the others by chance, or be called like none. So a column is none for sure only
+    if it numbers the lines, is the sum of the others in every row, or spoils the common sum that the rows
+    have without it. What only with it have a common sum is a class, though it follows from the others.
+    """
+
+    def common(names: Iterable[str], sure: bool = False) -> bool:
+        return _constant(np.stack([numbers[name] for name in names], 1), sure)
+
+    none = {name: "numbers the lines" for name in numbers if _is_index(numbers[name])}
+    kept = [name for name in numbers if name not in none]
+    suspects: dict[str, str] = {}
     while (found := _derived(numbers, kept)) is not None:
-        kept.remove(found[0])
-        why.append(f"{quoted(found[0])} {found[1]}")
+        name, words, sure = found
+        kept.remove(name)
+        (none if sure else suspects)[name] = words
     for name in list(kept):
         if (plain(name) in SUMS or not name) and len(kept) > 2:
             kept.remove(name)
-            why.append(f"{quoted(name)} is called like no class")
-    return kept, why
+            suspects[name] = "is called like no class"
+    if len(kept) > 2 and not common(kept):
+        odd = [name for name in kept if common(other for other in kept if other != name)]
+        if len(odd) == 1:
+            kept.remove(odd[0])
+            suspects[odd[0]] = "is what keeps the rows from adding up to one number"
+    if kept and not common(kept):
+        some = (c for n in (1, 2) for c in combinations(suspects, n))
+        kept += next((c for c in some if common([*kept, *c])), ())
+    doubtful = [
+        name
+        for name in suspects
+        if name in kept or not (kept and common(kept, sure=True)) or common([*kept, name])
+    ]
+    return kept, doubtful, [f"{quoted(name)} {words}" for name, words in {**none, **suspects}.items()]
 
 
-def _derived(numbers: "dict[str, np.ndarray]", kept: list[str]) -> tuple[str, str] | None:
-    """A column that follows from the others, or from all but one of them, and how; None where none does."""
+def _derived(numbers: "dict[str, np.ndarray]", kept: list[str]) -> tuple[str, str, bool] | None:
+    """A column that follows from the others, or from all but one of them, how, and whether beyond doubt."""
     if len(kept) < 3:
         return None
     stack = np.nan_to_num(np.stack([numbers[name] for name in kept]))
@@ -405,9 +442,9 @@ def _derived(numbers: "dict[str, np.ndarray]", kept: list[str]) -> tuple[str, st
     besides: list[int | None] = [None, *range(len(kept))] if 4 <= len(kept) <= 50 else [None]
     for i, name in enumerate(kept):
         rests = [total - stack[i] - (0 if left is None else stack[left]) for left in besides if left != i]
-        if any(_agree(stack[i], rest) for rest in rests):
-            return name, "is the sum of the other columns"
-    loose = []
+        if agreeing := [rest for rest in rests if _agree(stack[i], rest)]:
+            sure = any(_agree(stack[i], rest, True) and (rest > 0).mean() >= MOST for rest in agreeing)
+            return name, "is the sum of the other columns", sure
     for i, name in enumerate(kept):
         for left in besides:
             if left == i:
@@ -415,12 +452,11 @@ def _derived(numbers: "dict[str, np.ndarray]", kept: list[str]) -> tuple[str, st
             others = np.delete(stack, [i] if left is None else [i, left], axis=0)
             best = others.argmax(0)
             if len(np.unique(best)) >= 2 and (_agree(stack[i], best) or _agree(stack[i], best + 1)):
-                return name, "is the number of the largest of the others"
+                return name, "is the number of the largest of the others", False
+    for i, name in enumerate(kept):
         if _numbers_of(stack[i], np.delete(stack, i, axis=0)):
-            loose.append(i)
-    # One class can follow from the others and the number of the largest: the number is what spoils the sums.
-    loose.sort(key=lambda i: not _constant(np.delete(stack, i, axis=0).T))
-    return (kept[loose[0]], "follows from the largest of the others") if loose else None
+            return name, "follows from the largest of the others", False
+    return None
 
 
 def _numbers_of(values: np.ndarray, others: np.ndarray) -> bool:
@@ -437,18 +473,10 @@ def _numbers_of(values: np.ndarray, others: np.ndarray) -> bool:
     return bool(distinct and clear.sum() >= 5 and agree >= MOST * clear.sum())
 
 
-def _outlier(matrix: np.ndarray) -> int | None:
-    """The one column without which the rows have a common sum, if with it they have none."""
-    if _constant(matrix) or matrix.shape[1] < 3:
-        return None
-    found = [j for j in range(matrix.shape[1]) if _constant(np.delete(matrix, j, axis=1))]
-    return found[0] if len(found) == 1 else None
-
-
-def _agree(a: np.ndarray, b: np.ndarray) -> bool:
+def _agree(a: np.ndarray, b: np.ndarray, sure: bool = False) -> bool:
     """Whether columns are equal wherever one of them is not zero: rare classes share their zeros."""
     some = (a > 0) | (b > 0)
-    return bool(some.sum() >= 3 and (a == b)[some].mean() >= MOST)
+    return bool(some.sum() >= 3 and (a == b)[some].mean() >= _share(some.sum(), sure))
 
 
 def _numbers(cells: "pd.Series") -> np.ndarray:
@@ -462,6 +490,13 @@ def _numbers(cells: "pd.Series") -> np.ndarray:
 
 def _mostly(values: np.ndarray) -> bool:
     return bool(len(values) and np.isfinite(values).mean() > 0.5)
+
+
+def _sparse(cells: "pd.Series", values: np.ndarray) -> bool:
+    """Whether a column is empty in most rows and holds whole numbers, at least one, in the others."""
+    finite = np.isfinite(values)
+    filled = (cells.str.strip() != "").to_numpy(bool)
+    return bool(finite.any() and not _mostly(values) and (finite == filled).all() and _whole(values[finite]))
 
 
 def _whole(values: np.ndarray) -> bool:
@@ -487,10 +522,16 @@ def _matrix(table: Table, names: Sequence[str]) -> np.ndarray | None:
     return values
 
 
-def _constant(matrix: np.ndarray) -> bool:
+def _constant(matrix: np.ndarray, sure: bool = False) -> bool:
     """Rows with one sum in common, as of a panel where everybody judges every image."""
     sums = matrix[np.isfinite(matrix).all(1)].sum(1)
-    return bool(len(sums) and np.unique(sums, return_counts=True)[1].max() / len(sums) >= MOST)
+    most = np.unique(sums, return_counts=True)[1].max(initial=0)
+    return bool(len(sums) and most / len(sums) >= _share(len(sums), sure))
+
+
+def _share(rows: int, sure: bool) -> float:
+    """Of the rows, those a property has to hold in; where it must be no chance, all if they are few."""
+    return 1.0 if sure and rows < FEW else MOST
 
 
 def _counts_like(matrix: np.ndarray) -> bool:

@@ -104,7 +104,6 @@ class Table:
     lines: list[int] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     kind: str = "table"
-    notes: list[str] = field(default_factory=list)
 
     def problem(self, kind: str, found: str, remedy: str, line: int | None = None) -> None:
         """Add a problem of this file."""

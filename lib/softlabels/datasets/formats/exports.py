@@ -1,20 +1,22 @@
 """Votes from what labelling tools and marketplaces export, each in its documented shape.
 
-A reader takes a `File` and `Options` and returns a `Reading`; a sniffer looks at the same file and says
-whether it is one of its kind. What is no vote of a person on a whole image (predictions, boxes, cancelled
-and rejected work) is left out, and a note says how much.
+A reader takes a `File` and `Options` and returns a `Reading`. `reads` gives it a name and a sniffer, which
+looks at the same file and says whether it is one of its kind; the first in this module that does is asked.
+What is no vote of a person on a whole image (predictions, boxes, cancelled and rejected work) is left out,
+and a note says how much.
 """
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from softlabels.datasets.collection import SUFFIXES, Problem, printable, quoted
+from softlabels.datasets.collection import Problem, is_image, printable, quoted
 from softlabels.datasets.formats import tables
-from softlabels.datasets.formats.columns import plain
+from softlabels.datasets.formats.columns import like_images, plain
 from softlabels.datasets.formats.containers import (
     File,
     Options,
@@ -24,8 +26,51 @@ from softlabels.datasets.formats.containers import (
     votes_of,
 )
 
-SEVERAL = "several classes in one vote"
 Row = tuple[str, str, str, int, str, int]
+Sniffer = Callable[[File], bool]
+Reader = Callable[[File, Options], Reading]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format: its name, whether a file is one, and the votes in it."""
+
+    name: str
+    sniff: Sniffer
+    read: Reader
+
+
+FORMATS: list[Format] = []
+
+
+def reads(name: str, sniff: Sniffer) -> Callable[[Reader], Reader]:
+    """Add the function below to `FORMATS`."""
+
+    def add(read: Reader) -> Reader:
+        FORMATS.append(Format(name, sniff, read))
+        return read
+
+    return add
+
+
+def columns(*names: str, start: str = "") -> Sniffer:
+    """Whether a file is a table with these columns, and with one whose name begins so."""
+
+    def sniff(file: File) -> bool:
+        header = file.table.header if file.table else []
+        return {*names} <= {*header} and any(name.startswith(start) for name in header)
+
+    return sniff
+
+
+def entries(test: Callable[[dict[str, Any]], object]) -> Sniffer:
+    """Whether a file is a list whose first few entries are objects, of which one passes a test."""
+
+    def sniff(file: File) -> bool:
+        first = file.content[:20] if isinstance(file.content, list) else []
+        return all(isinstance(entry, dict) for entry in first) and any(map(test, first))
+
+    return sniff
 
 
 class _Collector:
@@ -61,13 +106,21 @@ class _Collector:
         if len(labels) > 1:
             found = f"{', '.join(map(quoted, labels[:4]))} chosen together for {quoted(_word(image))}"
             remedy = "a vote is one class; keep one, or join them into a class of its own"
-            self.problem(SEVERAL, found, remedy, line, place)
+            self.problem("several classes in one vote", found, remedy, line, place)
         elif not labels:
             self.left["without an answer"] += 1
         elif not _word(image):
             self.problem("no image named", "a vote without an image", "name the image", line, place)
         else:
             self.rows.append((_word(image), _word(annotator), labels[0], 1, self.file.name + place, line))
+
+    def answers(self, every: list[tuple[Any, ...]], what: str, options: Options) -> str:
+        """Add the votes of one of several questions, from its name and what `vote` takes; says which one."""
+        name = self.choice((asked for asked, *_ in every), what, options)
+        for asked, *vote in every:
+            if asked == name:
+                self.vote(*vote)
+        return name
 
     def reading(self, taken: Iterable[tuple[str, str]]) -> Reading:
         """The votes with a note on what was left out."""
@@ -94,31 +147,21 @@ def _entries(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
             yield i, entry
 
 
-def _some(value: Any, test) -> bool:  # type: ignore[no-untyped-def]
-    """Whether the first few entries are objects and pass a test."""
-    first = value[:20] if isinstance(value, list) else []
-    return bool(first) and all(isinstance(entry, dict) for entry in first) and any(map(test, first))
-
-
 # Label Studio (labelstud.io/guide/export): tasks with annotations, one object for each annotation, or CSV.
 
 
-def is_label_studio(file: File) -> bool:
-    """A list of tasks, each with data and a list of annotations (completions in old versions)."""
-    return _some(file.content, lambda e: isinstance(e.get("data"), dict) and _completions(e) is not None)
-
-
 def _completions(task: dict[str, Any]) -> list[Any] | None:
-    for key in ("annotations", "completions"):
-        if isinstance(task.get(key), list):
-            return task[key]
-    return None
+    """A task's list of annotations; old versions call it completions."""
+    return next(
+        (task[key] for key in ("annotations", "completions") if isinstance(task.get(key), list)), None
+    )
 
 
+@reads("label-studio", entries(lambda e: isinstance(e.get("data"), dict) and _completions(e) is not None))
 def label_studio(file: File, options: Options) -> Reading:
     """Choices, taxonomies and ratings of Label Studio's tasks; boxes and predictions are no votes."""
     found = _Collector(file, "Label Studio, JSON")
-    answers: list[tuple[str, str, str, list[Any], str]] = []
+    answers: list[tuple[Any, ...]] = []
     for i, task in _entries(file.content):
         data = task.get("data")
         image = _image_of(data if isinstance(data, dict) else {})
@@ -132,18 +175,12 @@ def label_studio(file: File, options: Options) -> Reading:
                 value = result.get("value")
                 chosen = _chosen(value if isinstance(value, dict) else {})
                 if chosen is None:
-                    found.left[
-                        f"results of type {printable(_word(result.get('type')) or 'unknown', 30)}"
-                    ] += 1
+                    kind = printable(_word(result.get("type")) or "unknown", 30)
+                    found.left[f"results of type {kind}"] += 1
                     continue
-                where = f"[{i}].annotations[{j}]"
-                answers.append(
-                    (image, _person(done.get("completed_by")), _word(result.get("from_name")), chosen, where)
-                )
-    name = found.choice((name for _, _, name, _, _ in answers), "questions", options)
-    for image, who, asked, chosen, where in answers:
-        if asked == name:
-            found.vote(image, who, chosen, where)
+                who, where = _person(done.get("completed_by")), f"[{i}].annotations[{j}]"
+                answers.append((_word(result.get("from_name")), image, who, chosen, where))
+    name = found.answers(answers, "questions", options)
     return found.reading([("data", "image"), ("completed_by", "annotator"), (name or "choices", "label")])
 
 
@@ -166,41 +203,24 @@ def _person(value: Any) -> str:
 def _image_of(data: dict[str, Any]) -> str:
     """The value that ends like an image file, else one under a usual name, else the only one."""
     words = {key: value for key, value in data.items() if isinstance(value, str)}
-    files = [value for value in words.values() if value.split("?")[0].lower().endswith(SUFFIXES)]
-    named = [
-        words[key] for key in ("image", "img", "url", "image_url", "file", "filename", "text") if key in words
-    ]
+    files = [value for value in words.values() if is_image(value)]
+    usual = ("image", "img", "url", "image_url", "file", "filename", "text")
+    named = [words[key] for key in usual if key in words]
     return (files or named or list(words.values()) or [""])[0]
 
 
-_MIN = {"annotator", "annotation_id", "lead_time"}
+# Label Studio's own columns in JSON-MIN and CSV; the first three tell the format.
+_OWN = ("annotator", "annotation_id", "lead_time", "id", "created_at", "updated_at", "agreement", "comments")
 
 
-def is_label_studio_min(file: File) -> bool:
-    """Objects, or a table, with Label Studio's own columns beside data and answers."""
-    if file.table is not None:
-        return set(file.table.header) >= _MIN
-    return _some(file.content, lambda e: set(e) >= _MIN)
-
-
+@reads("label-studio-min", lambda f: columns(*_OWN[:3])(f) or entries(lambda e: {*_OWN[:3]} <= set(e))(f))
 def label_studio_min(file: File, options: Options) -> Reading:
     """Label Studio's JSON-MIN and CSV: one entry for each annotation."""
     table = file.table or records_table(file)
-    own = {
-        "id",
-        "annotator",
-        "annotation_id",
-        "created_at",
-        "updated_at",
-        "lead_time",
-        "agreement",
-        "comments",
-    }
     found = _Collector(file, f"Label Studio, {'CSV' if file.table else 'JSON-MIN'}")
-    rest = [name for name in table.header if name not in own]
-    images = [n for n in rest if _ends_like_files(table, n)] or [
-        n for n in rest if n in ("image", "img", "url", "text")
-    ]
+    rest = [name for name in table.header if name not in _OWN]
+    usual = [name for name in rest if name in ("image", "img", "url", "text")]
+    images = [name for name in rest if like_images(table.column(name))] or usual
     answers = [name for name in rest if name not in images]
     if not images or not answers:
         shown = ", ".join(map(quoted, rest[:8]))
@@ -236,27 +256,17 @@ def _rows(table: Table) -> Iterator[tuple[dict[str, str], int]]:
         yield dict(zip(table.header, cells, strict=True)), line
 
 
-def _ends_like_files(table: Table, name: str) -> bool:
-    cells = [c for c in table.column(name).unique() if c.strip()]
-    return bool(cells) and sum(c.split("?")[0].lower().endswith(SUFFIXES) for c in cells) >= 0.9 * len(cells)
-
-
 # Amazon Mechanical Turk: the results of a batch as CSV.
 
 
-def is_mturk(file: File) -> bool:
-    """A table with a HIT, a worker, inputs and answers."""
-    header = file.table.header if file.table else []
-    return {"HITId", "WorkerId"} <= set(header) and any(name.startswith("Answer.") for name in header)
-
-
+@reads("mturk", columns("HITId", "WorkerId", start="Answer."))
 def mturk(file: File, options: Options) -> Reading:
     """Approved and submitted assignments; answers as words, as radio buttons, or as JSON of a crowd form."""
     table = file.table
     assert table is not None
     found = _Collector(file, "Amazon Mechanical Turk, results of a batch")
     inputs = [n for n in table.header if n.startswith("Input.")]
-    images = [n for n in inputs if _ends_like_files(table, n)] or inputs
+    images = [n for n in inputs if like_images(table.column(n))] or inputs
     image = options.columns.get("image", (images[0] if images else "",))[0]
     answers = [n for n in table.header if n.startswith("Answer.")]
     groups = _radio_groups(table, answers)
@@ -272,15 +282,13 @@ def mturk(file: File, options: Options) -> Reading:
         if status.startswith("reject"):
             found.left["rejected assignments"] += 1
         elif label in groups.values():
-            chosen = [n.rpartition(".")[2] for n in answers if groups.get(n) == label and _true(row[n])]
+            boxes = (n for n in answers if groups.get(n) == label)
+            on = [n for n in boxes if row[n].strip().casefold() in ("true", "on", "1")]
+            chosen = [n.rpartition(".")[2] for n in on]
             found.vote(row[image], row["WorkerId"], chosen, line=line)
         else:
             found.vote(row[image], row["WorkerId"], _crowd_answer(row[label]), line=line)
     return found.reading([(image, "image"), ("WorkerId", "annotator"), (label, "label")])
-
-
-def _true(cell: str) -> bool:
-    return cell.strip().casefold() in ("true", "on", "1")
 
 
 def _radio_groups(table: Table, answers: list[str]) -> dict[str, str]:
@@ -321,23 +329,15 @@ def _crowd_answer(cell: str) -> Any:
 # Toloka: the answers of a pool as TSV.
 
 
-def is_toloka(file: File) -> bool:
-    """A table with columns INPUT:…, OUTPUT:… and ASSIGNMENT:worker_id."""
-    header = file.table.header if file.table else []
-    return "ASSIGNMENT:worker_id" in header and any(name.startswith("OUTPUT:") for name in header)
-
-
+@reads("toloka", columns("ASSIGNMENT:worker_id", start="OUTPUT:"))
 def toloka(file: File, options: Options) -> Reading:
     """Answers that were not rejected; control tasks are votes as well, and counted in a note."""
     table = file.table
     assert table is not None
     found = _Collector(file, "Toloka, answers of a pool")
     inputs = [n for n in table.header if n.startswith("INPUT:")]
-    images = (
-        [n for n in inputs if _ends_like_files(table, n)]
-        or [n for n in inputs if "image" in plain(n)]
-        or inputs
-    )
+    called = [n for n in inputs if "image" in plain(n)]
+    images = [n for n in inputs if like_images(table.column(n))] or called or inputs
     label = found.choice((n for n in table.header if n.startswith("OUTPUT:")), "outputs", options)
     if not images:
         found.problem("no annotations", "no column INPUT:…", "export the inputs as well")
@@ -364,18 +364,13 @@ def toloka(file: File, options: Options) -> Reading:
 # Zooniverse: classifications as the project exports them, and question extracts of panoptes_aggregation.
 
 
-def is_zooniverse(file: File) -> bool:
-    """A table of classifications, each with its annotations and its subject as JSON."""
-    header = set(file.table.header if file.table else ())
-    return {"classification_id", "annotations", "subject_data"} <= header
-
-
+@reads("zooniverse", columns("classification_id", "annotations", "subject_data"))
 def zooniverse(file: File, options: Options) -> Reading:
     """Answers to one task of a workflow, on the file that the subject's data name (else the subject's id)."""
     table = file.table
     assert table is not None
     found = _Collector(file, "Zooniverse, classifications")
-    answers: list[tuple[str, str, str, Any, int]] = []
+    answers: list[tuple[Any, ...]] = []
     for row, line in _rows(table):
         subject = _loaded(row["subject_data"])
         notes = _loaded(row["annotations"])
@@ -385,39 +380,25 @@ def zooniverse(file: File, options: Options) -> Reading:
         image = _subject(subject)
         who = row.get("user_name", "") or row.get("user_id", "")
         for _, note in _entries(notes):
-            answers.append((image, who, _word(note.get("task")), _answer(note.get("value")), line))
-    task = found.choice((task for _, _, task, _, _ in answers), "tasks", options)
-    for image, who, asked, value, line in answers:
-        if asked == task:
-            found.vote(image, who, value, line=line)
+            value = note.get("value")
+            if isinstance(value, list):  # of a survey: objects with a choice
+                value = [_word(v.get("choice")) if isinstance(v, dict) else v for v in value]
+            answers.append((_word(note.get("task")), image, who, value, "", line))
+    task = found.answers(answers, "tasks", options)
     return found.reading(
         [("subject_data", "image"), ("user_name", "annotator"), (task or "annotations", "label")]
     )
-
-
-def _answer(value: Any) -> Any:
-    """The value of a task: a word, a list of words, or of a survey the choices."""
-    if isinstance(value, list):
-        return [_word(v.get("choice")) if isinstance(v, dict) else v for v in value]
-    return value
 
 
 def _subject(data: dict[str, Any]) -> str:
     """The file of a subject, from {"id": {"Filename": …}}; its id where no value ends like an image."""
     for number, fields in data.items():
         if isinstance(fields, dict):
-            words = [v for v in fields.values() if isinstance(v, str)]
-            files = [v for v in words if v.split("?")[0].lower().endswith(SUFFIXES)]
-            return files[0] if files else number
+            return next((v for v in fields.values() if isinstance(v, str) and is_image(v)), number)
     return ""
 
 
-def is_zooniverse_flat(file: File) -> bool:
-    """Extracts or reductions: a subject, a workflow, a task, and a column data.ANSWER for each answer."""
-    header = file.table.header if file.table else []
-    return {"subject_id", "workflow_id", "task"} <= set(header) and any(n.startswith("data.") for n in header)
-
-
+@reads("zooniverse-flat", columns("subject_id", "workflow_id", "task", start="data."))
 def zooniverse_flat(file: File, options: Options) -> Reading:
     """Question extracts (a line for each classification) or reductions (counts for each subject)."""
     table = file.table
@@ -455,40 +436,36 @@ def _integer(cell: str) -> int | None:
 # CVAT (docs.cvat.ai, XML annotation format 1.1): tags of images; one file is one annotator.
 
 
-def is_cvat(file: File) -> bool:
+def _is_cvat(file: File) -> bool:
     """XML with <annotations> and images below it."""
+    root = file.content
     return (
-        isinstance(file.content, Element)
-        and file.content.tag == "annotations"
-        and (file.content.find("image") is not None or file.content.find("meta") is not None)
+        isinstance(root, Element)
+        and root.tag == "annotations"
+        and any(e.tag in ("image", "meta") for e in root)
     )
 
 
+@reads("cvat", _is_cvat)
 def cvat(file: File, options: Options) -> Reading:
     """Tags of whole images; the annotator is the job's assignee, else nobody is named."""
     found, root = _Collector(file, "CVAT for images, XML"), file.content
     people = {(e.text or "").strip() for e in root.iterfind(".//assignee/username")} - {""}
     who = next(iter(people)) if len(people) == 1 else ""
     for image in root.iter("image"):
-        tags = [tag.get("label", "") for tag in image.iterfind("tag")]
-        found.left["shapes"] += sum(child.tag not in ("tag",) for child in image)
-        automatic = [tag for tag in image.iterfind("tag") if tag.get("source") == "auto"]
-        if automatic:
-            found.left["automatic tags"] += len(automatic)
-            tags = [tag.get("label", "") for tag in image.iterfind("tag") if tag.get("source") != "auto"]
-        found.vote(image.get("name", ""), who, tags)
+        tags = image.findall("tag")
+        by_hand = [tag.get("label", "") for tag in tags if tag.get("source") != "auto"]
+        found.left["shapes"] += len(image) - len(tags)
+        found.left["automatic tags"] += len(tags) - len(by_hand)
+        found.vote(image.get("name", ""), who, by_hand)
     return found.reading([("image name", "image"), ("assignee", "annotator"), ("tag", "label")])
 
 
 # VIA, the VGG Image Annotator 2: a project or its annotations as JSON, or CSV.
 
 
-def is_via(file: File) -> bool:
-    """Entries with filename, regions and file_attributes, alone or in a project."""
-    return bool(_via_entries(file.content))
-
-
 def _via_entries(content: Any) -> dict[str, Any]:
+    """Entries with filename, regions and file_attributes, alone or in a project."""
     if isinstance(content, dict) and isinstance(content.get("_via_img_metadata"), dict):
         content = content["_via_img_metadata"]
     if not isinstance(content, dict):
@@ -497,18 +474,17 @@ def _via_entries(content: Any) -> dict[str, Any]:
     return content if known and len(known) == len(content) else {}
 
 
+@reads("via", lambda file: bool(_via_entries(file.content)))
 def via(file: File, options: Options) -> Reading:
     """Attributes of files, chosen from a list or written; regions are no votes on the whole image."""
-    entries = [(e["filename"], e["file_attributes"]) for e in _via_entries(file.content).values()]
-    regions = sum(len(e.get("regions") or ()) for e in _via_entries(file.content).values())
-    return _via(file, options, "VIA, JSON", [(name, value, 0) for name, value in entries], regions)
+    every = _via_entries(file.content).values()
+    regions = sum(len(e.get("regions") or ()) for e in every)
+    return _via(
+        file, options, "VIA, JSON", [(e["filename"], e["file_attributes"], 0) for e in every], regions
+    )
 
 
-def is_via_csv(file: File) -> bool:
-    """A table with filename, file_attributes and region_count."""
-    return {"filename", "file_attributes", "region_count"} <= set(file.table.header if file.table else ())
-
-
+@reads("via-csv", columns("filename", "file_attributes", "region_count"))
 def via_csv(file: File, options: Options) -> Reading:
     """The same from a table, which has a line for each region: an image counts once."""
     assert file.table is not None
@@ -521,13 +497,13 @@ def via_csv(file: File, options: Options) -> Reading:
 
 
 def _via(
-    file: File, options: Options, words: str, entries: list[tuple[str, Any, int]], regions: int
+    file: File, options: Options, words: str, every: list[tuple[str, Any, int]], regions: int
 ) -> Reading:
     found = _Collector(file, words)
     found.left["regions"] += regions
-    given = [value for _, value, _ in entries if isinstance(value, dict)]
+    given = [value for _, value, _ in every if isinstance(value, dict)]
     name = found.choice((k for value in given for k, v in value.items() if v), "attributes", options)
-    for image, value, line in entries:
+    for image, value, line in every:
         chosen = value.get(name) if isinstance(value, dict) else None
         if isinstance(chosen, dict):  # boxes that were ticked
             chosen = [key for key, on in chosen.items() if on]
@@ -538,21 +514,16 @@ def _via(
 # doccano (JSON lines of a classification project) and Prodigy (JSON lines of a dataset).
 
 
-def is_prodigy(file: File) -> bool:
-    """Objects with Prodigy's own hashes and an answer."""
-    return _some(file.content, lambda e: "answer" in e and ({"_task_hash", "_input_hash"} & set(e)))
-
-
+@reads("prodigy", entries(lambda e: "answer" in e and ({"_task_hash", "_input_hash"} & set(e))))
 def prodigy(file: File, options: Options) -> Reading:
     """Choices that were accepted, or one class accepted and rejected; ignored tasks are no votes."""
     found = _Collector(file, "Prodigy, JSON lines")
-    entries = list(_entries(file.content))
-    offered = {_word(e.get("label")) for _, e in entries if "options" not in e} - {""}
-    for i, entry in entries:
+    every = list(_entries(file.content))
+    offered = {_word(e.get("label")) for _, e in every if "options" not in e} - {""}
+    for i, entry in every:
         line = file.lines[i] if file.lines else 0
         who = _word(entry.get("_annotator_id")) or _word(entry.get("_session_id"))
-        meta = entry.get("meta") if isinstance(entry.get("meta"), dict) else {}
-        image = _prodigy_image(entry, meta or {})
+        image = _prodigy_image(entry)
         if entry.get("answer") == "ignore":
             found.left["ignored tasks"] += 1
         elif isinstance(entry.get("options"), list):
@@ -575,30 +546,21 @@ def prodigy(file: File, options: Options) -> Reading:
     return found.reading([("image", "image"), ("_annotator_id", "annotator"), ("accept or label", "label")])
 
 
-def _prodigy_image(entry: dict[str, Any], meta: dict[str, Any]) -> str:
+def _prodigy_image(entry: dict[str, Any]) -> str:
     """The image's name: pictures inside of the file (data:…) are named in meta or by path."""
-    for value in (
-        entry.get("path"),
-        entry.get("image"),
-        meta.get("file"),
-        meta.get("path"),
-        meta.get("source"),
-    ):
-        if isinstance(value, str) and value and not value.startswith("data:"):
-            return value
-    return _word(entry.get("text"))
+    meta = entry["meta"] if isinstance(entry.get("meta"), dict) else {}
+    places = [entry.get("path"), entry.get("image"), *map(meta.get, ("file", "path", "source"))]
+    names = (v for v in places if isinstance(v, str) and v and not v.startswith("data:"))
+    return next(names, _word(entry.get("text")))
 
 
-def is_doccano(file: File) -> bool:
-    """Objects with a list of labels beside a file name or a text."""
-    return _some(
-        file.content,
-        lambda e: (
-            isinstance(e.get("label"), list) and ({"filename", "text", "data"} & set(e)) and "answer" not in e
-        ),
-    )
+def _is_doccano(entry: dict[str, Any]) -> bool:
+    """An object with a list of labels beside a file name or a text."""
+    named = {"filename", "text", "data"} & set(entry)
+    return isinstance(entry.get("label"), list) and bool(named) and "answer" not in entry
 
 
+@reads("doccano", entries(_is_doccano))
 def doccano(file: File, options: Options) -> Reading:
     """Labels of files; doccano writes one file for each annotator, so nobody is named inside."""
     found = _Collector(file, "doccano, JSON lines")
@@ -616,36 +578,23 @@ def doccano(file: File, options: Options) -> Reading:
 # Tables of JSON objects, and any table.
 
 
-def is_records(file: File) -> bool:
+def _is_records(file: File) -> bool:
     """Objects with plain values: a table in JSON."""
-    content = file.content
-    return (
-        isinstance(content, list)
-        and bool(content)
-        and all(
-            isinstance(entry, dict) and not any(isinstance(v, dict | list) for v in entry.values())
-            for entry in content
-        )
+    content = file.content if isinstance(file.content, list) else []
+    return bool(content) and all(
+        isinstance(entry, dict) and not any(isinstance(v, dict | list) for v in entry.values())
+        for entry in content
     )
 
 
+@reads("records", _is_records)
 def records(file: File, options: Options) -> Reading:
     """Read objects as lines of a table."""
-    return _table(records_table(file), options)
+    return tables.read(records_table(file), options)
 
 
-def is_table(file: File) -> bool:
-    """Any table."""
-    return file.table is not None
-
-
+@reads("table", lambda file: file.table is not None)
 def table(file: File, options: Options) -> Reading:
     """Read a table by its columns."""
     assert file.table is not None
-    return _table(file.table, options)
-
-
-def _table(found: Table, options: Options) -> Reading:
-    reading = tables.read(found, options)
-    reading.problems = found.problems
-    return reading
+    return tables.read(file.table, options)

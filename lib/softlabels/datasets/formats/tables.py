@@ -23,7 +23,7 @@ WITHIN = 0.005  # of one, for shares that were rounded to two digits
 
 def read(table: Table, options: Options) -> Reading:
     """Read votes from a table; what the header leaves open becomes a question."""
-    reading = Reading(table.kind, no_votes(), notes=list(table.notes))
+    reading = Reading(table.kind, no_votes(), problems=table.problems)
     _check_names(table)
     if not table.header or table.rows is None:
         return reading
