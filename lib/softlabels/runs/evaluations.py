@@ -6,7 +6,6 @@ beside those of the runs: ``results/evaluations`` (committed) and ``evaluations`
 
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from filelock import FileLock
 
 from softlabels import runs
-from softlabels.errors import DataUnavailable, RecordError, SoftlabelsError
+from softlabels.errors import RecordError, SoftlabelsError
 from softlabels.learning.config import AttackSuite, Row, RunConfig, Suite, settings_of
 from softlabels.runs import records
 from softlabels.store import Shelf, pack, read_arrays, write
@@ -160,24 +159,3 @@ def publish(found: Evaluation) -> Evaluation:
     moved = Evaluation(**{**found.__dict__, "folder": SHELF.committed})
     _write(moved, (found.folder / f"{found.name}.npz").read_bytes())
     return moved
-
-
-def get_all(
-    configs: Mapping[str, RunConfig],
-    suite: Suite,
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> dict[str, Evaluation]:
-    """Evaluations of several runs by their keys; made only if `train`, left out where that cannot be."""
-    found = {}
-    for key, config in configs.items():
-        try:
-            make = train or fresh
-            one = get(config, suite, device, fresh) if make else find(config, suite, committed_only)
-        except DataUnavailable:
-            continue
-        if one:
-            found[key] = one
-    return found
