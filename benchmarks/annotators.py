@@ -17,6 +17,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,14 +28,16 @@ from softlabels.datasets import Annotations, Dataset, Source
 from softlabels.errors import DataUnavailable
 from softlabels.learning.annotators import training
 from softlabels.learning.annotators.inputs import pairs
+from softlabels.learning.annotators.methods import METHODS
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import hardware
 from softlabels.runs.profiles import CROWD_SETTINGS
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-TARGET = 5.0
 EPOCHS = 5  # in one call: the peer's start is spread over them
+ROWS = ("mv-base", "crowd-layer", "annot-mix")  # methods that the peer has too
+SEEDS = 10  # of the table
 JUDGED = {"mgc": (50, 3), "letter": (EPOCHS, 1)}  # epochs after which accuracies are compared, and seeds
 # images, features, classes, annotators, judgements per image
 SIZES = {"mgc": (700, 124, 10, 44, 4), "letter": (15_500, 16, 26, 20, 3)}
@@ -58,14 +62,16 @@ class Peer:
     """scikit-activeml's classifier on the same training part; a call trains all epochs of `config` anew."""
 
     def __init__(self, task: training.CrowdTask, config: RunConfig):
-        from skactiveml.classifier.multiannotator import AnnotMixClassifier
+        from skactiveml.utils import majority_vote
         from skorch.callbacks import LRScheduler
 
         c, m, rows = task.pairs.n_classes, task.pairs.n_annotators, task.rows["train"]
         self.task, self.x, self.y = task, task.dataset.images[rows], np.full((len(rows), m), -1)
         image, which = task.pairs.of(torch.from_numpy(rows))
         self.y[image, task.pairs.annotator[which]] = task.pairs.label[which]
-        both = training.build_all(config, task, hardware("cpu", "fp32"))
+        if config.method == "mv-base":
+            self.y = majority_vote(self.y, classes=range(c), missing_label=-1, random_state=config.seed)
+        net = training.build_all(config, task, hardware("cpu", "fp32"))["network"]
         settings = {
             "max_epochs": config.epochs,
             "callbacks": [LRScheduler("CosineAnnealingLR", T_max=config.epochs)],
@@ -75,14 +81,7 @@ class Peer:
             "train_split": None,
             "verbose": 0,
         }
-        self.model = AnnotMixClassifier(
-            Whole(both["network"]),
-            alpha=1.0,
-            sample_embed_dim=128,
-            annotator_embed_dim=128,
-            hidden_dim=128,
-            n_hidden_layers=1,
-            hidden_dropout=0.5,
+        self.model = _classifier(config.method, net)(
             neural_net_param_dict=settings,
             classes=list(range(c)),
             missing_label=-1,
@@ -96,6 +95,27 @@ class Peer:
         """Share of test images that are right."""
         rows = self.task.rows["test"]
         return float((self.model.predict(self.task.dataset.images[rows]) == self.task.truth[rows]).mean())
+
+
+def _classifier(method: str, net: nn.Module) -> Callable[..., Any]:
+    """The peer's class for one of our methods, with its settings."""
+    from skactiveml.classifier import SkorchClassifier
+    from skactiveml.classifier.multiannotator import AnnotMixClassifier, CrowdLayerClassifier
+
+    if method == "mv-base":
+        return partial(SkorchClassifier, net)
+    if method == "crowd-layer":
+        return partial(CrowdLayerClassifier, Whole(net))
+    return partial(
+        AnnotMixClassifier,
+        Whole(net),
+        alpha=1.0,
+        sample_embed_dim=128,
+        annotator_embed_dim=128,
+        hidden_dim=128,
+        n_hidden_layers=1,
+        hidden_dropout=0.5,
+    )
 
 
 class Whole(nn.Module):
@@ -179,6 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except DataUnavailable:
             task, found = task_of(SIZES[name], config), {"data": "random"}
         speed(name, task, config, options.rounds, **found)
+    whole(1 if options.quick else SEEDS, **({"epochs": 1} if options.quick else {}))
     child = [sys.executable, __file__, "--memory", *(["--quick"] if options.quick else [])]
     subprocess.run(child, check=True)
     return None
@@ -216,11 +237,47 @@ def speed(name: str, task: training.CrowdTask, config: RunConfig, rounds: int, *
     in_turns(sides[0], sides[-1], 1)  # to warm up
     both = in_turns(sides[0], sides[-1], rounds, clock)
     per_epoch = [[t / EPOCHS for t in side] for side in both[: len(sides)]]
-    goal = {"target": TARGET} if has_peer() else {}
-    report(f"annotators-{name}", *per_epoch, **goal, clock="processor", **more)
+    report(f"annotators-{name}", *per_epoch, clock="processor", **more)
     alone = products(task, config)
     times = [seconds(alone, clock) for _ in range(rounds)]
     report(f"annotators-{name}-products", times, *per_epoch[1:], clock="processor")
+
+
+def whole(seeds: int, **changes: int) -> None:
+    """Report seconds of one seed of the table on music genres: of the peer's rows, and of ours all."""
+    ours: dict[str, list[float]] = {method: [] for method in METHODS}
+    peer: list[float] = []
+    for seed in range(seeds):
+        configs = {m: replace(config_of("mgc", 50, seed), method=m, **changes) for m in METHODS}
+        tasks = {method: _task(config) for method, config in configs.items()}
+        for method, config in configs.items():
+            ours[method].append(seconds(partial(_tested, tasks[method], config), time.process_time))
+        if has_peer():
+            models = [Peer(tasks[method], configs[method]) for method in ROWS]
+            peer.append(sum(seconds(partial(_peer_tested, model), time.process_time) for model in models))
+    rows = [sum(some) for some in zip(*(ours[method] for method in ROWS), strict=True)]
+    table = [sum(some) for some in zip(*ours.values(), strict=True)]
+    report("annotators-rows", rows, peer or None, clock="processor")
+    each = {method: round(float(np.median(times)), 2) for method, times in ours.items()}
+    report("annotators-table", table, clock="processor", seeds=seeds, each=each)
+
+
+def _task(config: RunConfig) -> training.CrowdTask:
+    try:
+        return training.prepare(config)
+    except DataUnavailable:
+        return task_of(SIZES["mgc"], config)
+
+
+def _tested(task: training.CrowdTask, config: RunConfig) -> None:
+    """Train one of our runs and predict its test part."""
+    hw = hardware("cpu", "fp32")
+    training.predict(training.fit(config, task, hw)[0], task, task.rows["test"], hw)
+
+
+def _peer_tested(peer: Peer) -> None:
+    peer()
+    peer.accuracy()
 
 
 def memory(config: RunConfig, quick: bool) -> None:

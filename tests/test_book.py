@@ -255,19 +255,17 @@ def test_published_chapters_hold_nothing_volatile() -> None:
         assert nbformat.writes(again) + "\n" == text or nbformat.writes(again) == text, path.name
 
 
-def test_published_tables_are_what_the_code_gives_without_pytorch(store: Path) -> None:
-    """Executes the chapters that are drawn from records; compares the cells tagged nbval-check-output."""
-    if not DRAWN:
-        pytest.skip("no published chapters yet")
-    (store / "torch").mkdir()
-    (store / "torch" / "__init__.py").write_text("raise ImportError('only what trains may need PyTorch')")
+def executed_without_pytorch(names: list[str], folder: Path) -> Path:
+    """A folder with these chapters, executed from the committed records where PyTorch cannot be imported."""
+    (folder / "torch").mkdir()
+    (folder / "torch" / "__init__.py").write_text("raise ImportError('only what trains may need PyTorch')")
     lines = []
-    for name in (path.name for path in DRAWN):
+    for name in names:
         train = " --set train=False" if "train = " in (paths.PROJECT / "notebooks" / name).read_text() else ""
-        lines.append(f"notebooks/{name} '{store / name}'{train}")
+        lines.append(f"notebooks/{name} '{folder / name}'{train}")
     executes = ["xargs", "-P", "2", "-L", "1", sys.executable, "workflow/chapter.py", "execute"]
     environment = os.environ | {"SOFTLABELS_RESULTS": str(paths.PROJECT / "results")}
-    environment["PYTHONPATH"] = os.pathsep.join([str(store), os.environ.get("PYTHONPATH", "")])
+    environment["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
     subprocess.run(
         [sys.executable, "-m", "softlabels.book.engine", *executes],
         env=environment,
@@ -276,16 +274,40 @@ def test_published_tables_are_what_the_code_gives_without_pytorch(store: Path) -
         text=True,
         check=True,
     )
-    for path in DRAWN:
-        fresh, published = (tagged(place) for place in (store / path.name, path))
-        assert published, f"no cell of {path.name} is tagged nbval-check-output: nothing would be compared"
-        assert fresh == published, path.name
+    return folder
 
 
-def tagged(chapter: Path) -> list:
-    """Outputs of the cells whose outputs are compared."""
-    cells = nbformat.read(chapter, as_version=4).cells
-    return [c.outputs for c in cells if "nbval-check-output" in c.metadata.get("tags", [])]
+@pytest.mark.weekly  # `make book` and `python -m softlabels.book compare build/book` do, with PyTorch there
+def test_published_tables_are_what_the_code_gives_without_pytorch(store: Path) -> None:
+    execute.compare(executed_without_pytorch([path.name for path in DRAWN], store))
+
+
+def test_the_verdicts_of_all_chapters_need_no_pytorch(store: Path) -> None:
+    (verdicts,) = (path for path in DRAWN if path.stem.endswith("_verdicts"))
+    fresh = executed_without_pytorch([verdicts.name], store)
+    (store / "published").mkdir()
+    shutil.copy(verdicts, store / "published")
+    execute.compare(fresh, store / "published")
+
+
+def test_a_table_that_is_no_longer_what_was_published_is_named(tmp_path: Path) -> None:
+    published = CHAPTERS / "15_verdicts.ipynb"
+    for folder in ("chapters", "fresh"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(published, tmp_path / folder)
+    execute.compare(tmp_path / "fresh", tmp_path / "chapters")
+    fresh = tmp_path / "fresh" / published.name
+    changed = nbformat.read(fresh, as_version=4)
+    table = next(c for c in changed.cells if "nbval-check-output" in c.metadata.get("tags", []))
+    table.outputs = table.outputs[:-1]
+    nbformat.write(changed, fresh)
+    with pytest.raises(SoftlabelsError, match=r"15_verdicts.*make publish"):
+        execute.compare(tmp_path / "fresh", tmp_path / "chapters")
+    fresh.unlink()
+    with pytest.raises(SoftlabelsError, match="15_verdicts"):
+        execute.compare(tmp_path / "fresh", tmp_path / "chapters")
+    with pytest.raises(SoftlabelsError, match="no published chapter"):
+        execute.compare(tmp_path / "fresh", tmp_path / "nothing")
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_arms_of_human_uncertainty_differ_in_nothing_but_what_they_learn_from(ch
         place = (cell.network, cell.config.lr, cell.seed, cell.config.fold)
         groups.setdefault(place, {})[cell.arm] = cell.config
     kinds = {frozenset(arms) for arms in groups.values()}
-    if chapter == "human-scratch":  # the controls on fewer folds
+    if chapter in ("human", "human-scratch"):  # the controls on fewer folds
         assert all({"truth", "soft"} <= kind for kind in kinds)
     else:
         assert len(kinds) == 1, "every pair has every arm"
@@ -131,7 +131,7 @@ def test_the_rate_for_texts_has_the_least_validation_loss_of_the_committed_recor
 
 @pytest.mark.parametrize("profile", grids.PROFILES)
 def test_fixed_totals_have_equal_annotations_and_steps(profile):
-    numbers = profiles.chosen(profiles.BUDGETS, profile)
+    numbers = profiles.chosen(profiles.HUMAN, profile)
     whole = (numbers.limit or 9500) * 8 // 10
     for cell in grids.grid("budget-total", profile, [0]):
         images, each = (int(n) for n in cell.arm.split(" × "))
@@ -155,6 +155,14 @@ def test_all_ten_folds_are_tested_and_start_from_the_three_pretrained_networks_i
         if cell.network == first:
             assert cell.config.start == bases[cell.config.fold % 3]
             assert grids.base_of(cell.config).id == cell.config.start
+
+
+def test_fine_tuned_controls_and_few_annotations_start_from_the_first_pretrained_network():
+    first = grids.grid("pretraining", "laptop")[0].config.id
+    cells = [c for name in ("human", "budget", "budget-total") for c in grids.grid(name, "laptop", [0])]
+    own = [c for c in cells if c.arm not in ("truth", "soft")]
+    assert len(own) == (10 + 6 + 4) * 4
+    assert {(c.config.start, c.config.fold) for c in own} == {(first, fold) for fold in (0, 3, 6, 9)}
 
 
 def test_controls_from_random_weights_are_run_on_half_of_the_folds():

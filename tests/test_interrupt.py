@@ -55,11 +55,14 @@ def test_an_interrupted_papermill_says_one_sentence_and_keeps_every_epoch(store:
     command = [sys.executable, "-m", "papermill", str(notebook), str(out), "-k", "python3"]
     running = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
-    until(lambda: list((store / "cache").rglob("*.checkpoint*")) or running.poll() is not None)
-    time.sleep(1)
-    os.killpg(running.pid, signal.SIGINT)
-    said = read(ours)
-    assert running.wait(60) != 0
+    try:
+        until(lambda: list((store / "cache").rglob("*.checkpoint*")) or running.poll() is not None)
+        time.sleep(1)
+        os.killpg(running.pid, signal.SIGINT)
+        said = read(ours)
+        assert running.wait(60) != 0
+    finally:
+        running.kill()  # its kernel ends with it, and would train for hours otherwise
     assert said.count("interrupted; the next call goes on from the last finished epoch") == 1, said
     assert "Traceback" not in said and "resnet9-tiny" in said, "the bar is on the terminal"
     assert list((store / "cache").rglob("*.checkpoint*")), "the finished epochs are kept"

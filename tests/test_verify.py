@@ -42,7 +42,7 @@ def test_committed_pages_hang_together(monkeypatch):
 
 
 def test_committed_chapters_hang_together():
-    """Whether tables still come out the same with the present library is what nbval asks in test_book."""
+    """Whether tables still come out the same is what `softlabels.book compare` asks."""
     faults = verify.of_chapters()[1]
     if any(fault.kind == "stamp" for fault in faults):
         pytest.skip(f"{len(faults)} chapters were executed without a stamp: run `make publish`")

@@ -69,7 +69,7 @@ def _train(options: argparse.Namespace) -> None:
     def train(cell: grids.Cell) -> None:
         record = runs.get(cell.config, options.device)
         if options.publish:
-            records.publish(record, features=options.chapter == "figure1")
+            records.publish(record)
             if options.chapter == "pretraining":  # others start from its network
                 starts.publish(record.id)
 

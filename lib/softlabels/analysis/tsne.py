@@ -1,18 +1,21 @@
 """The exact gradient of t-SNE, for openTSNE: up to some ten thousand points faster than its approximations.
 
 The sums over all pairs fill the processor's vector units, which neither a tree nor a grid does. Everything is
-float64 on one thread, in one order, so that a map does not hang on the number of threads.
+float64, in fixed parts that are added up in one order, so that a map does not hang on the number of threads.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numba import njit
 from scipy.sparse import csr_matrix
 
+PARTS = 4  # more threads than this find nothing to do
+
 
 def exact_gradient(
-    embedding: np.ndarray, P: csr_matrix, should_eval_error: bool = False, **_: Any
+    embedding: np.ndarray, P: csr_matrix, should_eval_error: bool = False, n_jobs: int = 1, **_: Any
 ) -> tuple[float, np.ndarray]:
     """Return KL(P ‖ Q) in nats (0 where it is not asked for) and a quarter of its gradient.
 
@@ -24,25 +27,38 @@ def exact_gradient(
     embedding : [N, 2]
     P : [N, N], sparse and symmetric
         Its sum is 1, or the exaggeration.
+    n_jobs : int
+        Threads, of which it uses `PARTS` at most; the gradient is the same, bit by bit, with any number.
     """
     P.sort_indices()  # so that a row's first half is met first; openTSNE's are sorted already
     x, y = np.ascontiguousarray(np.asarray(embedding).T)
-    gradient = np.zeros((2, len(x)))
-    gx, gy = gradient
-    z = _repulsion(x, y, gx, gy)
-    gradient /= z
-    kl = _attraction(P.indptr, P.indices, P.data, x, y, gx, gy, should_eval_error)
+    # Row i meets the i points before it: parts of about as many pairs.
+    bounds = np.round(len(x) * np.sqrt(np.arange(PARTS + 1) / PARTS)).astype(int)
+    push, pull = np.zeros((2, PARTS, 2, len(x)))
+
+    def part(k: int) -> tuple[float, float]:
+        rows, (gx, gy), (hx, hy) = bounds[k : k + 2], push[k], pull[k]
+        z = _repulsion(rows, x, y, gx, gy)
+        return z, _attraction(rows, P.indptr, P.indices, P.data, x, y, hx, hy, should_eval_error)
+
+    if n_jobs == 1:
+        sums = [part(k) for k in range(PARTS)]
+    else:
+        with ThreadPoolExecutor(min(n_jobs, PARTS) if n_jobs > 0 else PARTS) as pool:
+            sums = list(pool.map(part, range(PARTS)))
+    z, kl = np.sum(sums, axis=0)
+    gradient = pull.sum(0) - push.sum(0) / z
     return kl + P.data.sum() * np.log(z) if should_eval_error else 0.0, gradient.T
 
 
 # Each pair is met once. Sums may be reordered and a division by zero needs no check: only so do the loops
-# turn into vector code.
+# turn into vector code. Without Python's lock, threads run side by side.
 # With w_ij = 1 / (1 + |y_i - y_j|²), Z = Σ w_ij and q_ij = w_ij / Z.
-@njit(fastmath=True, error_model="numpy")
-def _repulsion(x: np.ndarray, y: np.ndarray, gx: np.ndarray, gy: np.ndarray) -> float:
-    """Subtract Σ_j w_ij² (y_i - y_j) from the gradient and return Z."""
+@njit(fastmath=True, error_model="numpy", nogil=True)
+def _repulsion(rows: np.ndarray, x: np.ndarray, y: np.ndarray, gx: np.ndarray, gy: np.ndarray) -> float:
+    """Add Σ_j w_ij² (y_i - y_j) of the pairs j < i, rows[0] <= i < rows[1]; return their part of Z."""
     z = 0.0
-    for i in range(len(x)):
+    for i in range(rows[0], rows[1]):
         row, ax, ay = 0.0, 0.0, 0.0
         for j in range(i):
             dx, dy = x[i] - x[j], y[i] - y[j]
@@ -50,16 +66,17 @@ def _repulsion(x: np.ndarray, y: np.ndarray, gx: np.ndarray, gy: np.ndarray) -> 
             row += w
             ax += w * w * dx
             ay += w * w * dy
-            gx[j] += w * w * dx
-            gy[j] += w * w * dy
-        gx[i] -= ax
-        gy[i] -= ay
+            gx[j] -= w * w * dx
+            gy[j] -= w * w * dy
+        gx[i] += ax
+        gy[i] += ay
         z += 2 * row
     return z
 
 
-@njit(fastmath=True, error_model="numpy")
+@njit(fastmath=True, error_model="numpy", nogil=True)
 def _attraction(
+    rows: np.ndarray,
     start: np.ndarray,
     neighbour: np.ndarray,
     p: np.ndarray,
@@ -69,9 +86,9 @@ def _attraction(
     gy: np.ndarray,
     should_eval_error: bool,
 ) -> float:
-    """Add Σ_j p_ij w_ij (y_i - y_j) to the gradient; return Σ p_ij log(p_ij / w_ij) where it is asked for."""
+    """Add Σ_j p_ij w_ij (y_i - y_j) of the same pairs; return Σ p_ij log(p_ij / w_ij) if it is asked for."""
     kl = 0.0
-    for i in range(len(x)):
+    for i in range(rows[0], rows[1]):
         ax, ay = 0.0, 0.0
         for k in range(start[i], start[i + 1]):
             j = neighbour[k]

@@ -1,6 +1,6 @@
 """From notebooks to the book: execute, publish, build, and the generated parts of README and pages.
 
-``python -m softlabels.book execute|build|publish|generate`` is what Makefile and Snakefile call.
+``python -m softlabels.book execute|build|compare|publish|generate`` is what Makefile and Snakefile call.
 """
 
 import argparse
@@ -156,6 +156,30 @@ def publish(executed: Path, chapters: Path | None = None) -> list[Path]:
     return [Path(shutil.copyfile(path, chapters / name)) for name, path in fresh.items()]
 
 
+def compare(executed: Path, chapters: Path | None = None) -> None:
+    """Check that the tables of the folder `executed` are those of the committed chapters.
+
+    Compared are the outputs of cells tagged nbval-check-output; a live chapter is another one each time.
+
+    Raises
+    ------
+    SoftlabelsError
+        If a chapter is missing, has no such cell or has other tables.
+    """
+    published = sorted((chapters or paths.PROJECT / "book" / "chapters").glob("*.ipynb"))
+    drawn = [path for path in published if path.stem.split("_", 1)[1] not in LIVE]
+    both = {path.stem: (_tables(path), _tables(executed / path.name)) for path in drawn}
+    others = [name for name, (old, new) in both.items() if not old or old != new]
+    if others or not drawn:
+        found = f"other tables than published in {', '.join(others)}" if drawn else "no published chapter"
+        raise SoftlabelsError(f"{executed}: {found}; look, then `make publish`")
+
+
+def _tables(chapter: Path) -> list[Any]:
+    cells = nbformat.read(chapter, as_version=4).cells if chapter.exists() else []
+    return [cell.outputs for cell in cells if "nbval-check-output" in cell.metadata.get("tags", [])]
+
+
 def _of(module: str, function: str = "page") -> Callable[[], str]:
     """Part made by a module that is loaded only then."""
     return lambda: getattr(import_module(f"softlabels.book.{module}"), function)()
@@ -283,6 +307,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--set", type=_parameter, action="append", default=[], metavar="NAME=VALUE")
     for name, text in [
         ("build", "assemble and build the site"),
+        ("compare", "check that its tables are those of the committed chapters"),
         ("publish", "refresh the committed chapters"),
     ]:
         commands.add_parser(name, help=text).add_argument("root", type=Path)
@@ -296,6 +321,8 @@ def _run(options: argparse.Namespace) -> None:
     elif options.command == "build":
         assemble(options.root)
         build(options.root)
+    elif options.command == "compare":
+        compare(options.root / "chapters")
     elif options.command == "publish":
         done = publish(options.root / "chapters") + generate()
         print(f"{len(done)} files published; `git diff --stat` shows what changed")

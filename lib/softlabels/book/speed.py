@@ -45,6 +45,8 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "annotators-mgc-products": "the matrix products of that alone; scikit-activeml",
         "annotators-letter": "annot-mix, size of letter; scikit-activeml",
         "annotators-letter-products": "the matrix products of that alone; scikit-activeml",
+        "annotators-rows": "three methods on music genres, 50 epochs, one seed; scikit-activeml",
+        "annotators-table": "fourteen methods on music genres, 50 epochs, one seed",
         "annotators-memory": "annot-mix, 50,000 images, 10,000 annotators",
     },
     "overhead": {

@@ -15,7 +15,6 @@ from softlabels.learning.config import FRACTIONS, PUBLIC, RunConfig
 from softlabels.runs import profiles
 from softlabels.runs.profiles import (
     ARMS,
-    BUDGETS,
     CIFAR10H,
     CROWD_ROWS,
     FIRST,
@@ -182,25 +181,31 @@ def _folds(
     seeds: Sequence[int],
     arms: Mapping[str, Mapping[str, Any]],
     networks: int = 10**6,
+    always: Sequence[str] = (),
 ) -> Iterator[Cell]:
-    """Every arm on every network, pair by pair, so that an early stop leaves whole pairs."""
+    """Every arm on every network, pair by pair, so that an early stop leaves whole pairs.
+
+    Arms that are not `always` trained are so on the folds of the controls alone.
+    """
     for network in n.networks[:networks]:
         for seed in seeds[: n.max_seeds]:
-            for fold in ((seed + i) % n.n_folds for i in range(n.folds)):
+            for number in range(n.folds):
+                fold = (seed + number) % n.n_folds
                 common = {**CIFAR10H, **n.recipe, "network": network, "epochs": n.epochs, "lr": n.lr}
                 common |= {"batch_size": n.batch_size, "limit": n.limit}
                 common |= {"n_folds": n.n_folds, "seed": seed, "fold": fold}
                 if n.pretraining:
                     common["start"] = RunConfig.from_dict(_pretrained(n, network, fold % n.pretrained)).id
                 for arm, settings in arms.items():
-                    yield _arm(grid, arm, {**common, **settings})
+                    if arm in always or number % n.controls == 0:
+                        yield _arm(grid, arm, {**common, **settings})
 
 
 def _human(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """All arms, and the human distribution at several temperatures."""
     n = chosen(HUMAN, profile)
     heated = {f"soft T={t:g}": {"label": "soft", "temperature": t} for t in n.temperatures}
-    return list(_folds("human", n, seeds, HUMAN_ARMS | heated))
+    return list(_folds("human", n, seeds, HUMAN_ARMS | heated, always=("truth", "soft")))
 
 
 def _human_rates(profile: str, seeds: Sequence[int]) -> list[Cell]:
@@ -216,7 +221,8 @@ def _human_scratch(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """From random weights to the end of the schedule, as in the paper's study of generalisation."""
     n = chosen(HUMAN, profile)
     s = n.scratch
-    own = replace(n, networks=(s.network,), epochs=s.epochs, lr=s.lr, recipe=s.recipe, pretraining={})
+    fresh = replace(n, networks=(s.network,), pretraining={}, controls=1)
+    own = replace(fresh, epochs=s.epochs, lr=s.lr, recipe=s.recipe)
     every = _folds("human-scratch", own, seeds, {arm: HUMAN_ARMS[arm] for arm in s.folds})
     return [c for c in every if (c.config.fold - c.seed) % n.n_folds < s.folds[c.arm]]
 
@@ -232,7 +238,7 @@ def _networks(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 def _budget(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """Soft labels from n annotations an image, from one (the arm "sampled") to all (the arm "soft")."""
-    n = chosen(BUDGETS, profile)
+    n = chosen(HUMAN, profile)
     some = {f"n={k}": {"label": "soft", "annotations": k} for k in n.annotations}
     arms = {"n=1": HUMAN_ARMS["sampled"], **some, "n=all": HUMAN_ARMS["soft"]}
     return list(_folds("budget", n, seeds, arms, 1))
@@ -240,7 +246,7 @@ def _budget(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 def _budget_total(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """A fixed number of annotations on fewer and fewer images, with the same number of steps."""
-    n = chosen(BUDGETS, profile)
+    n = chosen(HUMAN, profile)
     whole = (n.limit or 9500) * (n.n_folds - 2) // n.n_folds  # images of the training part
     arms = {}
     for total, per_image in n.totals:

@@ -118,13 +118,12 @@ PROFILES: dict[str, Profile] = {
             # Too few epochs for the stated recipe: what that looks like, once.
             Row("synthetic", "resnet9", 10, ("stated", "tuned"), max_seeds=3),
             Row("synthetic", "resnet9", 15, ("tuned-longer",), max_seeds=1),
-            Row("synthetic", "resnet9-avg", 10, ("tuned",), max_seeds=3),
             Row("cifar10h-9500", "resnet9-cifar", 12, ("tuned",), max_seeds=3),
-            # The classifying layer of these two reads the average that Figure 2 maps.
+            # The classifying layer of these reads the average that Figure 2 maps.
             Row("ferplus", "resnet9-avg", 4, ("transferred",), max_seeds=3),
             Row("micebone-standin", "resnet9-avg", 12, ("stated", "public-code", "transferred"), max_seeds=3),
         ),
-        figure1=(Row("synthetic", "resnet9-avg", 10, max_seeds=3), "tuned"),
+        figure1=(Row("synthetic", "efficientnet-lite0", 20, max_seeds=3), "stated-pretrained"),
         distributions=Row("synthetic", "resnet9-tiny", 8, max_seeds=3),
         quickstart=_QUICKSTART,
         figure2=(
@@ -350,6 +349,8 @@ class Human:
         Folds tested with each seed: seed s begins with fold s, so that seeds 0, 1, 2 with one fold each are
         three folds with a seed of their own.
     max_seeds : int
+    controls : int
+        "truth" and "soft" are trained on every fold; the other arms, and few annotations, on every such one.
     temperatures : tuple of float
         Of the human distribution.
     annotations : tuple of int
@@ -374,6 +375,7 @@ class Human:
     n_folds: int = 10
     folds: int = 1
     max_seeds: int = 10**6
+    controls: int = 1
     temperatures: tuple[float, ...] = ()
     annotations: tuple[int, ...] = ()
     totals: tuple[tuple[int, tuple[int, ...]], ...] = ()
@@ -407,7 +409,10 @@ HUMAN: dict[str, Human] = {
         compared=(("cifarnet-16", 20), ("cifarnet-16", 60), ("cifarnet-32", 20), ("cifarnet-64", 20)),
         folds=10,
         max_seeds=1,
+        controls=3,  # the folds that start from the first of the three pretrained networks
         temperatures=(0.5, 2.0, 10.0),
+        annotations=(2, 5, 10, 20),
+        totals=((7600, (1, 2, 5, 10)),),
         rates=(0.02, 0.1),
     ),
     "paper": Human(
@@ -427,19 +432,6 @@ HUMAN: dict[str, Human] = {
         rates=(0.003, 0.03),
     ),
 }
-# Few annotations, at laptop still by a smaller network from random weights, for ten epochs of three folds.
-BUDGETS: dict[str, Human] = HUMAN | {
-    "laptop": Human(
-        ("resnet9-cifar",),
-        epochs=10,
-        lr=0.02,
-        recipe=CONVENTIONAL,
-        max_seeds=3,
-        annotations=(2, 3, 5, 10, 20),
-        totals=((7600, (1, 2, 5, 10)),),
-    )
-}
-
 
 # What is measured with the trained networks of the grid "human": attacks, shifts, corruptions, blur.
 
