@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from softlabels import runs
-from softlabels.errors import RecordError, SoftlabelsError
+from softlabels import runs, store
+from softlabels.errors import RecordError
 from softlabels.learning.config import AttackSuite, Row, RunConfig, Suite, settings_of
 from softlabels.runs import records
 from softlabels.store import Shelf, pack, read_arrays, write
@@ -85,18 +85,17 @@ class Evaluation:
 
 def read(path: Path) -> Evaluation:
     """Read an evaluation; `RecordError` if the file is damaged or its name does not follow from it."""
-    try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+
+    def parse(content: bytes) -> Evaluation:
+        body = json.loads(content)
         if body.pop("schema") != SCHEMA:
-            raise RecordError(f"{path}: written by another version (schema is not {SCHEMA})")
+            raise RecordError(f"written by another version (schema is not {SCHEMA})")
         body["run"] = RunConfig.from_dict(body["run"])
         body["rows"] = [(str(c), float(x), str(m), float(v)) for c, x, m, v in body["rows"]]
-        found = Evaluation(folder=path.parent, **body)
-        records.check_digests(found.checksums, ("weights", "arrays"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RecordError(f"{path}: not an evaluation ({type(error).__name__}: {error})") from error
-    except SoftlabelsError as error:
-        raise RecordError(f"{path}: {error}") from error
+        records.check_digests(body["checksums"], ("weights", "arrays"))
+        return Evaluation(folder=path.parent, **body)
+
+    found = store.read(path, parse, "an evaluation", "delete it to make it again")
     if path.name != f"{found.name}.json":
         raise RecordError(f"{path}: named {path.stem}, but its content gives {found.name}")
     return found
