@@ -292,30 +292,26 @@ def gather_with_maps(
     committed_only: bool = False,
     compute: bool | None = None,
 ) -> "pd.DataFrame":
-    """As `table.gather`, with maps; what is not stored is computed if `compute`, by default if `train`."""
-    runs = gather(grids, profile, seeds, train, device, fresh, committed_only)
-    return with_maps(runs, (train if compute is None else compute) and not committed_only, committed_only)
-
-
-def with_maps(runs: "pd.DataFrame", compute: bool = False, committed_only: bool = False) -> "pd.DataFrame":
-    """Add to a table of runs their maps ("embedding", None where there is none) and its measures.
+    """As `table.gather`, with the maps of runs ("embedding", None where there is none) and their measures.
 
     Parameters
     ----------
     compute : bool
-        Compute what is not stored, where the features are at hand.
+        Compute what is not stored, where the features are at hand; by default if `train`.
 
     Returns
     -------
     DataFrame
-        With a column "NAME" for each of `MEASURES`, nan where it was not taken.
+        With a column "structure.NAME" for each of `MEASURES`, nan where it was not taken.
     """
     import pandas as pd
 
+    runs = gather(grids, profile, seeds, train, device, fresh, committed_only)
+    make = (train if compute is None else compute) and not committed_only
     style, found = settings_of(runs.profile.iloc[0]), []
     for record in runs.record:
         try:
-            one = record and (get(record, style) if compute else find(record, style, committed_only))
+            one = record and (get(record, style) if make else find(record, style, committed_only))
         except DataUnavailable:
             one = None
         found.append(one)
