@@ -59,10 +59,6 @@ class Evaluation:
         """Name of its files: the run's id, and the suite's."""
         return f"{self.run.id}.{self.suite}"
 
-    def values(self, case: str, measure: str) -> dict[float, float]:
-        """One measure of one case by level."""
-        return {row[1]: row[3] for row in self.rows if row[0] == case and row[2] == measure}
-
     def arrays(self) -> dict[str, np.ndarray]:
         """Pictures and what else goes with the numbers; a damaged file raises `RecordError`."""
         return read_arrays(self.folder / f"{self.name}.npz", self.checksums["arrays"])
