@@ -7,6 +7,7 @@ the same P: a fast map that is worse would be no gain.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -14,6 +15,7 @@ from common import parser, report, seconds
 from openTSNE.affinity import PerplexityBasedNN
 from sklearn.manifold import TSNE
 from softlabels.analysis import embeddings
+from softlabels.analysis.embeddings import Settings
 from softlabels.analysis.tsne import exact_gradient
 
 TARGET = 3.5
@@ -42,10 +44,11 @@ def peer(x: np.ndarray, iterations: int) -> np.ndarray:
 
 
 def compare(x: np.ndarray, iterations: int, rounds: int) -> None:
+    settings = Settings(PERPLEXITY, iterations)
     makers: dict[str, Callable[[], np.ndarray]] = {
-        "": lambda: embeddings.tsne(x, 0, PERPLEXITY, iterations),
+        "": lambda: embeddings.tsne(x, settings),
         "peer_": lambda: peer(x, iterations),
-        "approximate_": lambda: embeddings.tsne(x, 0, PERPLEXITY, iterations, gradient="auto"),
+        "approximate_": lambda: embeddings.tsne(x, replace(settings, gradient="auto")),
     }
     affinities = PerplexityBasedNN(x.astype(float), PERPLEXITY, method="exact").P
     wall: dict[str, list[float]] = {name: [] for name in makers}
@@ -78,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = top.parse_args(arguments)
     if options.quick:
         options.points, options.iterations = [200], 250  # fewer iterations scikit-learn refuses
-    embeddings.tsne(features(200), 0, PERPLEXITY, 10)  # what is imported and compiled once is not measured
+    # What is imported and compiled once is not measured.
+    embeddings.tsne(features(200), Settings(PERPLEXITY, 10))
     for points in options.points:
         compare(features(points), options.iterations, options.rounds)
 

@@ -9,11 +9,12 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.manifold import trustworthiness
 from softlabels.analysis import embeddings
+from softlabels.analysis.embeddings import Settings
 from softlabels.analysis.tsne import exact_gradient
 from softlabels.datasets import synthetic
 from softlabels.errors import DataUnavailable, RecordError
 
-SMALL = embeddings.Settings(n_iter=60, early=30, n_jobs=1, perplexity=10)
+SMALL = Settings(n_iter=60, early=30, n_jobs=1, perplexity=10)
 
 
 def features(scene, noise, seed=0):
@@ -105,13 +106,13 @@ def test_every_measure_falls_when_the_features_get_noisy():
 
 def test_a_map_repeats_bit_by_bit():
     x = features(synthetic.scenes(0, 120), 0.1)
-    a, b = (embeddings.tsne(x, n_iter=60, early=30, n_jobs=1, perplexity=10) for _ in range(2))
+    a, b = (embeddings.tsne(x, Settings(n_iter=60, early=30, n_jobs=1, perplexity=10)) for _ in range(2))
     assert a.shape == (120, 2) and a.dtype == np.float32 and np.array_equal(a, b)
 
 
 def test_a_map_does_not_hang_on_the_number_of_threads():
     x = features(synthetic.scenes(0, 120), 0.1)
-    a, b = (embeddings.tsne(x, n_iter=60, early=30, n_jobs=jobs, perplexity=10) for jobs in (1, 2))
+    a, b = (embeddings.tsne(x, Settings(n_iter=60, early=30, n_jobs=jobs, perplexity=10)) for jobs in (1, 2))
     assert np.array_equal(a, b)
 
 
@@ -150,7 +151,7 @@ def test_exaggeration_scales_the_attraction_alone():
 
 def test_the_map_keeps_neighbours():
     scene = synthetic.scenes(0, 300)
-    mapped = embeddings.tsne(features(scene, 0.01), n_iter=400, n_jobs=1)
+    mapped = embeddings.tsne(features(scene, 0.01), Settings(n_iter=400, n_jobs=1))
     assert (
         embeddings.trustworthiness(embeddings.coordinates(scene.hue, scene.shape_weight), mapped, 15) > 0.95
     )
@@ -168,7 +169,7 @@ def test_a_stored_map_is_read_and_a_new_training_gets_a_new_one(store):
     read = embeddings.find(record(kept=False), SMALL)
     assert read is not None and np.array_equal(read.points, made.points) and read.measures == made.measures
     assert embeddings.find(record(noise=0.5), SMALL) is None
-    assert embeddings.find(record(), embeddings.Settings(n_iter=61)) is None
+    assert embeddings.find(record(), Settings(n_iter=61)) is None
 
 
 def test_published_maps_come_first_and_repeat_byte_by_byte(store):
@@ -186,7 +187,7 @@ def test_a_map_of_an_approximate_gradient_does_until_it_is_renewed(store):
     new = embeddings.find(record(kept=False), SMALL)
     assert not np.array_equal(new.points, old.points)
     assert np.array_equal(embeddings.find(record(kept=False), earlier).points, old.points)
-    assert embeddings.Settings(gradient="auto").id == "ed032e40"  # in the names of the committed maps
+    assert Settings(gradient="auto").id == "ed032e40"  # in the names of the committed maps
 
 
 def test_without_map_and_features_the_remedy_is_named(store):

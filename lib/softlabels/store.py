@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 
 from softlabels import paths
-from softlabels.errors import RecordError, StorageError
+from softlabels.errors import RecordError, SoftlabelsError, StorageError
 
 LARGEST = 1 << 30  # bytes that the arrays of one file unpack to
 T = TypeVar("T")
@@ -91,6 +91,8 @@ def read(path: Path, parse: Callable[[bytes], T], what: str, remedy: str) -> T:
     """Parse a file; whatever damaged bytes make of that raises `RecordError` with the file and the remedy."""
     try:
         return parse(path.read_bytes())
+    except SoftlabelsError as error:
+        raise RecordError(f"{path}: {error}") from error
     except Exception as error:  # json, numpy and zlib raise whatever damaged bytes make them
         raise RecordError(f"{path}: not {what} ({type(error).__name__}: {error}); {remedy}") from error
 

@@ -68,16 +68,11 @@ def _change(kind: str, measure: str) -> float:
     return soft - hard if measure == "accuracy" else soft / hard - 1
 
 
-def _mean_change(name: str, measure: str) -> float:
-    """Mean over the published networks of a relative change."""
-    entry = _human(name)
-    return float(np.mean(entry["soft"][measure]) / np.mean(entry["hard"][measure]) - 1)
-
-
 def _effects() -> dict[str, float]:
     """Published differences, by the id of their claim."""
     fgsm, pgd, second = _human("fgsm"), _human("pgd"), _human("second_best_accuracy")
     singh, kohli = _human("distributions"), _human("saturation")
+    hard, soft = (np.mean(_human("fine_tuned")[arm]["cross_entropy_people"]) for arm in ("hard", "soft"))
     methods = published.get("annotmix", "last", "mgc")  # printed in %
     return {
         "bhl-accuracy": published.bhl_difference("synthetic", "macro_accuracy"),
@@ -89,7 +84,7 @@ def _effects() -> dict[str, float]:
         "huc-second": second["soft"] - second["hard"],
         "huc-shift-loss": _change("training images", "cross_entropy"),
         "huc-shift-accuracy": _change("training images", "accuracy"),
-        "huc-fine-tuned": _mean_change("fine_tuned", "cross_entropy_people"),
+        "huc-fine-tuned": float(soft / hard - 1),
         "huc-fgsm-accuracy": fgsm["soft"]["accuracy"] - fgsm["hard"]["accuracy"],
         "huc-fgsm-loss": fgsm["soft"]["cross_entropy"] / fgsm["hard"]["cross_entropy"] - 1,
         "huc-pgd-accuracy": pgd["soft"][2] - pgd["hard"][2],

@@ -200,6 +200,7 @@ class Settings:
         return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:8]
 
 
+BHL = Settings()
 SMOKE = Settings(perplexity=5, n_iter=50, early=25, n_jobs=1)
 
 
@@ -224,48 +225,30 @@ class Embedding:
     measures: dict[str, float]
 
 
-def tsne(
-    features: np.ndarray,
-    seed: int = 0,
-    perplexity: float = 30.0,
-    n_iter: int = 5000,
-    n_jobs: int = 2,
-    early: int = 250,
-    neighbors: str = "exact",
-    gradient: str = "exact",
-) -> np.ndarray:
+def tsne(features: np.ndarray, settings: Settings = BHL) -> np.ndarray:
     """Map features ``[N, D]`` to float32 ``[N, 2]`` with t-SNE, started from their principal components.
 
-    Parameters
-    ----------
-    n_iter : int
-        Iterations in all; `early` of them with early exaggeration.
-    n_jobs : int
-        Threads; with another gradient than "exact" it repeats bit by bit only at the same number.
-    neighbors : str
-        How near neighbours are found, in openTSNE's words.
-    gradient : str
-        As in `Settings`.
+    Of fewer points than three times the perplexity and one more, this is lowered as far as they allow.
     """
     from openTSNE import TSNE
 
     from softlabels.analysis.tsne import exact_gradient
 
-    early = min(early, n_iter)
+    early = min(settings.early, settings.n_iter)
     model = TSNE(
-        perplexity=perplexity,
+        perplexity=min(settings.perplexity, (len(features) - 1) / 3),
         early_exaggeration_iter=early,
-        n_iter=n_iter - early,
+        n_iter=settings.n_iter - early,
         initialization="pca",
-        neighbors=neighbors,
-        negative_gradient_method=exact_gradient if gradient == "exact" else gradient,
-        random_state=seed,
-        n_jobs=n_jobs,
+        neighbors=settings.neighbors,
+        negative_gradient_method=exact_gradient if settings.gradient == "exact" else settings.gradient,
+        random_state=settings.seed,
+        n_jobs=settings.n_jobs,
     )
     return np.asarray(model.fit(np.asarray(features, np.float64)), np.float32)
 
 
-def get(record: "Record", settings: Settings | None = None, fresh: bool = False) -> Embedding:
+def get(record: "Record", settings: Settings = BHL, fresh: bool = False) -> Embedding:
     """Return the map of a run: from the results, else from the cache, else computed (one to two minutes).
 
     Raises
@@ -273,7 +256,6 @@ def get(record: "Record", settings: Settings | None = None, fresh: bool = False)
     DataUnavailable
         If no map is stored and the record holds no features.
     """
-    settings = settings or Settings()
     if not fresh and (found := find(record, settings)):
         return found
     found = _compute(record, settings)
@@ -281,11 +263,8 @@ def get(record: "Record", settings: Settings | None = None, fresh: bool = False)
     return found
 
 
-def find(
-    record: "Record", settings: Settings | None = None, committed_only: bool = False
-) -> Embedding | None:
+def find(record: "Record", settings: Settings = BHL, committed_only: bool = False) -> Embedding | None:
     """Return the stored map of a run, or None; where no other is, one with an approximate gradient does."""
-    settings = settings or Settings()
     approximate = replace(settings, gradient="auto")
     return _stored(record, settings, committed_only) or _stored(record, approximate, committed_only)
 
@@ -295,9 +274,8 @@ def _stored(record: "Record", settings: Settings, committed_only: bool = False) 
     return read(path, _parsed, "a stored map", "delete it to compute it again") if path else None
 
 
-def publish(record: "Record", settings: Settings | None = None, fresh: bool = False) -> Path:
+def publish(record: "Record", settings: Settings = BHL, fresh: bool = False) -> Path:
     """Compute the map where needed and keep it with the committed results; returns the file."""
-    settings = settings or Settings()
     path = SHELF.committed / _name(record, settings)
     found = None if fresh else _stored(record, settings)
     _write(found or _compute(record, settings), path)
@@ -314,30 +292,26 @@ def gather_with_maps(
     committed_only: bool = False,
     compute: bool | None = None,
 ) -> "pd.DataFrame":
-    """As `table.gather`, with maps; what is not stored is computed if `compute`, by default if `train`."""
-    runs = gather(grids, profile, seeds, train, device, fresh, committed_only)
-    return with_maps(runs, (train if compute is None else compute) and not committed_only, committed_only)
-
-
-def with_maps(runs: "pd.DataFrame", compute: bool = False, committed_only: bool = False) -> "pd.DataFrame":
-    """Add to a table of runs their maps ("embedding", None where there is none) and its measures.
+    """As `table.gather`, with the maps of runs ("embedding", None where there is none) and their measures.
 
     Parameters
     ----------
     compute : bool
-        Compute what is not stored, where the features are at hand.
+        Compute what is not stored, where the features are at hand; by default if `train`.
 
     Returns
     -------
     DataFrame
-        With a column "NAME" for each of `MEASURES`, nan where it was not taken.
+        With a column "structure.NAME" for each of `MEASURES`, nan where it was not taken.
     """
     import pandas as pd
 
+    runs = gather(grids, profile, seeds, train, device, fresh, committed_only)
+    make = (train if compute is None else compute) and not committed_only
     style, found = settings_of(runs.profile.iloc[0]), []
     for record in runs.record:
         try:
-            one = record and (get(record, style) if compute else find(record, style, committed_only))
+            one = record and (get(record, style) if make else find(record, style, committed_only))
         except DataUnavailable:
             one = None
         found.append(one)
@@ -377,7 +351,7 @@ def structure_table(runs: "pd.DataFrame") -> "pd.DataFrame":
 
 def settings_of(profile: str) -> Settings:
     """Settings of a profile: BHL's, but for "smoke"."""
-    return SMOKE if profile == "smoke" else Settings()
+    return SMOKE if profile == "smoke" else BHL
 
 
 def factors(record: "Record") -> tuple[np.ndarray, np.ndarray]:
@@ -397,9 +371,7 @@ def _compute(record: "Record", settings: Settings) -> Embedding:
             "runs.get(record.config, fresh=True), which keeps the features in the cache"
         )
     features = arrays["features"]
-    perplexity = min(settings.perplexity, (len(features) - 1) / 3)
-    given = asdict(settings) | {"perplexity": perplexity}
-    points = tsne(features, **given)
+    points = tsne(features, settings)
     if record.config.dataset == "synthetic":
         known = dict(zip(("hue", "shape_weight"), factors(record), strict=True))
     else:

@@ -8,6 +8,7 @@ networks of its runs (`evaluated`). A run without a record has its row too, with
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -286,9 +287,14 @@ def evaluated(
 
     plan = profiles.plan(runs.profile.iloc[0], kind)
     wanted = pd.concat([runs[runs.arm == arm] for arm in plan.arms])
-    here = {record.id: record.config for record in recorded(wanted)}
-    found = evaluations.get_all(here, plan.suite, train, device, fresh, committed_only)
-    rows = []
+    found, rows = {}, []
+    for record in recorded(wanted):
+        with suppress(DataUnavailable):
+            found[record.id] = (
+                evaluations.get(record.config, plan.suite, device, fresh)
+                if train or fresh
+                else evaluations.find(record.config, plan.suite, committed_only)
+            )
     for place in wanted[OF_RUN].to_dict("records"):
         one = found.get(place["id"])
         measured = one.rows if one else [(None, np.nan, None, np.nan)]

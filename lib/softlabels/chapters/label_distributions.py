@@ -118,11 +118,6 @@ def _pixel_facts(images: np.ndarray) -> dict[str, Any]:
     return {"channel_mean": mean.round(5).tolist(), "channel_sd": sd.round(5).tolist()}
 
 
-def get(name: str, **options: Any) -> Card:
-    """Return a card: the committed one, else a description made now (which may download the dataset)."""
-    return find(name, **options) or describe(name, **options)
-
-
 def find(name: str, **options: Any) -> Card | None:
     """Return the committed card, or None."""
     path = SHELF.find(_name(name, options), committed_only=True)
@@ -135,7 +130,7 @@ def find(name: str, **options: Any) -> Card | None:
 
 
 def of_profile(profile: str, fresh: bool = False) -> list[Card]:
-    """Return the cards that a chapter shows; a dataset that cannot be had here is left out.
+    """Return the cards that a chapter shows: committed, or made now; what cannot be had here is left out.
 
     Parameters
     ----------
@@ -145,7 +140,7 @@ def of_profile(profile: str, fresh: bool = False) -> list[Card]:
     found = []
     for name, options in SMOKE if profile == "smoke" else COMMITTED:
         try:
-            found.append(describe(name, **options) if fresh else get(name, **options))
+            found.append((None if fresh else find(name, **options)) or describe(name, **options))
         except DataUnavailable:
             continue
     return found

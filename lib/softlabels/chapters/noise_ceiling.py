@@ -40,19 +40,19 @@ def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
 
 def ceiling_table(found: Mapping[str, Ceiling]) -> pd.DataFrame:
     """Tabulate what a perfect model would show on each dataset, from its panels."""
-    return pd.DataFrame([_row(name, c) for name, c in found.items()])
-
-
-def _row(name: str, c: Ceiling) -> dict[str, str]:
-    low, mean, high = c.panel
-    return {
-        "dataset": names.dataset(name),
-        "annotations per image": f"{low:.0f}–{high:.0f}, mean {mean:.1f}",
-        "KL of a perfect model": f"{number(c.kl)} [{number(c.kl_low)}, {number(c.kl_high)}]",
-        "not above": number(c.kl_above),
-        "its accuracy": f"{number(c.accuracy)} [{number(c.accuracy_low)}, {number(c.accuracy_high)}]",
-        "half against half": number(c.agreement),
-    }
+    rows = []
+    for name, c in found.items():
+        low, mean, high = c.panel
+        row = {
+            "dataset": names.dataset(name),
+            "annotations per image": f"{low:.0f}–{high:.0f}, mean {mean:.1f}",
+            "KL of a perfect model": f"{number(c.kl)} [{number(c.kl_low)}, {number(c.kl_high)}]",
+            "not above": number(c.kl_above),
+            "its accuracy": f"{number(c.accuracy)} [{number(c.accuracy_low)}, {number(c.accuracy_high)}]",
+            "half against half": number(c.agreement),
+        }
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def share(here: pd.DataFrame, best: Ceiling) -> float:

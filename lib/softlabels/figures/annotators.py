@@ -167,9 +167,9 @@ def _ranks(axis: Axes, value: Ranks) -> None:
 def groups(ranks: np.ndarray, width: float) -> list[tuple[float, float]]:
     """Longest runs of sorted ranks no wider than `width`, as (first, last), none inside another."""
     found: list[tuple[float, float]] = []
-    for i, low in enumerate(ranks):
+    for low in ranks:
         high = ranks[ranks <= low + width][-1]
-        if high > low and (not found or high > found[-1][1]) and i < len(ranks):
+        if high > low and (not found or high > found[-1][1]):
             found.append((float(low), float(high)))
     return found
 

@@ -100,7 +100,7 @@ def structure(runs: "pd.DataFrame") -> Figure:
     Parameters
     ----------
     runs : DataFrame
-        One setting, from `embeddings.with_maps`.
+        One setting, from `embeddings.gather_with_maps`.
     """
     runs = runs[runs.embedding.notna()]
     if runs.empty:

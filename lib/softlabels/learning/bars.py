@@ -19,8 +19,7 @@ from softlabels.learning.config import RunConfig
 PROGRAMS = ("papermill", "nbconvert", "softlabels.book")  # what runs notebooks without a person before them
 FORMAT = "{desc}: {percentage:3.0f} % |{bar:30}| {elapsed} so far, {remaining} left"
 Told = Callable[[RunConfig], None]
-# Whether a training draws a bar of its own, and what is called after each of its epochs.
-_OWN: ContextVar[bool] = ContextVar("own", default=True)
+# What is called after each epoch where there is one bar for many trainings; none of these draws its own then.
 _EPOCH: ContextVar[Told | None] = ContextVar("epoch", default=None)
 
 
@@ -35,13 +34,12 @@ def unattended() -> bool:
 
 
 @contextmanager
-def one_for_all(epoch: Told | None = None) -> Iterator[None]:
+def one_for_all(epoch: Told = lambda config: None) -> Iterator[None]:
     """Draw no bar for each training: whoever trains many has one for all of them, and may count epochs."""
-    own, told = _OWN.set(False), _EPOCH.set(epoch)
+    told = _EPOCH.set(epoch)
     try:
         yield
     finally:
-        _OWN.reset(own)
         _EPOCH.reset(told)
 
 
@@ -92,4 +90,5 @@ def one_bar(minutes: Mapping[str, float]) -> Iterator[Callable[[RunConfig], None
 def of_epochs(*arguments: Any, **options: Any) -> Any:
     """The bar of one training; none where there is one for all."""
     # tqdm reads TQDM_DISABLE only where nothing is said.
-    return bar(*arguments, **options) if _OWN.get() else std.tqdm(*arguments, **options | {"disable": True})
+    own = _EPOCH.get() is None
+    return bar(*arguments, **options) if own else std.tqdm(*arguments, **options | {"disable": True})

@@ -335,7 +335,7 @@ def _download(name: str) -> dict[str, Tensor]:
 
 
 # name -> (trunk and its width, pooling before the classifying layer, whether there are ImageNet weights)
-_NETWORKS: dict[str, tuple[Callable[[bool], tuple[nn.Module, int]], str, bool]] = {
+NETWORKS: dict[str, tuple[Callable[[bool], tuple[nn.Module, int]], str, bool]] = {
     "resnet9": (lambda _: resnet9(16), "max", False),
     "resnet9-avg": (lambda _: resnet9(16), "avg", False),
     "resnet9-tiny": (lambda _: resnet9(4), "max", False),
@@ -354,8 +354,7 @@ _NETWORKS: dict[str, tuple[Callable[[bool], tuple[nn.Module, int]], str, bool]] 
     "densenet121": (lambda pretrained: _from_timm("densenet121", pretrained), "avg", True),
     "resnet50v2": (lambda pretrained: _from_timm("resnetv2_50", pretrained), "avg", True),
 }
-NETWORKS = tuple(_NETWORKS)
-SCALES = {name: 1 / 9 for name in _NETWORKS if name.startswith("cifarnet")}  # of the logits, as in airbench94
+SCALES = {name: 1 / 9 for name in NETWORKS if name.startswith("cifarnet")}  # of the logits, as in airbench94
 # For vectors: name -> widths of the hidden layers.
 VECTOR_NETWORKS: dict[str, tuple[int, ...]] = {"mlp-256-128": (256, 128), "mlp-128": (128,), "linear": ()}
 
@@ -404,9 +403,9 @@ def build(
     DataUnavailable
         If pretrained weights are asked for and cannot be had; nothing else is used instead.
     """
-    if name not in _NETWORKS:
-        raise unknown("network", name, _NETWORKS)
-    trunk, pool, can_pretrain = _NETWORKS[name]
+    if name not in NETWORKS:
+        raise unknown("network", name, NETWORKS)
+    trunk, pool, can_pretrain = NETWORKS[name]
     if pretrained and not can_pretrain:
         raise DataUnavailable(f"there are no ImageNet weights of {name}; use start=scratch")
     model = Classifier(*trunk(pretrained), n_classes, pool, dropout, SCALES.get(name, 1.0))

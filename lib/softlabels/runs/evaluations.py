@@ -6,7 +6,6 @@ beside those of the runs: ``results/evaluations`` (committed) and ``evaluations`
 
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from softlabels import runs
-from softlabels.errors import DataUnavailable, RecordError, SoftlabelsError
+from softlabels import runs, store
+from softlabels.errors import RecordError
 from softlabels.learning.config import AttackSuite, Row, RunConfig, Suite, settings_of
 from softlabels.runs import records
 from softlabels.store import Shelf, pack, read_arrays, write
@@ -60,10 +59,6 @@ class Evaluation:
         """Name of its files: the run's id, and the suite's."""
         return f"{self.run.id}.{self.suite}"
 
-    def values(self, case: str, measure: str) -> dict[float, float]:
-        """One measure of one case by level."""
-        return {row[1]: row[3] for row in self.rows if row[0] == case and row[2] == measure}
-
     def arrays(self) -> dict[str, np.ndarray]:
         """Pictures and what else goes with the numbers; a damaged file raises `RecordError`."""
         return read_arrays(self.folder / f"{self.name}.npz", self.checksums["arrays"])
@@ -86,18 +81,17 @@ class Evaluation:
 
 def read(path: Path) -> Evaluation:
     """Read an evaluation; `RecordError` if the file is damaged or its name does not follow from it."""
-    try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+
+    def parse(content: bytes) -> Evaluation:
+        body = json.loads(content)
         if body.pop("schema") != SCHEMA:
-            raise RecordError(f"{path}: written by another version (schema is not {SCHEMA})")
+            raise RecordError(f"written by another version (schema is not {SCHEMA})")
         body["run"] = RunConfig.from_dict(body["run"])
         body["rows"] = [(str(c), float(x), str(m), float(v)) for c, x, m, v in body["rows"]]
-        found = Evaluation(folder=path.parent, **body)
-        records.check_digests(found.checksums, ("weights", "arrays"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RecordError(f"{path}: not an evaluation ({type(error).__name__}: {error})") from error
-    except SoftlabelsError as error:
-        raise RecordError(f"{path}: {error}") from error
+        records.check_digests(body["checksums"], ("weights", "arrays"))
+        return Evaluation(folder=path.parent, **body)
+
+    found = store.read(path, parse, "an evaluation", "delete it to make it again")
     if path.name != f"{found.name}.json":
         raise RecordError(f"{path}: named {path.stem}, but its content gives {found.name}")
     return found
@@ -160,24 +154,3 @@ def publish(found: Evaluation) -> Evaluation:
     moved = Evaluation(**{**found.__dict__, "folder": SHELF.committed})
     _write(moved, (found.folder / f"{found.name}.npz").read_bytes())
     return moved
-
-
-def get_all(
-    configs: Mapping[str, RunConfig],
-    suite: Suite,
-    train: bool = False,
-    device: str | None = None,
-    fresh: bool = False,
-    committed_only: bool = False,
-) -> dict[str, Evaluation]:
-    """Evaluations of several runs by their keys; made only if `train`, left out where that cannot be."""
-    found = {}
-    for key, config in configs.items():
-        try:
-            make = train or fresh
-            one = get(config, suite, device, fresh) if make else find(config, suite, committed_only)
-        except DataUnavailable:
-            continue
-        if one:
-            found[key] = one
-    return found

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from softlabels import store
-from softlabels.errors import RecordError, SoftlabelsError
+from softlabels.errors import RecordError
 from softlabels.learning.config import RunConfig
 from softlabels.store import Shelf, checked_bytes, read_arrays
 
@@ -141,23 +141,20 @@ def read(path: Path) -> Record:
     RecordError
         If the file is damaged, of another version, or its id does not follow from its configuration.
     """
-    try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+
+    def parse(content: bytes) -> tuple[str, Record]:
+        body = json.loads(content)
         if body.pop("schema") != SCHEMA:
-            raise RecordError(f"{path}: written by another version (schema is not {SCHEMA})")
+            raise RecordError(f"written by another version (schema is not {SCHEMA})")
         stated, config = body.pop("id"), RunConfig.from_dict(body.pop("config"))
         check_form(body)
-        record = Record(config=config, folder=path.parent, **body)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return stated, Record(config=config, folder=path.parent, **body)
+
+    remedy = "take it from git again, or delete it to train again"
+    stated, record = store.read(path, parse, "a run record", remedy)
+    if not path.stem == stated == record.id:
         raise RecordError(
-            f"{path}: not a run record ({type(error).__name__}: {error}); take it from git again, or delete "
-            "it to train again"
-        ) from error
-    except SoftlabelsError as error:
-        raise RecordError(f"{path}: {error}") from error
-    if not path.stem == stated == config.id:
-        raise RecordError(
-            f"{path}: named {path.stem}, says {stated}, but its configuration gives {config.id}"
+            f"{path}: named {path.stem}, says {stated}, but its configuration gives {record.id}"
         )
     return record
 

@@ -23,7 +23,6 @@ from softlabels.runs import records
 FOLDER = "records"  # of the site
 # Read, not imported: the libraries that draw take seconds to load, and nothing is drawn here.
 FIGURES = Path(__file__).parents[2] / "figures"
-INSIDE = {"atlas.show": "figure2"}  # calls in a cell that draw a figure inside, and by which function
 _RECORDS = re.compile(r"<details><summary>records</summary><small>(.*?)</small></details>", re.DOTALL)
 _LINE = re.compile(r"<p><small>(.*?)</small></p>", re.DOTALL)
 _SHEET = re.compile(r'"url":"data:image/([a-z]+);base64,([^"]*)"')
@@ -87,23 +86,12 @@ def _number(name: str) -> str:
 
 def _line(app: Sphinx, node: nodes.raw, numbers: Numbers, words: str) -> str:
     parts = [words]
-    drawn = [_function(app, numbers.root, name) for name in _functions(node)]
+    names = dict.fromkeys(re.findall(r'data-drawn="(\w+)"', node.astext()))
+    drawn = [_function(app, numbers.root, name) for name in names if name in functions()]
     if drawn:
         parts.append(f"drawn by {', '.join(drawn)}")
     parts.append(f'<a download href="{numbers.root}_sources/{numbers.docname}.ipynb">notebook</a>')
     return f'<p class="provenance">{" · ".join(parts)}</p>'
-
-
-def _functions(node: nodes.raw) -> list[str]:
-    """Names of the functions that have drawn what a cell shows."""
-    names = re.findall(r'data-drawn="(\w+)"', node.astext())
-    cell: nodes.Node | None = node
-    while cell is not None and "cell" not in getattr(cell, "attributes", {}).get("classes", ()):
-        cell = cell.parent
-    source = next(cell.findall(nodes.literal_block), None) if cell is not None else None
-    text = source.astext() if source is not None else ""
-    names += [name for call, name in INSIDE.items() if f"{call}(" in text]
-    return [name for name in dict.fromkeys(names) if name in functions()]
 
 
 def _function(app: Sphinx, root: str, name: str) -> str:
