@@ -9,6 +9,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -172,7 +173,7 @@ def picture(figure: Figure, profile: str = "") -> tuple[str, bytes]:
         "svg+xml" or "png", the second half of its media type.
     bytes
     """
-    points = sum(len(shown.get_offsets()) for axis in figure.axes for shown in axis.collections)
+    points = sum(np.size(shown.get_offsets()) // 2 for axis in figure.axes for shown in axis.collections)
     if points * LEAST <= HEAVIEST and not any(axis.images for axis in figure.axes):
         drawn = svg(figure, profile)
         if len(drawn) <= HEAVIEST:
