@@ -114,7 +114,6 @@ def _tuning(profile: str, seeds: Sequence[int]) -> list[Cell]:
     return [
         cell(profile, row, "tuned", arm, seeds[0], lr=rate)
         for row in rows
-        if row.network not in profiles.TUNED_LIKE
         for rate in profiles.TUNING_RATES
         for arm in ARMS
     ]

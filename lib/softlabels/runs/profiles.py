@@ -232,7 +232,6 @@ TUNED_RATES = {
     ("cifar10h-9500", "resnet9-cifar", "hard"): 0.01,
     ("cifar10h-9500", "resnet9-cifar", "soft"): 0.02,
 }
-TUNED_LIKE = {"resnet9-avg": "resnet9"}  # networks that take the rate of a near relative
 DEFAULT_RATE = 0.05  # where nothing was tuned
 
 # The recipe tuned on the synthetic images, taken over as it is: both arms had the same rate there. No choice
@@ -271,7 +270,7 @@ def of_recipe(recipe: str, dataset: str, network: str, arm: str) -> dict[str, An
             f"recipe {recipe} is not defined for {dataset}, only for {', '.join(sorted(added))}"
         )
     if recipe.startswith("tuned"):
-        rate = TUNED_RATES.get((dataset, TUNED_LIKE.get(network, network), arm), DEFAULT_RATE)
+        rate = TUNED_RATES.get((dataset, network, arm), DEFAULT_RATE)
         settings = {**settings, "lr": rate}
     return settings | added.get(dataset, {})
 
