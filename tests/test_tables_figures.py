@@ -265,10 +265,10 @@ def test_what_is_seen_in_the_maps_is_judged_by_numbers():
     runs["embedding"] = [
         drawn(40 if arm == "soft" else 4, seed) for arm, seed in zip(runs.arm, runs.seed, strict=True)
     ]
-    own, more = figure1.clusters(runs)
+    own, more = figure1.clusters(figure1.counted(runs))
     assert own.verdict == "reproduced" and own.id == "bhl-six"
     assert more.verdict == "contradicted" and more.found.mean > 0
-    assert {v.verdict for v in figure1.clusters(no_maps())} == {"not tested"}
+    assert {v.verdict for v in figure1.clusters(figure1.counted(no_maps()))} == {"not tested"}
 
 
 def test_the_structure_table_shows_both_arms():

@@ -38,7 +38,8 @@ def pieces(found: Embedding) -> int:
     return int(HDBSCAN(min_cluster_size=LEAST, copy=True).fit_predict(found.points).max() + 1)
 
 
-def _counted(runs: pd.DataFrame) -> pd.DataFrame:
+def counted(runs: pd.DataFrame) -> pd.DataFrame:
+    """Add what can be counted in the maps: the silhouette "six" and the number of "pieces"."""
     return runs.assign(
         six=[six(one) if one else np.nan for one in runs.embedding],
         pieces=[float(pieces(one)) if one else np.nan for one in runs.embedding],
@@ -46,8 +47,8 @@ def _counted(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def cluster_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Silhouette of the six kinds and number of clusters of each map."""
-    measured = _counted(runs).sort_values(["arm", "seed"])
+    """Silhouette of the six kinds and number of clusters of each map that was `counted`."""
+    measured = runs.sort_values(["arm", "seed"])
     return pd.DataFrame(
         {
             "trained on": measured.arm.map(names.arm),
@@ -59,11 +60,10 @@ def cluster_table(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def clusters(runs: pd.DataFrame) -> list[Verdict]:
-    """Judge what BHL see in the maps: six clusters with soft labels, more single ones with hard labels."""
-    measured = _counted(runs)
+    """Judge what BHL see in maps, once `counted`: six clusters with votes, more with the majority."""
     return [
-        judge(CLAIMS["bhl-six"], difference(measured, "six")),
-        judge(CLAIMS["bhl-pieces"], difference(measured, "pieces")),
+        judge(CLAIMS["bhl-six"], difference(runs, "six")),
+        judge(CLAIMS["bhl-pieces"], difference(runs, "pieces")),
     ]
 
 

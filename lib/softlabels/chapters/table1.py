@@ -229,5 +229,5 @@ def verdicts(runs: pd.DataFrame) -> list[Verdict]:
     bone = next((here for here in cut if here.dataset.iloc[0] == "micebone"), None)
     for name, metric in (("bhl-accuracy-bone", "test.macro_accuracy"), ("bhl-kl-bone", "test.kl")):
         found.append(judge(CLAIMS[name], None if bone is None else difference(bone, metric)))
-    features = [figure1.more_regular(regular), *figure1.clusters(regular)]
+    features = [figure1.more_regular(regular), *figure1.clusters(figure1.counted(regular))]
     return [*found, *features, judge(CLAIMS["bhl-features-bone"], None)]
