@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -197,7 +198,7 @@ class RunConfig:
         """The settings that differ from their defaults."""
         return {name: value for name, value in self.to_dict().items() if value != _DEFAULTS[name]}
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Twelve hex digits, from the settings that differ from their defaults.
 
@@ -320,7 +321,7 @@ class Suite:
     kind: ClassVar[str] = ""
     images: int = 0
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Kind and eight hex digits."""
         default = asdict(type(self)())
