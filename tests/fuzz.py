@@ -31,7 +31,7 @@ import exports
 import numpy as np
 import vote_folders
 from PIL import Image
-from softlabels.datasets import dcic, formats, images, votetable, zips
+from softlabels.datasets import dcic, formats, images, votetable, zenodo
 from softlabels.datasets import folder as folders
 from softlabels.datasets.collection import demand
 from softlabels.errors import SoftlabelsError
@@ -210,7 +210,7 @@ def zip_of_images(folder, rng):
     (folder / "in.zip").write_bytes(damaged(content, rng) if rng.random() < 0.6 else content)
     target = folder / "inside" / "target"
     try:
-        zips.unpack(folder / "in.zip", target)
+        zenodo.unpack(folder / "in.zip", target)
     finally:
         inside = [*folder.joinpath("inside").iterdir()] if (folder / "inside").exists() else []
         assert inside in ([], [target])
@@ -363,7 +363,7 @@ def confirmed(folder, found, classes, people):
                 continue
             words = shlex.shlex(text.partition("--columns ")[2], posix=True)
             words.whitespace_split, words.commenters = True, ""
-            columns = formats.parse_columns(words.get_token().removesuffix(")"))
+            columns = formats.parse_columns(words.get_token().rstrip("),"))
             counts, heads = {*columns.get("counts", ())}, {*columns.get("annotators", ())}
             whole = (counts or classes, heads or people) == (classes, people)
             if counts <= classes and heads <= people and (whole or text is question.remedy):

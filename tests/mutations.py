@@ -155,8 +155,8 @@ MUTANTS = (
     Mutant(
         SHIFTED,
         "datasets/formats/tables.py",
-        '"label": name, "count": values[whole, k]',
-        '"label": name, "count": values[whole, k - 1]',
+        "np.array(names, object)[k], values[row, k], table",
+        "np.array(names, object)[k], values[row, k - 1], table",
         ("tests/test_folder.py::test_wide_form_and_other_separators",),
     ),
     Mutant(

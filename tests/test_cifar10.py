@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from softlabels import paths
 from softlabels.datasets import checksum, cifar10, fetch, load
+from softlabels.datasets.base import file_sha256
 from softlabels.errors import ConfigError, DataError, DataUnavailable
 from torch import nn
 from torch.nn import functional as F
@@ -71,7 +72,7 @@ def publish(folder, monkeypatch):
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        monkeypatch.setitem(fetch.FILES, key, fetch.File(fetch.sha256(path)))
+        monkeypatch.setitem(fetch.FILES, key, fetch.File(file_sha256(path)))
 
     return as_registered
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from softlabels.datasets import Annotations, cifar10, cifar10_crowds, fetch
+from softlabels.datasets.base import file_sha256
 from softlabels.errors import DataError, DataUnavailable
 
 HEADER = ("annotator_id", "trial_index", "is_attn_check", "chosen_label", "cifar10_test_test_idx")
@@ -46,7 +47,7 @@ def raw(rows, tmp_path, monkeypatch):
         counts = fetch.fetch(cifar10.COUNTS)
         (path.parent / "cifar10h-counts.npy").write_bytes(counts.read_bytes())
         monkeypatch.setenv("SOFTLABELS_DATA", str(tmp_path / "data"))
-        monkeypatch.setitem(fetch.FILES, cifar10_crowds.RAW, fetch.File(fetch.sha256(path)))
+        monkeypatch.setitem(fetch.FILES, cifar10_crowds.RAW, fetch.File(file_sha256(path)))
 
     return write
 

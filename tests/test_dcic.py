@@ -9,7 +9,7 @@ import pytest
 from dcic_folders import CLASSES, N, annotation_sets, edit, pixels, write
 from PIL import Image
 from softlabels import datasets, paths
-from softlabels.datasets import dcic, zenodo, zips
+from softlabels.datasets import dcic, zenodo
 from softlabels.errors import ConfigError, DataError, DataUnavailable
 from softlabels.labels import votes
 from softlabels.learning import inputs
@@ -273,24 +273,24 @@ def evil(tmp_path, name, content=b"x", mode=None, compress=zipfile.ZIP_STORED):
 )
 def test_nothing_is_unpacked_outside(tmp_path, name):
     with pytest.raises(DataError, match="it would lie outside of the target folder"):
-        zips.unpack(evil(tmp_path, name), tmp_path / "in" / "target")
+        zenodo.unpack(evil(tmp_path, name), tmp_path / "in" / "target")
     assert list((tmp_path / "in").iterdir()) == []
 
 
 def test_links_are_refused(tmp_path):
     archive = evil(tmp_path, "MiceBone/link", b"/etc/passwd", stat.S_IFLNK | 0o777)
     with pytest.raises(DataError, match="'MiceBone/link' is refused: it is a symbolic link"):
-        zips.unpack(archive, tmp_path / "target")
+        zenodo.unpack(archive, tmp_path / "target")
     assert not (tmp_path / "target").exists()
 
 
 def test_bombs_are_refused(tmp_path, monkeypatch):
     archive = evil(tmp_path, "MiceBone/zeros", bytes(1 << 22), compress=zipfile.ZIP_DEFLATED)
     with pytest.raises(DataError, match=f"bytes that unpack to {1 << 22}"):
-        zips.unpack(archive, tmp_path / "target")
-    monkeypatch.setattr(zips, "MAX_TOTAL", 1000)
+        zenodo.unpack(archive, tmp_path / "target")
+    monkeypatch.setattr(zenodo, "MAX_TOTAL", 1000)
     with pytest.raises(DataError, match=f"{(1 << 22) + 2} bytes in all"):
-        zips.unpack(archive, tmp_path / "target")
+        zenodo.unpack(archive, tmp_path / "target")
 
 
 def test_a_member_that_occurs_twice(tmp_path):
@@ -300,7 +300,7 @@ def test_a_member_that_occurs_twice(tmp_path):
         with pytest.warns(UserWarning, match="Duplicate"):
             opened.writestr("a", "2")
     with pytest.raises(DataError, match="'a' is refused: it occurs twice"):
-        zips.unpack(archive, tmp_path / "target")
+        zenodo.unpack(archive, tmp_path / "target")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 0.5, 0.98])
@@ -309,7 +309,7 @@ def test_a_damaged_archive(bone, tmp_path, keep):
     archive = tmp_path / "b.zip"
     archive.write_bytes(content[: int(keep if keep > 1 else keep * len(content))])
     with pytest.raises(DataError, match="damaged"):
-        zips.unpack(archive, tmp_path / "target")
+        zenodo.unpack(archive, tmp_path / "target")
 
 
 def test_a_flipped_byte_is_noticed(bone, tmp_path):
@@ -319,7 +319,7 @@ def test_a_flipped_byte_is_noticed(bone, tmp_path):
     content[at] ^= 1
     archive.write_bytes(content)
     with pytest.raises(DataError, match="damaged"):
-        zips.unpack(archive, tmp_path / "target")
+        zenodo.unpack(archive, tmp_path / "target")
 
 
 # The images.

@@ -12,7 +12,6 @@ from PIL import Image
 from softlabels import figures, paths
 from softlabels.analysis import formatting
 from softlabels.datasets import images as files
-from softlabels.datasets import zips
 from softlabels.errors import DataError
 from softlabels.figures import images
 from test_check import HOSTILE, Tags
@@ -132,13 +131,13 @@ def png(size):
 
 
 def test_images_in_an_archive_cannot_explode(tmp_path, monkeypatch):
-    read = lambda **members: zips.read_images(packed(tmp_path / "a.zip", **members), ["a.png"], (4, 4, 3))
+    read = lambda **members: files.read_images(packed(tmp_path / "a.zip", **members), ["a.png"], (4, 4, 3))
     assert read(a=png((4, 4))).shape == (1, 4, 4, 3)
     with pytest.raises(DataError, match="expected an RGB image of 4 x 4 pixels"):
         read(a=png((6000, 6000)))
     with pytest.raises(DataError, match="expected an RGB image"):
         read(a=b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n")  # another program would draw it
-    monkeypatch.setattr(zips, "LARGEST", 1000)
+    monkeypatch.setattr(files, "MAX_PACKED", 1000)
     with pytest.raises(DataError, match=r"an image a\.png of 2000 bytes"):
         read(a=bytes(2000))
 

@@ -276,6 +276,13 @@ def test_a_majority_beside_counts_of_which_one_is_mostly_empty_is_asked_about(tm
     assert "are the counts the votes?" in question.found and "counts=cat|dog|owl" in question.remedy
 
 
+def test_a_reader_with_words_of_their_own_is_not_left_out(tmp_path):
+    lines = rows(lambda i: [said(i, 0), said(i, 1), "bird" if i < 2 else said(i, 2)])
+    [question] = report(table(tmp_path / "w", lines)).problems
+    assert question.remedy.endswith("--columns 'image=image,annotators=anna|ben|carl'")
+    assert "'carl' with some words that no other column has; without: --columns" in question.found
+
+
 def test_names_that_are_numbers_are_offered_as_people_too(tmp_path):
     [question] = report(table(tmp_path / "w", QUESTIONS["people called by numbers"][0])).problems
     assert "(then: --columns 'image=image,annotators=1|2|3')" in question.found

@@ -1,11 +1,12 @@
 """The one shape that all datasets have."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
-from softlabels.errors import DataError
+from softlabels.errors import ConfigError, DataError
 from softlabels.labels.votes import Annotations as Annotations
 
 
@@ -101,18 +102,53 @@ class Dataset:
         if kept is not None:
             inside = kept.image < n
             kept = Annotations(kept.image[inside], kept.annotator[inside], kept.label[inside])
-        return Dataset(
-            name=self.name,
+        return replace(
+            self,
             images=self.images[:n],
             counts=self.counts[:n],
-            classes=self.classes,
-            source=self.source,
             ids=self.ids[:n],
             annotations=kept,
             truth=None if self.truth is None else self.truth[:n],
             splits={name: rows[rows < n] for name, rows in self.splits.items()},
             factors={name: values[:n] for name, values in self.factors.items()},
         )
+
+
+def demand_size(name: str, image_size: int | None, only: int) -> None:
+    """Refuse every size of a dataset whose images have one; None is the dataset's own.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if image_size not in (None, only):
+        raise ConfigError(f"{name}: image_size: expected {only} (or None), found {image_size!r}")
+
+
+def demand_integer(name: str, option: str, value: object, least: int) -> None:
+    """Refuse what is no whole number of at least `least`.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not isinstance(value, int | np.integer) or value < least:
+        raise ConfigError(f"{name}: {option} must be an integer of at least {least}, not {value!r}")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises
+    ------
+    DataError
+        It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
 
 
 def checksum(*arrays: np.ndarray) -> str:

@@ -4,6 +4,8 @@ import hashlib
 import json
 import mmap
 import os
+import shutil
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -158,6 +160,21 @@ def write_images(
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def whole_folder(target: Path, write: Callable[[Path], None]) -> Path:
+    """Let `write` fill a folder that appears at `target` whole or not at all; for one process at a time."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{target.name}.part.*"):  # by a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.part."))
+    try:
+        write(part)
+        part.chmod(0o755)
+        part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return target
 
 
 def in_order(work: Callable[[A], B], items: Sequence[A]) -> Iterator[B]:

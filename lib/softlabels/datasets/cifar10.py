@@ -7,15 +7,14 @@ PNGs give the same pixels, and a checksum holds both to it.
 import hashlib
 import tarfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 
 from softlabels import errors
 from softlabels.datasets import fetch
-from softlabels.datasets.base import Dataset, Source, checksum
+from softlabels.datasets.base import Dataset, Source, checksum, demand_size
 from softlabels.datasets.cache import arrays
-from softlabels.datasets.zips import read_images
+from softlabels.datasets.images import read_images
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIZE = 32
@@ -30,6 +29,7 @@ LOSSLESS_SHA256 = "68f1fb84343b60338d6c7ed7626f0344d953a474c8d95246a5a809ceedca4
 
 # The binary form of the official archive: the same images as the Python form, without a pickle.
 ARCHIVE = "cifar10/cifar-10-binary.tar.gz"
+TRAIN_BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
 PNGS = "cifar10/cifar10-test-9500-png.zip"
 JPEGS = "cifar10/CIFAR-10-images-master.zip"
 TEST_LABELS = "cifar10/cifar10_test_set_original_labels.npy"
@@ -49,8 +49,8 @@ def load_10h(image_size: int | None = None) -> Dataset:
     DataError, DataUnavailable
         As for `fetch`.
     """
-    _check_size("cifar10h", image_size)
-    images, truth = _decoded("cifar10h", _from_archive)
+    demand_size("cifar10h", image_size, SIZE)
+    images, truth = _decoded("cifar10h", lambda: _batches("test_batch"))
     return _dataset("cifar10h", images, truth, votes(), "CIFAR-10 test images, lossless")
 
 
@@ -59,7 +59,7 @@ def load_10h_9500(image_size: int | None = None) -> Dataset:
 
     Raises as `load_10h`, as all loaders here.
     """
-    _check_size("cifar10h-9500", image_size)
+    demand_size("cifar10h-9500", image_size, SIZE)
     images, truth = _decoded("cifar10h-9500", _lossless)
     variant = "CIFAR-10 test images 0-9499, lossless"
     return _dataset("cifar10h-9500", images, truth, votes()[:N_LOSSLESS], variant)
@@ -71,7 +71,7 @@ def load_jpeg(image_size: int | None = None) -> Dataset:
     The counts of test images are CIFAR-10H's votes. Train images have no votes: their count is a single
     one, for CIFAR-10's own label. ``splits`` holds the rows of "train" and "test".
     """
-    _check_size("cifar10-jpeg", image_size)
+    demand_size("cifar10-jpeg", image_size, SIZE)
     images, truth = _decoded("cifar10-jpeg", _from_jpegs)
     counts = np.concatenate([np.eye(len(CLASSES), dtype=np.float32)[truth[:N_TRAIN]], votes()])
     variant = (
@@ -82,24 +82,18 @@ def load_jpeg(image_size: int | None = None) -> Dataset:
     return _dataset("cifar10-jpeg", images, truth, counts, variant, splits)
 
 
-def load_pretraining(image_size: int | None = None) -> Dataset:
-    """Return CIFAR-10 to pretrain on: 50,000 training images of the archive, test images 0-9499 lossless.
+def load_pretraining(name: str, image_size: int | None = None) -> Dataset:
+    """Return CIFAR-10 to pretrain on: 50,000 training images and test images 0-9499, these lossless.
 
+    The training images of "cifar10" are those of the archive, of "cifar10-jpeg-train" the lossy JPEG copies.
     Ids are those of `load_jpeg`. Train images have a single count, for CIFAR-10's own label; ``splits`` holds
     the rows of "train", "validation" (the last 2,500 training images) and "test".
     """
-    return _pretraining("cifar10", image_size, _train_archive, "CIFAR-10 training images")
-
-
-def load_pretraining_jpeg(image_size: int | None = None) -> Dataset:
-    """Return the same as `load_pretraining`, with the training images from the lossy JPEG copy."""
-    return _pretraining(
-        "cifar10-jpeg-train", image_size, _train_jpegs, "lossy JPEG copy of CIFAR-10's training images"
-    )
-
-
-def _pretraining(name: str, image_size: int | None, decode: Callable[[], Decoded], variant: str) -> Dataset:
-    _check_size(name, image_size)
+    decode, variant = {
+        "cifar10": (lambda: _batches(*TRAIN_BATCHES), "CIFAR-10 training images"),
+        "cifar10-jpeg-train": (_train_jpegs, "lossy JPEG copy of CIFAR-10's training images"),
+    }[name]
+    demand_size(name, image_size, SIZE)
     test, labels = _decoded("cifar10h-9500", _lossless)
 
     def both() -> Decoded:
@@ -120,17 +114,6 @@ def _pretraining(name: str, image_size: int | None, decode: Callable[[], Decoded
 def _train_jpegs() -> Decoded:
     images, labels = _decoded("cifar10-jpeg", _from_jpegs)
     return images[:N_TRAIN], labels[:N_TRAIN]
-
-
-def _train_archive() -> Decoded:
-    rows = _batches(fetch.fetch(ARCHIVE), *(f"data_batch_{i}" for i in range(1, 6)))
-    images = rows[:, 1:].reshape(-1, 3, SIZE, SIZE).transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(images), rows[:, 0].astype(np.int64)
-
-
-def _check_size(name: str, image_size: int | None) -> None:
-    if image_size not in (None, SIZE):
-        raise errors.ConfigError(f"{name}: image_size: expected {SIZE} (or None), found {image_size!r}")
 
 
 def _dataset(
@@ -187,19 +170,13 @@ def _lossless() -> Decoded:
     """Test images 0-9499 from the archive where it is at hand, else from the PNGs, else downloaded."""
     if fetch.at_hand(ARCHIVE) is None and fetch.at_hand(PNGS) is not None:
         return _from_pngs()
-    images, labels = _from_archive()
+    images, labels = _batches("test_batch")
     return images[:N_LOSSLESS], labels[:N_LOSSLESS]
 
 
-def _from_archive() -> Decoded:
-    """All test images from the official archive."""
-    rows = _batches(fetch.fetch(ARCHIVE), "test_batch")
-    images = rows[:, 1:].reshape(-1, 3, SIZE, SIZE).transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(images), rows[:, 0].astype(np.int64)
-
-
-def _batches(path: Path, *names: str) -> np.ndarray:
-    """Rows of label and planes, uint8 ``[N, 3073]``, from named files of the archive; nothing is unpacked."""
+def _batches(*names: str) -> Decoded:
+    """Images and labels of named files of the archive, of which nothing is unpacked to the disk."""
+    path = fetch.fetch(ARCHIVE)
     length = 10_000 * (1 + 3 * SIZE * SIZE)
     parts = []
     with tarfile.open(path, "r:gz") as archive:
@@ -214,7 +191,9 @@ def _batches(path: Path, *names: str) -> np.ndarray:
             content = archive.extractfile(member)
             assert content is not None
             parts.append(np.frombuffer(content.read(), np.uint8).reshape(10_000, -1))
-    return np.concatenate(parts)
+    rows = np.concatenate(parts)  # [N, 3073]: label and planes
+    images = rows[:, 1:].reshape(-1, 3, SIZE, SIZE).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), rows[:, 0].astype(np.int64)
 
 
 def _from_pngs() -> Decoded:
@@ -242,8 +221,7 @@ def _labels() -> np.ndarray:
     """CIFAR-10's labels in the original order, train before test, int64 ``[60000]``."""
     path = fetch.at_hand(TRAIN_LABELS)
     if path is None:
-        rows = _batches(fetch.fetch(ARCHIVE), *(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
-        return rows[:, 0].astype(np.int64)
+        return _batches(*TRAIN_BATCHES, "test_batch")[1]
     with np.load(path, allow_pickle=False) as arrays:
         train = arrays["clean"]
     return np.concatenate([train, _array(TEST_LABELS, (N_TEST,))]).astype(np.int64)
@@ -252,20 +230,13 @@ def _labels() -> np.ndarray:
 # CIFAR-10.1 (Recht et al. 2018): new photographs collected as CIFAR-10's were, in two versions.
 
 
-def load_v4(image_size: int | None = None) -> Dataset:
-    """Return version v4, 2,021 images; the label of each is its single count. Raises as `fetch` does."""
-    return _load_new("v4", image_size)
+def load_new(version: str, image_size: int | None = None) -> Dataset:
+    """Return version "v4", 2,021 images, or "v6", 2,000 with balanced classes; a label is its single count.
 
-
-def load_v6(image_size: int | None = None) -> Dataset:
-    """Return version v6, 2,000 images with balanced classes; as `load_v4`."""
-    return _load_new("v6", image_size)
-
-
-def _load_new(version: str, image_size: int | None) -> Dataset:
+    Raises as `load_10h`.
+    """
     name = f"cifar10.1-{version}"
-    if image_size not in (None, SIZE):
-        raise errors.ConfigError(f"{name}: image_size: expected {SIZE} (or None), found {image_size!r}")
+    demand_size(name, image_size, SIZE)
     images, truth = (
         np.load(fetch.fetch(f"cifar10.1/cifar10.1_{version}_{part}.npy"), allow_pickle=False)
         for part in ("data", "labels")
@@ -277,9 +248,11 @@ def _load_new(version: str, image_size: int | None) -> Dataset:
         )
     truth = truth.astype(np.int64)
     counts = np.eye(len(CLASSES), dtype=np.float32)[truth]
-    licence, url = (
-        "MIT; images: terms of the Tiny Images collection",
-        "https://github.com/modestyachts/CIFAR-10.1",
+    source = Source(
+        name=name,
+        licence="MIT; images: terms of the Tiny Images collection",
+        variant=f"CIFAR-10.1 {version}",
+        sha256=checksum(images, counts, truth),
+        url="https://github.com/modestyachts/CIFAR-10.1",
     )
-    source = Source(name, licence, f"CIFAR-10.1 {version}", checksum(images, counts, truth), url)
     return Dataset(name, images, counts, CLASSES, source, ids=np.arange(len(images)), truth=truth)

@@ -9,12 +9,12 @@ import re
 import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from softlabels.datasets.base import Annotations
+from softlabels.datasets.base import Annotations, file_sha256
 from softlabels.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -98,10 +98,6 @@ class Collection:
     def __len__(self) -> int:
         return len(self.files)
 
-    def with_note(self, note: str) -> "Collection":
-        """The same with one more note."""
-        return replace(self, notes=(*self.notes, note))
-
 
 def printable(text: str, longest: int = 120) -> str:
     """Text that a terminal shows as it is: control and direction characters as escapes, cut where long."""
@@ -145,26 +141,19 @@ def _files(root: Path) -> list[str]:
     walked = {os.path.realpath(root)}
     for folder, folders, names in os.walk(root, followlinks=True):
         inside = Path(folder).relative_to(root)
-        folders[:] = [
-            name
-            for name in sorted(folders)
-            if not name.startswith((".", "__MACOSX")) and _new(Path(folder, name), walked)
-        ]
+        new = []
+        for name in sorted(folders):
+            place = os.path.realpath(Path(folder, name))
+            if not name.startswith((".", "__MACOSX")) and place not in walked:  # links can lead in circles
+                walked.add(place)
+                new.append(name)
+        folders[:] = new
         found += [
             (inside / name).as_posix()
             for name in names
             if not name.startswith(".") and Path(folder, name).is_file()
         ]
     return found
-
-
-def _new(folder: Path, walked: set[str]) -> bool:
-    """Whether a folder is walked for the first time: links can lead in circles."""
-    place = os.path.realpath(folder)
-    if place in walked:
-        return False
-    walked.add(place)
-    return True
 
 
 def common_problems(
@@ -260,21 +249,6 @@ def demand(collection: Collection) -> Collection:
         f"{collection.root}: {number} in {collection.name}:\n{listed}{more}\n"
         f"All of them: softlabels check {shlex.quote(str(collection.root))}"
     )
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises
-    ------
-    DataError
-        It cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
 
 
 def content_sha256(root: Path, files: Iterable[str]) -> str:

@@ -48,12 +48,9 @@ class Known:
     licence: str
 
 
-def _known() -> dict[str, Known]:
-    text = resources.files("softlabels.datasets").joinpath("dcic.json").read_text("utf-8")
-    return {name: Known(**facts) for name, facts in json.loads(text).items()}
-
-
-KNOWN = _known()  # facts of the benchmark's public code (github Emprime/dcic @ 4357451, src/datasets)
+# Facts of the benchmark's public code (github Emprime/dcic @ 4357451, src/datasets).
+_FACTS = json.loads(resources.files("softlabels.datasets").joinpath("dcic.json").read_text("utf-8"))
+KNOWN = {name: Known(**facts) for name, facts in _FACTS.items()}
 
 
 def official(name: str) -> str:
@@ -115,23 +112,18 @@ def dataset(found: Collection, source: Source, image_size: int | None, slice: in
     content = content_sha256(found.root, (*found.files, *found.sources))
     safe = re.sub(r"[^A-Za-z0-9_-]", "_", source.name)
     images, pixels = decoding.array(found.root, found.files, safe, content, image_size)
-    votes = checksum(found.counts)
+    sha256 = checksum(np.frombuffer(f"{pixels}{checksum(found.counts)}".encode("ascii"), np.uint8))
     variant = f"{source.variant}, {images.shape[1]} px"
     return Dataset(
         name=source.name,
         images=images,
         counts=found.counts,
         classes=found.classes,
-        source=Source(source.name, source.licence, variant, checksum_of(pixels, votes), source.url),
+        source=Source(source.name, source.licence, variant, sha256, source.url),
         ids=np.arange(len(found)),
         annotations=found.annotations,
         splits=fold_rows(found.folds, slice) if set(found.folds) == set(range(1, N_FOLDS + 1)) else {},
     )
-
-
-def checksum_of(*parts: str) -> str:
-    """SHA-256 of several checksums."""
-    return checksum(np.frombuffer("".join(parts).encode("ascii"), np.uint8))
 
 
 def fold_rows(folds: np.ndarray, slice: int) -> dict[str, np.ndarray]:
@@ -173,8 +165,12 @@ def read(root: Path, name: str, classes: tuple[str, ...] = ()) -> Collection:
     problems: list[Problem] = []
     index = _index(root, problems)
     entries = list(_annotations(root / ANNOTATIONS, problems))
-    if not index or (not entries and problems):
-        return _unreadable(root, name, index, problems)
+    files = tuple(index.values())
+    if not files:
+        remedy = "put PNG images into fold1 to fold5"
+        problems.append(Problem("no images", str(root), "no image in any folder", remedy))
+    if not files or (not entries and problems):
+        return Collection(name, root, files, tuple(index), problems=tuple(problems), unreadable=True)
     votes: list[tuple[int, str, str]] = []  # image, annotator, label
     rows = {known: i for i, known in enumerate(index)}
     for where, session, entry in entries:
@@ -185,7 +181,6 @@ def read(root: Path, name: str, classes: tuple[str, ...] = ()) -> Collection:
     numbered = [(i, person[who], number[label]) for i, who, label in votes]
     annotations = Annotations(*np.array(numbered, np.int64).reshape(-1, 3).T)
     counts = count(annotations.image, annotations.label, len(index), max(1, len(found)))[:, : len(found)]
-    files = tuple(index.values())
     problems += common_problems(files, found, counts, ANNOTATIONS)
     return Collection(
         name=name,
@@ -199,15 +194,6 @@ def read(root: Path, name: str, classes: tuple[str, ...] = ()) -> Collection:
         folds=np.array([_fold(file) for file in files], np.int64),
         sources=(ANNOTATIONS,),
         problems=tuple(problems),
-    )
-
-
-def _unreadable(root: Path, name: str, index: dict[str, str], problems: list[Problem]) -> Collection:
-    if not index:
-        remedy = "put PNG images into fold1 to fold5"
-        problems.append(Problem("no images", str(root), "no image in any folder", remedy))
-    return Collection(
-        name, root, tuple(index.values()), tuple(index), problems=tuple(problems), unreadable=True
     )
 
 

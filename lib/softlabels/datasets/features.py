@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from softlabels.datasets import folder, formats
-from softlabels.datasets.base import Dataset, Source, checksum
-from softlabels.datasets.collection import Collection, demand, file_sha256, normal, printable, quoted
+from softlabels.datasets.base import Dataset, Source, checksum, file_sha256
+from softlabels.datasets.collection import Collection, demand, normal, printable, quoted
 from softlabels.errors import DataError
 
 READ = (".npy", ".npz", ".parquet", ".csv", ".tsv")

@@ -13,9 +13,9 @@ import numpy as np
 
 from softlabels import errors
 from softlabels.datasets import fetch
-from softlabels.datasets.base import Dataset, Source
+from softlabels.datasets.base import Dataset, Source, demand_size
 from softlabels.datasets.cache import arrays
-from softlabels.datasets.zips import read_images
+from softlabels.datasets.images import read_images
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 NO_CLASS = ("unknown", "NF")  # "not a face"
@@ -51,8 +51,7 @@ def load(image_size: int | None = None) -> Dataset:
     DataError, DataUnavailable
         As for `fetch`; or the table of votes is damaged, with the line.
     """
-    if image_size not in (None, SIZE):
-        raise errors.ConfigError(f"ferplus: image_size: expected {SIZE} (or None), found {image_size!r}")
+    demand_size("ferplus", image_size, SIZE)
     (images, counts, ids, parts), sha256 = arrays("ferplus", ("images", "counts", "ids", "part"), _decoded)
     source = Source(
         name="ferplus",

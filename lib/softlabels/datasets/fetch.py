@@ -1,14 +1,18 @@
 """Data files by name, each with its SHA-256: from the data folder, the cache or the network."""
 
-import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock
 
 from softlabels import errors, paths
+from softlabels.datasets.base import file_sha256
+
+T = TypeVar("T")
 
 PAUSES = (1.0, 3.0)  # seconds before the second and the third try
 TIMEOUT = 30  # seconds without a byte after which a try counts as failed
@@ -77,20 +81,14 @@ def at_hand(key: str) -> Path | None:
     file = _registered(key)
     folder = paths.data()
     if folder is not None and (folder / key).is_file():
-        found = sha256(folder / key)
+        found = file_sha256(folder / key)
         if found == file.sha256:
             return folder / key
         raise errors.DataError(
             f"{folder / key}: expected SHA-256 {file.sha256}, found {found}; replace or remove the file"
         )
     target = _download_path(key)
-    return target if target.is_file() and sha256(target) == file.sha256 else None
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return target if target.is_file() and file_sha256(target) == file.sha256 else None
 
 
 def _registered(key: str) -> File:
@@ -108,20 +106,32 @@ def _remedy(key: str) -> str:
     return f"Remedy: put the file at {folder}/{key} (SOFTLABELS_DATA names the folder), or try again."
 
 
-def _download(key: str, file: File, part: Path) -> None:
-    """Download into `part`, again from the start where the connection breaks, and check what arrived."""
+def persist(attempt: Callable[[], T], failure: Callable[[int | None, Exception], Exception]) -> T:
+    """Try what uses the network up to three times; a server that refuses is not asked again.
+
+    Parameters
+    ----------
+    attempt : callable
+    failure : callable
+        What to raise in the end, given the HTTP status, if there is one, and the last error.
+    """
     import requests  # here, because training from cached data needs no HTTP client
 
     for pause in (*PAUSES, None):
         try:
-            _get(key, str(file.url), part)
-            break
+            return attempt()
         except requests.RequestException as error:
             status = None if error.response is None else error.response.status_code
-            refused = status is not None and 400 <= status < 500
-            if pause is None or refused:
-                raise _failure(key, str(file.url), part, status, error) from None
+            if pause is None or (status is not None and 400 <= status < 500):
+                raise failure(status, error) from None
             time.sleep(pause)
+    raise AssertionError("the last pause is None")
+
+
+def _download(key: str, file: File, part: Path) -> None:
+    """Download into `part`, again from the start where the connection breaks, and check what arrived."""
+    url = str(file.url)
+    persist(lambda: _get(key, url, part), lambda *why: _failure(key, url, part, *why))
     _verify(key, file, part)
 
 
@@ -152,7 +162,7 @@ def _failure(
 
 
 def _verify(key: str, file: File, part: Path) -> None:
-    found = sha256(part)
+    found = file_sha256(part)
     if found == file.sha256:
         return
     with part.open("rb") as content:

@@ -6,6 +6,7 @@ cache. So the same folder gives the same runs on every machine, and changed data
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from softlabels import errors, paths
@@ -37,15 +38,16 @@ def read(path: Path, options: Options | None = None) -> Collection:
     name = path.resolve().name or "folder"
     try:
         if not path.is_dir():
-            found = "no such folder" if not path.exists() else "not a folder"
-            return _unreadable(path, name, found, REMEDY)
+            what = "no such folder" if not path.exists() else "not a folder"
+            return _unreadable(path, name, what, REMEDY)
         there = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         return _unreadable(path, name, f"cannot be read ({error})", REMEDY)
-    tables = _tables(there)
-    if len(tables) > 1 and (found_readers := votetable.tables(path, name, tables, options)) is not None:
-        return found_readers
+    every = [p for p in there if formats.suffix(p) in formats.OPENED and not _is_prose(p, there)]
+    tables = _preferred(every)
     if len(tables) > 1:
+        if (of_readers := votetable.tables(path, name, tables, options)) is not None:
+            return of_readers
         names = ", ".join(p.name for p in tables)
         return _unreadable(
             path, name, f"several files of annotations: {names}", "keep one, as annotations.csv"
@@ -53,9 +55,13 @@ def read(path: Path, options: Options | None = None) -> Collection:
     if not tables:
         return votetable.folders(path, name) or _nothing(path, name, there)
     [table] = tables
-    if table.name == dcic.ANNOTATIONS and _is_dcic(table):
+    # Where a JSON file is no export that is known, what is wrong with it is said for the DCIC layout.
+    if table.name == dcic.ANNOTATIONS and formats.named(table) in ("", "records"):
         return dcic.read(path, name)
-    return _noted(votetable.read(path, name, table, options), there, table)
+    found = votetable.read(path, name, table, options)
+    others = ", ".join(quoted(p.name) for p in [p for p in every if p != table][:5])
+    note = f"{quoted(table.name)} is read; {others} beside it is not."
+    return replace(found, notes=(*found.notes, note)) if others else found
 
 
 def votes_of(path: Path, options: Options | None = None) -> Collection:
@@ -75,38 +81,19 @@ def votes_of(path: Path, options: Options | None = None) -> Collection:
     return votetable.without_images(path, formats.read(path, options))
 
 
-def _tables(there: list[Path]) -> list[Path]:
-    """Files that may hold votes: the one that is preferred, else all."""
-    found = [p for p in there if formats.suffix(p) in formats.OPENED and not _is_prose(p, there)]
+def _preferred(every: list[Path]) -> list[Path]:
+    """Of files that may hold votes the one that is preferred, else all."""
     for wanted in FIRST:
-        chosen = [p for p in found if wanted in (p.name.lower(), p.name.lower().split(".")[0])]
+        chosen = [p for p in every if wanted in (p.name.lower(), p.name.lower().split(".")[0])]
         if chosen:
             return chosen
-    return found
+    return every
 
 
 def _is_prose(path: Path, there: list[Path]) -> bool:
     """A text file that is not named after votes, beside other files: a licence, notes, requirements."""
     named = any(word in path.name.lower() for word in VOTES)
     return formats.suffix(path) == ".txt" and not named and path.name.lower() != "data.txt"
-
-
-def _is_dcic(path: Path) -> bool:
-    """Whether a JSON file is no export that is known: what is wrong with it is then said for this layout."""
-    return formats.named(path) in ("", "records")
-
-
-def _noted(found: Collection, there: list[Path], table: Path) -> Collection:
-    """Say which other files of votes were not read."""
-    others = [
-        p.name
-        for p in there
-        if p != table and formats.suffix(p) in formats.OPENED and not _is_prose(p, there)
-    ]
-    if not others:
-        return found
-    note = f"{quoted(table.name)} is read; {', '.join(map(quoted, others[:5]))} beside it is not."
-    return found.with_note(note)
 
 
 def _nothing(path: Path, name: str, there: list[Path]) -> Collection:

@@ -8,6 +8,8 @@ antialiasing to a square, the whole image and nothing cut away, which changes th
 
 import io
 import warnings
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +30,9 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 Image.init()  # `formats` knows only what is loaded
 DEEP_COLOUR = ("LA;16", "RGB;16", "RGBA;16")  # Pillow has no such modes, and drops the lower eight bits
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I", *DEEP_COLOUR)
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 DEPTHS = (8, 10, 12, 14, 16)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -76,37 +80,29 @@ def decode(path: Path, size: int, depth: int = 16) -> np.ndarray:
         return np.asarray(picture, dtype=np.uint8)
 
 
-class _opened:
-    """An image, loaded; whatever goes wrong in decoding it becomes `Unreadable`."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Image.Image:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Pillow warns of bombs and odd metadata; we decide
-                if self.path.stat().st_size > MAX_BYTES:
-                    raise Unreadable(f"a file of more than {MAX_BYTES:,} bytes")
-                self.image = Image.open(io.BytesIO(self.path.read_bytes()), formats=FORMATS)
-                width, height = self.image.size
-                if width * height > MAX_PIXELS:
-                    raise Unreadable(f"{width} x {height} pixels, more than {MAX_PIXELS:,} in all")
-                if self.image.format == "TIFF" and self.image.mode not in SIXTEEN_BIT:
-                    bits = self.image.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
-                    if max(bits if isinstance(bits, tuple) else (bits,)) > 8 and self.image.mode != "F":
-                        raise Unreadable("a TIFF of colours with more than 8 bits; save it as PNG")
-                if self.image.mode == "F":
-                    raise Unreadable("floating-point intensities; save it with 8 or 16 bits")
-                self.image.load()
-        except Unreadable:
-            raise
-        except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them
-            raise Unreadable(_reason(error)) from error
-        return self.image
-
-    def __exit__(self, *_: object) -> None:
-        self.image.close()
+def _opened(path: Path) -> Image.Image:
+    """An image, loaded, to be closed by ``with``; whatever goes wrong in decoding it becomes `Unreadable`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of bombs and odd metadata; we decide
+            if path.stat().st_size > MAX_BYTES:
+                raise Unreadable(f"a file of more than {MAX_BYTES:,} bytes")
+            image = Image.open(io.BytesIO(path.read_bytes()), formats=FORMATS)
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise Unreadable(f"{width} x {height} pixels, more than {MAX_PIXELS:,} in all")
+            if image.format == "TIFF" and image.mode not in SIXTEEN_BIT:
+                bits = image.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
+                if max(bits if isinstance(bits, tuple) else (bits,)) > 8 and image.mode != "F":
+                    raise Unreadable("a TIFF of colours with more than 8 bits; save it as PNG")
+            if image.mode == "F":
+                raise Unreadable("floating-point intensities; save it with 8 or 16 bits")
+            image.load()
+            return image
+    except Unreadable:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them
+        raise Unreadable(_reason(error)) from error
 
 
 def deep_colour(path: Path) -> str:
@@ -172,7 +168,6 @@ def depth_of(largest: int) -> int:
     return next(depth for depth in DEPTHS if largest < 2**depth)
 
 
-T = TypeVar("T")
 REMEDY = "replace the file"
 LARGEST = 4096  # pixels, of the edge
 
@@ -235,7 +230,10 @@ def _read(path: Path, root: Path, files: Sequence[str], size: int | None) -> tup
         return None
     if images.shape[0] != len(files) or (size is not None and images.shape[1:] != (size, size, 3)):
         return None
-    depth = _read_depth(path)
+    try:
+        depth = int(path.with_suffix(".depth").read_text())
+    except (OSError, ValueError):
+        depth = 16
     for i in np.unique(np.linspace(0, len(files) - 1, 8).astype(int)):
         try:
             same = np.array_equal(images[i], decode(root / files[i], images.shape[1], depth))
@@ -244,13 +242,6 @@ def _read(path: Path, root: Path, files: Sequence[str], size: int | None) -> tup
         if not same:
             return None
     return images, sha256
-
-
-def _read_depth(path: Path) -> int:
-    try:
-        return int(path.with_suffix(".depth").read_text())
-    except (OSError, ValueError):
-        return 16
 
 
 def _write(path: Path, root: Path, files: Sequence[str], size: int | None) -> None:
@@ -293,3 +284,62 @@ def _decoded(root: Path, files: Sequence[str], size: int, depth: int) -> Iterato
 def _with_bar(work: Callable[[str], T], files: Sequence[str], title: str) -> Iterator[T]:
     few = len(files) < 500
     return iter(tqdm(in_order(work, files), title, len(files), unit="image", leave=False, disable=few))
+
+
+# Images of a known archive, all of one shape.
+
+
+PACKED = (".png", ".jpg")
+MAX_PACKED = 1 << 24  # bytes of one image file
+
+
+def read_images(
+    path: Path, names: Sequence[str], shape: tuple[int, int, int], others: bool = False
+) -> np.ndarray:
+    """Decode these images of an archive, in this order, uint8 ``[N, H, W, C]``.
+
+    Parameters
+    ----------
+    shape : (H, W, C)
+        What every image must have; C is 1 (grey) or 3 (RGB).
+    others : bool
+        The archive may hold more images than these.
+
+    Raises
+    ------
+    DataError
+        The file is no archive, an image is missing, unknown or damaged, or of another shape.
+    """
+    images = np.empty((len(names), *shape), np.uint8)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_names(path, {name for name in archive.namelist() if name.endswith(PACKED)}, names, others)
+            for i, name in enumerate(tqdm(names, desc=f"decoding {path.name}", unit="image", leave=False)):
+                if (size := archive.getinfo(name).file_size) > MAX_PACKED:
+                    raise zipfile.BadZipFile(f"an image {name} of {size} bytes")
+                images[i] = _decode(archive.read(name), shape, f"{path}: {name}")
+    except BROKEN_ZIP as error:
+        raise errors.DataError(f"{path}: expected a zip archive, found {error}; replace the file") from None
+    return images
+
+
+def _check_names(path: Path, found: set[str], names: Sequence[str], others: bool) -> None:
+    differ = set(names) - found if others else set(names) ^ found
+    if differ:
+        raise errors.DataError(
+            f"{path}: expected {len(names)} known image names, found {len(differ)} missing or unknown, "
+            f"the first {min(differ)}; replace the file"
+        )
+
+
+def _decode(content: bytes, shape: tuple[int, int, int], where: str) -> np.ndarray:
+    height, width, channels = shape
+    mode, kind = ("L", "a grey") if channels == 1 else ("RGB", "an RGB")
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if image.mode == mode and image.size == (width, height):
+                return np.asarray(image).reshape(shape)
+            found = f"{image.mode} {image.size}"
+    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them
+        found = str(error)
+    raise errors.DataError(f"{where}: expected {kind} image of {width} x {height} pixels, found {found}")

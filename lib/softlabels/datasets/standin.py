@@ -6,17 +6,16 @@ errors of their own. Its numbers say nothing about MiceBone and never stand unde
 """
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from softlabels import errors, paths
+from softlabels import paths
 from softlabels.datasets import dcic
-from softlabels.datasets.base import Dataset, Source
+from softlabels.datasets.base import Dataset, Source, demand_integer
+from softlabels.datasets.cache import whole_folder
 
 NAME = "micebone-standin"
 CLASSES = ("g", "nr", "ug")  # oriented streaks, diffuse, tangled fibres
@@ -58,20 +57,12 @@ def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES,
 def folder(seed: int = 0, n_images: int = N_IMAGES) -> Path:
     """Return the folder of the stand-in, which is written on first use."""
     for option, value, least in (("n_images", n_images, 10), ("seed", seed, 0)):
-        if not isinstance(value, int | np.integer) or value < least:
-            raise errors.ConfigError(
-                f"{NAME}: {option} must be an integer of at least {least}, not {value!r}"
-            )
+        demand_integer(NAME, option, value, least)
     target = paths.cache() / "generated" / f"{NAME}-seed{seed}-{n_images}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_name(f"{target.name}.lock")):
         if not target.is_dir():
-            part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-            try:
-                write(part, seed, n_images)
-                part.rename(target)
-            finally:
-                shutil.rmtree(part, ignore_errors=True)
+            whole_folder(target, lambda part: write(part, seed, n_images))
     return target
 
 

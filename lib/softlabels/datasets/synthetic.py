@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from softlabels import errors
-from softlabels.datasets.base import Dataset, Source
+from softlabels.datasets.base import Dataset, Source, demand_integer
 from softlabels.datasets.cache import cached, in_order, read_array, read_checksum, write_images
 
 CLASSES = ("bc", "be", "gc", "ge", "rc", "re")  # blue, green, red; circle, ellipse: the order of DCIC
@@ -163,10 +162,7 @@ def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES)
     """
     size = IMAGE_SIZE if image_size is None else image_size
     for option, value, least in (("image_size", size, 8), ("n_images", n_images, 1), ("seed", seed, 0)):
-        if not isinstance(value, int | np.integer) or value < least:
-            raise errors.ConfigError(
-                f"synthetic: {option} must be an integer of at least {least}, not {value!r}"
-            )
+        demand_integer("synthetic", option, value, least)
     scene = scenes(seed, n_images)
     counts = distributions(scene)
     images, sha256 = cached(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from softlabels.datasets import fetch
+from softlabels.datasets.base import file_sha256
 from softlabels.datasets.cache import cached, read_array, write_array
 from softlabels.errors import DataError, DataUnavailable
 
@@ -134,7 +134,7 @@ def _shipped(package: str, release: str, extra: str, reader: str, name: str, dig
     if found is None or found.origin is None or find_spec(reader) is None:
         raise DataUnavailable(f"texts become vectors by {release}: pip install 'softlabels[{extra}]'")
     path = Path(found.origin).parent / name
-    digest_found = fetch.sha256(path) if path.is_file() else "no such file"
+    digest_found = file_sha256(path) if path.is_file() else "no such file"
     if digest_found != digest:
         raise DataError(f"{path}: expected SHA-256 {digest}, found {digest_found}; install {release}")
     return path

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from softlabels.datasets import formats
-from softlabels.datasets.base import Annotations
+from softlabels.datasets.base import Annotations, file_sha256
 from softlabels.datasets.collection import (
     Collection,
     Problem,
@@ -28,16 +28,6 @@ from softlabels.datasets.collection import (
     unread_images,
 )
 from softlabels.datasets.formats import Options, Reading
-from softlabels.labels.votes import counts as count
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-from typing import TYPE_CHECKING
-
-from softlabels.datasets.collection import (
-    file_sha256,
-)
 from softlabels.datasets.formats.containers import votes_of
 from softlabels.errors import DataError
 
@@ -179,11 +169,9 @@ def _placed(votes: "pd.DataFrame", files: list[str], root: Path) -> tuple[np.nda
     index, unread = _Index(files), unread_images(root)
     codes, names = pd.factorize(votes["image"], use_na_sentinel=False)
     found = [index.find(str(name)) for name in names]
-    first = votes.groupby(codes, sort=True)[["file", "line"]].first()
+    files_of, lines_of = votes["file"].groupby(codes).first(), votes["line"].groupby(codes).unique()
     problems, rows = [], np.full(len(names), -1)
-    every = _lines_of(codes, votes)
     for i, (name, (matches, _)) in enumerate(zip(names, found, strict=True)):
-        where = {"file": str(first["file"].iloc[i])}
         if len(matches) == 1:
             rows[i] = matches[0]
             continue
@@ -197,19 +185,9 @@ def _placed(votes: "pd.DataFrame", files: list[str], root: Path) -> tuple[np.nda
         else:
             kind, remedy = "missing image", "add the image or remove the line"
             what = f"there is no image {quoted(name)}"
-        problems += [
-            Problem(kind, **where, found=what, remedy=remedy, line=line or None) for line in every(i)
-        ]
+        problems += [Problem(kind, files_of[i], what, remedy, line or None) for line in lines_of[i].tolist()]
     clashes = _clashes(votes, codes, [str(n) for n in names], found, rows, files)
     return rows[codes], problems + clashes
-
-
-def _lines_of(codes: np.ndarray, votes: "pd.DataFrame"):  # type: ignore[no-untyped-def]
-    """A function from the number of a name to the lines that it stands in."""
-    order = np.argsort(codes, kind="stable")
-    ends = np.searchsorted(codes[order], np.arange(codes.max(initial=-1) + 2))
-    lines = votes["line"].to_numpy()[order]
-    return lambda i: list(dict.fromkeys(lines[ends[i] : ends[i + 1]].tolist()))
 
 
 def _clashes(
@@ -360,11 +338,8 @@ def _arrays(
     number = {name: k for k, name in enumerate(classes)}
     label = voted["label"].map(number).to_numpy(np.int64)
     row = voted["row"].to_numpy(np.int64)
-    if (voted["count"] == 1).all():
-        counts = count(row, label, n, max(1, len(classes)))[:, : len(classes)]
-    else:
-        counts = np.zeros((n, len(classes)), np.float32)
-        np.add.at(counts, (row, label), voted["count"].to_numpy(np.float32))
+    counts = np.zeros((n, len(classes)), np.float32)
+    np.add.at(counts, (row, label), voted["count"].to_numpy(np.float32))
     if not reading.named:
         return classes, counts, None, ()
     annotators = tuple(sorted(voted["annotator"].unique()))
@@ -393,21 +368,18 @@ def tables(root: Path, name: str, files: Sequence[Path], options: Options | None
     import pandas as pd
 
     readings = [formats.read(path, options) for path in files]
-    if len({(r.format, r.named) for r in readings}) > 1 or any(
-        not len(r.votes) or r.classes for r in readings
-    ):
-        return None
-    named = readings[0].named
     stems = [path.name.split(".")[0] for path in files]
-    if not named and any(_repeats(r) for r in readings):
-        return None
-    if _versions(stems) and not named:
-        return None
-    people = [_reader(stem) for stem in stems]
+    people = [normal(re.sub(PREFIX, "", stem) or stem) for stem in stems]
     inside = [frozenset(r.votes["annotator"]) for r in readings]
+    named = readings[0].named
+    one_form = len({(r.format, r.named) for r in readings}) == 1
+    if not one_form or any(not len(r.votes) or r.classes for r in readings) or len({*people}) < len(people):
+        return None
     if named and len(frozenset().union(*inside)) < sum(map(len, inside)):
         return None
-    if len(set(people)) < len(people):
+    # Where nobody is named, an image with several lines tells of more than one reader in a file.
+    several = any(r.votes["image"].map(normal).duplicated().any() for r in readings)
+    if not named and (several or _versions(stems)):
         return None
     votes = [
         r.votes if named else r.votes.assign(annotator=who) for r, who in zip(readings, people, strict=True)
@@ -440,16 +412,6 @@ def _twice(files: Sequence[Path], votes: "Sequence[pd.DataFrame]") -> list[Probl
                 remedy = "remove one, or write both into one table with a column annotator"
                 found.append(Problem("two files alike", files[j].name, what, remedy))
     return found
-
-
-def _repeats(reading: Reading) -> bool:
-    """Whether one image has several lines: then a file holds more than one reader."""
-    return bool(reading.votes["image"].map(normal).duplicated().any())
-
-
-def _reader(stem: str) -> str:
-    short = re.sub(PREFIX, "", stem)
-    return normal(short or stem)
 
 
 def _versions(stems: Sequence[str]) -> bool:

@@ -2,22 +2,35 @@
 
 Zenodo lists an MD5 for each file. What arrived is checked against it; then the SHA-256 is taken, kept beside
 the file and checked whenever the file is read again. A download that breaks off goes on where it stopped.
+An archive is unpacked once, with care.
 """
 
 import hashlib
-import time
+import shutil
+import stat
+import zipfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from filelock import FileLock
+from tqdm.auto import tqdm
 
 from softlabels import errors, paths
-from softlabels.datasets import fetch, zips
+from softlabels.datasets import fetch
+from softlabels.datasets.base import file_sha256
+from softlabels.datasets.cache import whole_folder
+from softlabels.datasets.images import BROKEN_ZIP
 
 RECORD = "https://zenodo.org/api/records/8115942"
 BLOCK = 1 << 18
+
+
+MAX_TOTAL = 64 << 30  # bytes unpacked
+MAX_RATIO = 200  # unpacked to packed; images hardly shrink, and JSON by a factor of about 20
+MAX_FILES = 2_000_000
+SLACK = 1 << 20  # bytes below which a ratio says nothing
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ def folder(name: str) -> Path:
     unpacked.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(unpacked.with_name(f"{name}.lock")):
         if not unpacked.is_dir():
-            zips.unpack(_archive(name), unpacked)
+            unpack(_archive(name), unpacked)
     inner = unpacked / name  # the archives hold a folder of the dataset's name
     return inner if inner.is_dir() else unpacked
 
@@ -70,7 +83,7 @@ def _archive(name: str) -> Path:
 
 def _verified(path: Path, stated: Path) -> Path:
     """Hold a file to the SHA-256 kept for it; the first time, keep it."""
-    found = fetch.sha256(path)
+    found = file_sha256(path)
     if not stated.is_file():
         stated.write_text(f"{found}  {path.name}\n")
         return path
@@ -85,22 +98,15 @@ def _verified(path: Path, stated: Path) -> Path:
 
 def _download(key: str, target: Path) -> None:
     """Download into a part that outlives a broken connection, and check its MD5."""
-    import requests
-
     part = target.with_name(f"{target.name}.part")
-    listed = None
-    for pause in (*fetch.PAUSES, None):
-        try:
-            listed = listed or _listed(key)
-            _continue(key, listed, part)
-            break
-        except requests.RequestException as error:
-            status = None if error.response is None else error.response.status_code
-            if pause is None or (status is not None and 400 <= status < 500):
-                raise _unavailable(key, part, status, error) from None
-            time.sleep(pause)
-    assert listed is not None
-    found = _md5(part)
+
+    def failure(status: int | None, error: Exception) -> errors.DataUnavailable:
+        return _unavailable(key, part, status, error)
+
+    listed = fetch.persist(lambda: _listed(key), failure)
+    fetch.persist(lambda: _continue(key, listed, part), failure)
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if part.stat().st_size != listed.size or found != listed.md5:
         size = part.stat().st_size
         part.unlink()
@@ -136,7 +142,6 @@ def _listed(key: str) -> Listed:
 def _continue(key: str, listed: Listed, part: Path) -> None:
     """Fetch what is still missing of a file."""
     import requests
-    from tqdm.auto import tqdm
 
     have = part.stat().st_size if part.exists() else 0
     if have >= listed.size:  # whole, or too long and found out by its checksum
@@ -157,11 +162,6 @@ def _continue(key: str, listed: Listed, part: Path) -> None:
         raise requests.ConnectionError(f"{part.stat().st_size} of {listed.size} bytes arrived")
 
 
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
 def _unavailable(key: str, part: Path, status: int | None, error: Exception) -> errors.DataUnavailable:
     where = f"{paths.data() or '$SOFTLABELS_DATA'}/dcic/{key}"
     have = part.stat().st_size if part.exists() else 0
@@ -171,3 +171,74 @@ def _unavailable(key: str, part: Path, status: int | None, error: Exception) -> 
         f"{RECORD}: expected the file {key}, found {found}.{kept} "
         f"Remedy: try again, or put the file at {where}"
     )
+
+
+# Unpacking: nothing outside of the target, no links, no bombs.
+
+
+def unpack(archive: Path, target: Path) -> Path:
+    """Unpack a zip file; the folder `target` appears whole or not at all. One process at a time.
+
+    Raises
+    ------
+    DataError
+        It is no zip file or damaged, or a member would lie outside of `target`, is a link, occurs twice, or
+        is out of all proportion to its packed size.
+    """
+
+    def extract(folder: Path) -> None:
+        with zipfile.ZipFile(archive) as opened:
+            for member in tqdm(_checked(archive, opened), desc=archive.name, unit="file", leave=False):
+                _extract(opened, member, folder)
+
+    try:
+        return whole_folder(target, extract)
+    except BROKEN_ZIP as error:
+        raise errors.DataError(f"{archive}: damaged ({error}); remove it and try again") from error
+    except OSError as error:  # a full disk, or names that this file system cannot hold
+        what = error.strerror or error
+        raise errors.DataError(f"{archive}: cannot be unpacked to {target} ({what})") from error
+
+
+def _checked(archive: Path, opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Members of an archive, after a look at all of them and before anything is written."""
+    members = opened.infolist()
+    total = sum(member.file_size for member in members)
+    if len(members) > MAX_FILES or total > MAX_TOTAL:
+        raise _refused(archive, "the archive", f"{len(members)} files of {total} bytes in all")
+    seen = set()
+    for member in members:
+        _check_path(archive, member)
+        if member.filename in seen:
+            raise _refused(archive, member.filename, "it occurs twice")
+        seen.add(member.filename)
+        if member.file_size > SLACK and member.file_size > MAX_RATIO * max(1, member.compress_size):
+            found = f"{member.compress_size} bytes that unpack to {member.file_size}"
+            raise _refused(archive, member.filename, found)
+    return members
+
+
+def _check_path(archive: Path, member: zipfile.ZipInfo) -> None:
+    name = member.filename
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0]:
+        raise _refused(archive, name, "it would lie outside of the target folder")
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        what = "a symbolic link" if kind == stat.S_IFLNK else "no plain file"
+        raise _refused(archive, name, f"it is {what}")
+
+
+def _refused(archive: Path, name: str, found: str) -> errors.DataError:
+    return errors.DataError(f"{archive}: {name!r} is refused: {found}; get the archive from its authors")
+
+
+def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
+    path = folder / member.filename
+    if member.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Zipfile reads no more than the size stated in the archive, and that was checked.
+    with opened.open(member) as source, path.open("xb") as file:
+        shutil.copyfileobj(source, file, 1 << 20)

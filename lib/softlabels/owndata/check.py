@@ -12,11 +12,10 @@ import numpy as np
 
 from softlabels.analysis.formatting import number
 from softlabels.datasets import folder, images
-from softlabels.datasets.base import Annotations
+from softlabels.datasets.base import Annotations, file_sha256
 from softlabels.datasets.collection import (
     Collection,
     Problem,
-    file_sha256,
     printable,
     quoted,
     summary,

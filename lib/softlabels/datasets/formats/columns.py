@@ -8,7 +8,7 @@ import difflib
 import re
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -83,28 +83,22 @@ class Plan:
     columns: tuple[str, ...] = ()  # of counts, annotators or labels
     ignored: tuple[str, ...] = ()
     question: str = ""
-    why: list[str] = field(default_factory=list)
 
-    def roles(self) -> dict[str, tuple[str, ...]]:
-        """As ``--columns`` takes them."""
-        found: dict[str, tuple[str, ...]] = {"image": (self.image,)}
-        for role in ("annotator", "label", "count"):
-            if name := getattr(self, role):
-                found[role] = (name,)
-        if self.form != "long":
-            found[self.form] = self.columns
-        return found
+    def single(self) -> list[tuple[str, str]]:
+        """Columns that have a role alone, and it."""
+        roles = {"image": self.image, "annotator": self.annotator, "label": self.label, "count": self.count}
+        return [(name, role) for role, name in roles.items() if name]
 
-    def argument(self) -> str:
-        """The value of ``--columns`` that says the same."""
-        return ",".join(f"{role}={'|'.join(names)}" for role, names in self.roles().items())
+    def option(self) -> str:
+        """The option of the command line that says the same."""
+        words = [f"{role}={name}" for name, role in self.single()]
+        words += [] if self.form == "long" else [f"{self.form}={'|'.join(self.columns)}"]
+        return f"--columns {shlex.quote(','.join(words))}"
 
     def taken(self) -> tuple[tuple[str, str], ...]:
         """Column and what it is taken for, in words."""
         many = {"counts": "count of a class", "annotators": "an annotator", "labels": "a vote of an image"}
-        found = [(self.image, "image")]
-        found += [(n, role) for role in ("annotator", "label", "count") if (n := getattr(self, role))]
-        found += [(name, many[self.form]) for name in self.columns]
+        found = [*self.single(), *((name, many[self.form]) for name in self.columns)]
         return (*found, *((name, "not read") for name in self.ignored))
 
 
@@ -257,7 +251,8 @@ def _without_label(table: Table, image: str, exact: dict[str, str]) -> Plan:
     others = [name for name in rest if name not in people[:1]]
     if not labels and len(others) == 1 and (people or repeated):
         labels = others
-    single = labels and not _whole_columns(table, others)
+    counts = len(others) > 1 and all(_whole(_numbers(table.column(name))) for name in others)
+    single = labels and not counts
     if repeated or people[:1] == [exact.get("annotator")] or (single and people):
         return _asked_long(image, rest, people, labels)
     for pattern, form in ((BALLOTS, "labels"), (PEOPLE, "annotators")):
@@ -267,19 +262,12 @@ def _without_label(table: Table, image: str, exact: dict[str, str]) -> Plan:
     return _wide(table, image, rest)
 
 
-def _whole_columns(table: Table, names: Sequence[str]) -> bool:
-    return len(names) > 1 and all(_whole(_numbers(table.column(name))) for name in names)
-
-
 def _asked_long(image: str, rest: list[str], people: list[str], labels: list[str]) -> Plan:
     who = people[0] if people else ""
     what = labels[0] if labels else ""
     found = ", ".join(map(quoted, rest[:8]))
     if not what:
-        raise NoPlan(
-            f"no column 'label' (found: {found}), so the lines cannot be votes",
-            "name the column of labels 'label'",
-        )
+        raise NoPlan(f"no column 'label' (found: {found})", "name the column of labels 'label'")
     words = f"{quoted(what)} the label"
     words += f" and {quoted(who)} the annotator" if who else ""
     ignored = tuple(name for name in rest if name not in (who, what))
@@ -293,7 +281,7 @@ def _side_by_side(table: Table, image: str, rest: list[str], named: list[str], f
     plan, matrix = Plan(form, image, columns=tuple(named), ignored=tuple(left)), _matrix(table, named)
     what = "annotators" if form == "annotators" else "the votes of an image"
     if matrix is not None and _counts_like(matrix):
-        counts = f"--columns 'image={image},counts={'|'.join(named)}'"
+        counts = Plan("counts", image, columns=tuple(named)).option()
         plan.question = f"are {_listed(named)} {what}, or how many chose classes of these names ({counts})?"
     elif left:
         plan.question = f"are {_listed(named)} {what}, and {_listed(left)} not?"
@@ -317,17 +305,15 @@ def _wide(table: Table, image: str, rest: list[str]) -> Plan:
     if len(text) >= 2 and len(numeric) < 2:
         return _text_matrix(table, image, rest, text)
     if not numeric:
-        if labels := _named("label", rest):
-            return _asked_long(image, rest, _named("annotator", rest), labels)
-        found = ", ".join(map(quoted, rest[:8]))
-        raise NoPlan(f"no column 'label' (found: {found})", "name the column of labels 'label'")
+        return _asked_long(image, rest, _named("annotator", rest), _named("label", rest))
     doubts = [f"{quoted(name)} holds words" for name in text]
     doubts += [f"{quoted(name)} is empty in most rows" for name in sparse]
     indexes = [name for name in numeric if _is_index(numbers[name])]
     doubts += [f"{quoted(name)} numbers the lines" for name in indexes]
     kept = [name for name in numeric if name not in indexes]
     shares = [name for name in kept if _fractional(numbers[name])]
-    if shares and len(kept) - len(shares) >= 2 and not _within_one(numbers, kept):
+    within_one = all(np.nanmax(numbers[name], initial=0) <= 1 for name in kept)
+    if shares and len(kept) - len(shares) >= 2 and not within_one:
         doubts += [f"{quoted(name)} holds fractions" for name in shares]
         kept, shares = [name for name in kept if name not in shares], []
     counts, doubtful, why = _counts_among({name: numbers[name] for name in kept})
@@ -340,22 +326,21 @@ def _wide(table: Table, image: str, rest: list[str]) -> Plan:
         doubts += [f"{quoted(name)} is called like a single vote" for name in kept if BALLOTS.fullmatch(name)]
         others = tuple(name for name in kept if name not in doubtful)
         if 0 < len(others) < len(kept):
-            without = Plan("counts", image, columns=others).argument()
-            named = " and ".join(map(quoted, doubtful))
-            doubts.append(f"{named} may be no class (then: --columns {shlex.quote(without)})")
+            without = Plan("counts", image, columns=others).option()
+            doubts.append(f"{' and '.join(map(quoted, doubtful))} may be no class (then: {without})")
         if matrix is not None and all(name.strip().isdigit() for name in kept) and not _constant(matrix):
-            people = Plan("annotators", image, columns=tuple(kept)).argument()
+            people = Plan("annotators", image, columns=tuple(kept)).option()
             doubts.append(
-                f"{_listed(kept)} are called by numbers, as people may be (then: --columns "
-                f"{shlex.quote(people)}), and no sum is in common"
+                f"{_listed(kept)} are called by numbers, as people may be (then: {people}), and no sum is in "
+                "common"
             )
     else:  # no counts, so nothing is a sum of them
         form, matrix = "annotators", _matrix(table, kept)
         low, high = (int(f(matrix)) for f in (np.nanmin, np.nanmax)) if matrix is not None else (0, 0)
+        counted = Plan("counts", image, columns=tuple(kept)).option()
         doubts.append(
             f"{_listed(kept)} hold whole numbers from {low} to {high} that add up to nothing in common, like "
-            f"class numbers given by annotators (if they are counts: --columns 'image={image},"
-            f"counts={'|'.join(kept)}')"
+            f"class numbers given by annotators (if they are counts: {counted})"
         )
     if not kept:
         found = ", ".join(map(quoted, rest[:8]))
@@ -367,31 +352,28 @@ def _wide(table: Table, image: str, rest: list[str]) -> Plan:
     return plan
 
 
-def _within_one(numbers: "dict[str, np.ndarray]", names: Sequence[str]) -> bool:
-    """Whether no cell is above one, as of shares."""
-    return all(np.nanmax(numbers[name], initial=0) <= 1 for name in names)
-
-
 def _text_matrix(table: Table, image: str, rest: list[str], text: list[str]) -> Plan:
-    """Words in the cells: annotators where the columns share their words."""
+    """Words in the cells: annotators where the columns share their words, or at least half of them."""
     words = {name: table.column(name).str.strip() for name in text}
     sets = {name: set(cells[cells != ""].map(normal)) for name, cells in words.items()}
-    people = []
+    shared = {}
     for name in text:
         others = set().union(*(sets[other] for other in text if other != name))
-        filled = words[name][words[name] != ""]
-        if len(filled) and filled.map(normal).isin(others).mean() >= MOST and plain(name) not in SUMS:
-            people.append(name)
+        filled = words[name][words[name] != ""].map(normal)
+        shared[name] = filled.isin(others).mean() if len(filled) and plain(name) not in SUMS else 0.0
+    people = [name for name in text if shared[name] >= 0.5]
+    sure = tuple(name for name in people if shared[name] >= MOST)
     if len(people) < 2:
-        found = ", ".join(map(quoted, rest[:8]))
-        labels = _named("label", rest)
-        if labels:
-            return _asked_long(image, rest, _named("annotator", rest), labels)
-        raise NoPlan(f"no column 'label' (found: {found})", "name the column of labels 'label'")
+        return _asked_long(image, rest, _named("annotator", rest), _named("label", rest))
     left = tuple(name for name in rest if name not in people)
     plan = Plan("annotators", image, columns=tuple(people), ignored=left)
-    if left:
-        plan.question = f"are {_listed(people)} annotators, and {_listed(left)} none?"
+    more = f", and {_listed(left)} none" if left else ""
+    if sure != plan.columns:
+        own = " and ".join(quoted(name) for name in people if name not in sure)
+        without = f"; without: {replace(plan, columns=sure).option()}" if sure else ""
+        more += f" ({own} with some words that no other column has{without})"
+    if more:
+        plan.question = f"are {_listed(people)} annotators{more}?"
     return plan
 
 

@@ -214,7 +214,7 @@ def opened(path: Path, header: bool = True) -> tuple[File, list[Problem]]:
     """Read a file into table, JSON or XML; whatever is wrong with it becomes problems."""
     table = Table(path.name)
     kind = suffix(path)
-    if kind in NOT_READ or kind not in OPENED:
+    if kind not in OPENED:
         remedy = NOT_READ.get(kind, f"save the votes as one of {', '.join(OPENED)}")
         table.problem("no annotations", f"{kind or 'a file without an ending'} is not read", remedy)
         return File(path, path.name), table.problems

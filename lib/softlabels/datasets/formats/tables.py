@@ -1,6 +1,5 @@
 """Votes from a table whose columns are known: lines, counts, shares, annotators or votes side by side."""
 
-import shlex
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,13 +57,10 @@ def _check_names(table: Table) -> None:
 
 
 def _ask(table: Table, plan: Plan, options: Options) -> None:
-    words = [f"--columns {shlex.quote(plan.argument())}"]
-    if not options.header:
-        words.append("--no-header")
-    if options.fractions:
-        words.append(f"--fractions {options.fractions}")
+    header = "" if options.header else " --no-header"
+    fractions = f" --fractions {options.fractions}" if options.fractions else ""
     # The folder is put in place of {} where it is known.
-    remedy = f"if so: softlabels convert {{}} {' '.join(words)}"
+    remedy = f"if so: softlabels convert {{}} {plan.option()}{header}{fractions}"
     table.problem("question about columns", plan.question, remedy, 1)
 
 
@@ -87,35 +83,22 @@ def _long(table: Table, plan: Plan, options: Options) -> "pd.DataFrame":
 
 
 def _counts(table: Table, plan: Plan, options: Options) -> "pd.DataFrame":
-    import pandas as pd
-
     names = list(plan.columns)
     if options.fractions:
         values = _from_fractions(table, names, options.fractions)
     else:
         shares = _shares(table, names)
         values = _checked_counts(table, names) if shares is None else shares
-    whole = np.isfinite(values).all(1)
     image = table.column(plan.image)
-    places = pd.Series(range(len(image)))
-    parts = [
-        pd.DataFrame({"row": places[whole], "label": name, "count": values[whole, k]})
-        for k, name in enumerate(names)
-    ]
-    melted = pd.concat(parts) if parts else pd.DataFrame({"row": [], "label": [], "count": []})
     _image_twice(table, image)
-    first = ~image.map(normal).duplicated().to_numpy()
-    # Lines without a vote stay, with a count of zero: their images are named, and have to be there.
-    melted = melted[first[melted["row"].to_numpy(np.int64)]]
-    empty = melted.groupby("row")["count"].transform("sum") == 0
-    melted = melted[(melted["count"] > 0) | (empty & ~melted["row"].duplicated())].sort_values(
-        "row", kind="stable"
-    )
-    rows = melted["row"].to_numpy(np.int64)
-    lines = np.array(table.lines, np.int64)[rows]
-    return _frame(
-        image.iloc[rows].to_numpy(), "", melted["label"].to_numpy(), melted["count"].to_numpy(), table, lines
-    )
+    if not names:
+        return no_votes()
+    kept = np.isfinite(values).all(1) & ~image.map(normal).duplicated().to_numpy()
+    given = (values > 0) & kept[:, None]
+    given[kept & ~given.any(1), 0] = True  # a line without a vote counts none: its image has to be there
+    row, k = np.nonzero(given)
+    lines = np.array(table.lines, np.int64)[row]
+    return _frame(image.to_numpy()[row], "", np.array(names, object)[k], values[row, k], table, lines)
 
 
 def _image_twice(table: Table, image: "pd.Series") -> None:
