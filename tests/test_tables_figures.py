@@ -25,6 +25,7 @@ from softlabels.chapters import (
     table1,
 )
 from softlabels.errors import ConfigError, RecordError
+from softlabels.figures import base
 from softlabels.labels import metrics
 from softlabels.labels.ceiling import Ceiling
 from softlabels.learning.config import METHODS, RunConfig
@@ -563,6 +564,18 @@ def test_lines_become_svg_and_photographs_png(card, won):
     assert b"<metadata" not in drawn and len(drawn) < 90_000
     kind, drawn = figures.picture(figures.tiles(card.examples[:4], card.distributions[:4], "abcdef"))
     assert kind == "png" and drawn.startswith(PNG)
+
+
+@pytest.mark.parametrize(("points", "kind"), [(300, "svg+xml"), (2000, "png")])
+def test_a_cloud_of_points_is_a_picture_and_is_drawn_once(points, kind, monkeypatch):
+    figure, axes = base.canvas(1.0)
+    axes[0, 0].scatter(*np.random.default_rng(0).random((2, points)))
+    drawn = []
+    monkeypatch.setattr(
+        figure, "savefig", lambda *a, really=figure.savefig, **k: drawn.append(k) or really(*a, **k)
+    )
+    assert base.picture(figure)[0] == kind
+    assert len(drawn) == 1
 
 
 def test_every_figure_repeats_byte_by_byte_and_shows_a_smoke_run(card, won, gap):
