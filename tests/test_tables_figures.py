@@ -272,6 +272,13 @@ def test_what_is_seen_in_the_maps_is_judged_by_numbers():
     assert {v.verdict for v in figure1.clusters(figure1.counted(no_maps()))} == {"not tested"}
 
 
+def test_measures_that_are_higher_or_lower_with_votes_are_named():
+    assert figure1.by_measure(structures(0.2)).startswith("Of ")
+    assert "distance correlation" in figure1.by_measure(structures(0.2)).partition("higher")[2]
+    assert "distance correlation" in figure1.by_measure(structures(-0.2)).partition("lower")[2]
+    assert figure1.by_measure(no_maps()) == ""
+
+
 def test_the_structure_table_shows_both_arms():
     shown = embeddings.structure_table(structures(0.2))
     assert len(shown) == len(embeddings.MEASURES) and (shown["majority"] == "0.510").all()

@@ -8,7 +8,7 @@ import pandas as pd
 
 from softlabels.analysis import names
 from softlabels.analysis.claims import CLAIMS
-from softlabels.analysis.embeddings import Embedding, Settings, gather_with_maps
+from softlabels.analysis.embeddings import Embedding, Settings, gather_with_maps, measured
 from softlabels.analysis.formatting import number
 from softlabels.analysis.table import difference
 from softlabels.analysis.verdicts import Verdict, judge
@@ -48,13 +48,13 @@ def counted(runs: pd.DataFrame) -> pd.DataFrame:
 
 def cluster_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Silhouette of the six kinds and number of clusters of each map that was `counted`."""
-    measured = runs.sort_values(["arm", "seed"])
+    ordered = runs.sort_values(["arm", "seed"])
     return pd.DataFrame(
         {
-            "trained on": measured.arm.map(names.arm),
-            "split": measured.seed.astype(str),
-            "silhouette of the six kinds": measured.six.map(partial(number, digits=3)),
-            "clusters": measured.pieces.map(partial(number, digits=0)),
+            "trained on": ordered.arm.map(names.arm),
+            "split": ordered.seed.astype(str),
+            "silhouette of the six kinds": ordered.six.map(partial(number, digits=3)),
+            "clusters": ordered.pieces.map(partial(number, digits=0)),
         }
     )
 
@@ -65,6 +65,21 @@ def clusters(runs: pd.DataFrame) -> list[Verdict]:
         judge(CLAIMS["bhl-six"], difference(runs, "six")),
         judge(CLAIMS["bhl-pieces"], difference(runs, "pieces")),
     ]
+
+
+def by_measure(runs: pd.DataFrame) -> str:
+    """Which measures of structure are higher, and which lower, with votes; one sentence, "" without maps."""
+    titles = measured(runs)
+    found = {title: difference(runs, f"structure.{name}") for name, title in titles.items()}
+    higher = [title for title, less in found.items() if less.low > 0]
+    lower = [title for title, less in found.items() if less.high < 0]
+    parts = [
+        f"{len(some)} {word} ({', '.join(some)})" if some else f"none {word}"
+        for some, word in ((higher, "higher"), (lower, "lower"))
+    ]
+    if not any(less.n > 1 for less in found.values()):
+        return ""
+    return f"Of {len(found)} measures, with all votes {parts[0]} and {parts[1]}, beyond their intervals."
 
 
 def more_regular(runs: pd.DataFrame) -> Verdict:
