@@ -69,16 +69,16 @@ def clusters(runs: pd.DataFrame) -> list[Verdict]:
 
 def by_measure(runs: pd.DataFrame) -> str:
     """Which measures of structure are higher, and which lower, with votes; one sentence, "" without maps."""
-    titles = measured(runs)
-    found = {title: difference(runs, f"structure.{name}") for name, title in titles.items()}
+    every = {title: difference(runs, f"structure.{name}") for name, title in measured(runs).items()}
+    found = {title: less for title, less in every.items() if less}
+    if not found:
+        return ""
     higher = [title for title, less in found.items() if less.low > 0]
     lower = [title for title, less in found.items() if less.high < 0]
     parts = [
         f"{len(some)} {word} ({', '.join(some)})" if some else f"none {word}"
         for some, word in ((higher, "higher"), (lower, "lower"))
     ]
-    if not any(less.n > 1 for less in found.values()):
-        return ""
     return f"Of {len(found)} measures, with all votes {parts[0]} and {parts[1]}, beyond their intervals."
 
 
