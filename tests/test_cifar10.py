@@ -4,19 +4,18 @@ import io
 import shutil
 import tarfile
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from softlabels import paths
 from softlabels.datasets import checksum, cifar10, fetch, load
 from softlabels.datasets.base import file_sha256
 from softlabels.errors import ConfigError, DataError, DataUnavailable
-from torch import nn
-from torch.nn import functional as F
+from softlabels.learning import models
+from softlabels.runs import grids
 
 NAMES = ("cifar10h", "cifar10h-9500", "cifar10-jpeg")
 
@@ -251,72 +250,25 @@ def test_the_archive_gives_the_same_train_order(files, publish):
 
 # --- image order is vote order ----------------------------------------------------------------------------
 #
-# A network trained on one half of the images predicts the other half. Within a class its predictions can
-# know nothing about an image's votes but what the image shows; so where images and votes belong together,
-# the votes' cross-entropy is lower than under a shuffle of the votes within the class. The mean and the
-# variance over all shuffles have closed forms, so that none is drawn. Two segments a class (475 images) stay
-# clear of chance: the least of the 20 gains was 1.5 to 2.2 standard deviations with four seeds; at five
-# segments single ones come down to chance. Ten segments of the test set, over all classes, locate a slip:
-# there the least gain was 5.5, and with votes that slipped by one image the largest was 2.1.
-
-
-def network():
-    def block(a, b, kernel=3, stride=1):
-        conv = nn.Conv2d(a, b, kernel, stride, padding=1, bias=False)
-        return conv, nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)
-
-    body = (*block(3, 32, 4, 2), *block(32, 64), *block(64, 128))
-    net = nn.Sequential(*body[:-1], nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(128, 10))
-    return net.to(memory_format=torch.channels_last)
-
-
-def train(net, images, votes, rng, epochs=8, batch=128):
-    steps = epochs * (len(images) // batch)
-    optimiser = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.2, total_steps=steps)
-    for _ in range(epochs):
-        order = torch.from_numpy(rng.permutation(len(images)))
-        for rows in order[: len(order) // batch * batch].split(batch):
-            x = images[rows].roll(tuple(rng.integers(-3, 4, 2).tolist()), (2, 3))
-            x = x.flip(-1) if rng.random() < 0.5 else x
-            optimiser.zero_grad()
-            F.cross_entropy(net(x), votes[rows]).backward()
-            optimiser.step()
-            schedule.step()
-    net.eval()
-
-
-@contextmanager
-def one_thread_each():
-    """Two trainings side by side use two cores better than two threads in each small layer."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+# The committed network has seen CIFAR-10's training images alone. Within a class its predictions can know
+# nothing about an image's votes but what the image shows; so where images and votes belong together, the
+# votes' cross-entropy is lower than under a shuffle of the votes within the class. The mean and the variance
+# over all shuffles have closed forms, so that none is drawn. Two segments a class (475 images): the least of
+# the 20 gains is 6.4 standard deviations. Ten segments of the test set, over all classes, locate a slip:
+# there the least gain is 10.7, and with votes that slipped by one image the largest is 1.6.
 
 
 @pytest.fixture(scope="module")
 def log_p(lossless):
-    """Log-probabilities of each image from the network that has not seen it, float64 [9500, 10]."""
-    images = torch.from_numpy(lossless.images.astype(np.float32)).permute(0, 3, 1, 2)
-    images = ((images / 255 - 0.47) / 0.25).contiguous(memory_format=torch.channels_last)
-    votes = torch.from_numpy(lossless.counts / lossless.counts.sum(1, keepdims=True))
-    order = torch.from_numpy(np.random.default_rng(0).permutation(len(images)))
-    found = torch.empty(len(images), 10)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        jobs = [(network(), half, seed) for seed, half in enumerate(order.chunk(2))]
-
-    def learn(net, rows, seed):
-        train(net, images[rows], votes[rows], np.random.default_rng(seed))
-
-    with one_thread_each(), ThreadPoolExecutor(2) as pool:
-        list(pool.map(learn, *zip(*jobs, strict=True)))
-        for (net, _, _), (_, unseen, _) in zip(jobs, jobs[::-1], strict=True):
-            with torch.no_grad():
-                for rows in unseen.split(500):
-                    found[rows] = net(images[rows]).log_softmax(1)
-    return found.double().numpy()
+    """Log-probabilities of each image, float64 [9500, 10]."""
+    base = grids.grid("pretraining", "laptop")[0].config
+    weights = load_file(paths.PROJECT / "results" / "weights" / f"{base.id}.safetensors")
+    net = models.build(base.network, 10).eval()
+    net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+    images = torch.from_numpy(np.asarray(lossless.images)).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        found = [net(some.float() / 255).log_softmax(1) for some in images.split(500)]
+    return torch.cat(found).double().numpy()
 
 
 def gain(log_p, q, groups):
@@ -366,7 +318,7 @@ def test_the_gain_is_what_drawn_shuffles_give():
 
 
 def test_image_order_is_vote_order_in_every_segment_of_every_class(log_p, q, lossless):
-    assert (class_segments(log_p, q, lossless.truth) > 0).all()
+    assert (class_segments(log_p, q, lossless.truth) > 4).all()
 
 
 def test_image_order_is_vote_order_in_every_segment_of_the_test_set(log_p, q, lossless):
@@ -375,7 +327,7 @@ def test_image_order_is_vote_order_in_every_segment_of_the_test_set(log_p, q, lo
 
 def test_votes_that_slipped_by_one_image_are_noticed(log_p, q, lossless):
     wrong = slipped(q, lossless.truth)
-    assert (class_segments(log_p, wrong, lossless.truth) <= 0).any()
+    assert (class_segments(log_p, wrong, lossless.truth) < 4).all()
     assert (order_segments(log_p, wrong, lossless.truth) < 4).all()
 
 

@@ -70,16 +70,15 @@ def clusters(runs: pd.DataFrame) -> list[Verdict]:
 def by_measure(runs: pd.DataFrame) -> str:
     """Which measures of structure are higher, and which lower, with votes; one sentence, "" without maps."""
     every = {title: difference(runs, f"structure.{name}") for name, title in measured(runs).items()}
-    found = {title: less for title, less in every.items() if less}
-    if not found:
+    signs = {title: less.sign for title, less in every.items() if less and less.n > 1}
+    if not signs:
         return ""
-    higher = [title for title, less in found.items() if less.low > 0]
-    lower = [title for title, less in found.items() if less.high < 0]
+    higher, lower = ([title for title, sign in signs.items() if sign == way] for way in (1, -1))
     parts = [
         f"{len(some)} {word} ({', '.join(some)})" if some else f"none {word}"
         for some, word in ((higher, "higher"), (lower, "lower"))
     ]
-    return f"Of {len(found)} measures, with all votes {parts[0]} and {parts[1]}, beyond their intervals."
+    return f"Of {len(signs)} measures, with all votes {parts[0]} and {parts[1]}, beyond their intervals."
 
 
 def more_regular(runs: pd.DataFrame) -> Verdict:
