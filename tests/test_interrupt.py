@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -53,7 +54,11 @@ def test_an_interrupted_papermill_says_one_sentence_and_keeps_every_epoch(store:
     notebook, out = saved(store / "long.ipynb"), store / "out.ipynb"
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "papermill", str(notebook), str(out), "-k", "python3"]
-    running = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    heard = partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # what runs in the background may not hear it
+    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
+    running = subprocess.Popen(command, preexec_fn=heard, **terminal)
     os.close(theirs)
     try:
         until(lambda: list((store / "cache").rglob("*.checkpoint*")) or running.poll() is not None)
