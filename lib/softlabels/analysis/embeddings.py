@@ -249,7 +249,7 @@ def tsne(features: np.ndarray, settings: Settings = BHL) -> np.ndarray:
 
 
 def get(record: "Record", settings: Settings = BHL, fresh: bool = False) -> Embedding:
-    """Return the map of a run: from the results, else from the cache, else computed (one to two minutes).
+    """Return the map of a run: from the results, else from the cache, else computed (half a minute).
 
     Raises
     ------

@@ -4,7 +4,7 @@ The sums over all pairs fill the processor's vector units, which neither a tree 
 float64, in fixed parts that are added up in one order, so that a map does not hang on the number of threads.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -36,17 +36,24 @@ def exact_gradient(
     bounds = np.round(len(x) * np.sqrt(np.arange(PARTS + 1) / PARTS)).astype(int)
     push, pull = np.zeros((2, PARTS, 2, len(x)))
 
-    def part(k: int) -> tuple[float, float]:
-        rows, (gx, gy), (hx, hy) = bounds[k : k + 2], push[k], pull[k]
-        z = _repulsion(rows, x, y, gx, gy)
-        return z, _attraction(rows, P.indptr, P.indices, P.data, x, y, hx, hy, should_eval_error)
+    sums = np.full((PARTS, 2), np.nan)
+    threads = min(n_jobs, PARTS) if n_jobs > 0 else PARTS
 
-    if n_jobs == 1:
-        sums = [part(k) for k in range(PARTS)]
-    else:
-        with ThreadPoolExecutor(min(n_jobs, PARTS) if n_jobs > 0 else PARTS) as pool:
-            sums = list(pool.map(part, range(PARTS)))
-    z, kl = np.sum(sums, axis=0)
+    def share(first: int) -> None:
+        for k in range(first, PARTS, threads):
+            rows, (gx, gy), (hx, hy) = bounds[k : k + 2], push[k], pull[k]
+            z = _repulsion(rows, x, y, gx, gy)
+            kl = _attraction(rows, P.indptr, P.indices, P.data, x, y, hx, hy, should_eval_error)
+            sums[k] = z, kl
+
+    # A pool for each of five thousand calls would cost more than it brings, and one that stays knows no fork.
+    others = [Thread(target=share, args=(first,)) for first in range(1, threads)]
+    for other in others:
+        other.start()
+    share(0)
+    for other in others:
+        other.join()
+    z, kl = sums.sum(0)
     gradient = pull.sum(0) - push.sum(0) / z
     return kl + P.data.sum() * np.log(z) if should_eval_error else 0.0, gradient.T
 
