@@ -21,7 +21,7 @@ from papermill.engines import Engine, papermill_engines
 from softlabels.book import execute
 
 ASKED_AT = "SOFTLABELS_CHAPTERS"  # names the socket
-# While Snakemake starts, these are imported for nothing.
+# Imported while Snakemake starts, so that no chapter waits for them.
 PRELOADED = (
     "IPython.core.history",
     "ipykernel.debugger",

@@ -85,7 +85,7 @@ def more_regular(runs: pd.DataFrame) -> Verdict:
     """Judge "soft labels give a more regular feature space"; datasets not of the paper are our own."""
     claim, dataset = CLAIMS["bhl-features"], runs.dataset.iloc[0]
     if dataset != "synthetic":
-        primary = f"{claim.primary.split(',')[0]}, {dataset}"
+        primary = f"distance correlation of features and label distributions, {dataset}"
         text = f"Soft labels give a more regular feature space ({dataset})"
         claim = replace(claim, text=text, primary=primary, group="ours")
     return judge(claim, difference(runs, "structure.distance_correlation"))

@@ -76,7 +76,7 @@ def against(
 def curves(shown: Mapping[str, Curves], level: str, scale: str = "linear") -> Figure:
     """Draw means over runs by level, from the least to the largest run, a line for each arm.
 
-    There is one panel for each measure.
+    There is one panel for each measure; a single arm is in no legend: the caption names it.
 
     Parameters
     ----------
@@ -103,7 +103,8 @@ def curves(shown: Mapping[str, Curves], level: str, scale: str = "linear") -> Fi
         axis.set_ylabel(names.measure(name))
         _scale(axis, scale, sorted({v for values in lines.values() for v in values}))
     axes[-1, 0].set_xlabel(level)
-    legend_above(figure, axes[0, 0])
+    if any(len(lines) > 1 for lines in shown.values()):
+        legend_above(figure, axes[0, 0])
     return figure
 
 
