@@ -56,6 +56,7 @@ NETWORKS = {
 }
 RECIPES = {
     "stated": "as stated",
+    "stated-64px": "as stated, 64 px",
     "stated-pretrained": "pretrained",
     "public-code": "as the authors' code",
     "tuned": "tuned",

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import os
 import subprocess
 import time
 from collections.abc import Iterable
@@ -307,7 +308,10 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """Commit the code stands at, with "+" if tracked files differ from it; "unknown" outside git."""
+    """Commit the code stands at, with "+" if tracked files differ from it.
+
+    Outside git, as in a copy of the files alone, it is what ``SOFTLABELS_COMMIT`` says, else "unknown".
+    """
     git = ["git", "-C", str(paths.PROJECT)]
     try:
         head = subprocess.run(
@@ -318,5 +322,5 @@ def _commit() -> str:
             == 0
         )
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get("SOFTLABELS_COMMIT") or "unknown"
     return head.stdout.strip() + ("" if clean else "+")
