@@ -269,7 +269,8 @@ def test_the_course_in_words():
         [run("hard", [0.3, 0.6, 0.9], [1, 0.8, 0.9]), run("soft", [0.5, 0.7, 0.8], [1.1, 0.5, 0.4])]
     )
     assert tables.course(runs) == (
-        "In the mean of 1 runs all votes are ahead in accuracy in 2 of 3 epochs, not in the last; "
-        "in KL in 2 of 3 epochs, all from 2 on."
+        "In the mean of 1 runs all votes are ahead in accuracy in 2 of 3 epochs, not in the last (difference "
+        "+0.200 after epoch 1, where it is greatest, −0.100 after the last); in KL in 2 of 3 epochs, all "
+        "from 2 on (difference −0.500 after epoch 3, where it is greatest, −0.500 after the last)."
     )
     assert tables.course(runs[:1]) == "No pair of runs is here yet."

@@ -56,11 +56,10 @@ NETWORKS = {
 }
 RECIPES = {
     "stated": "as stated",
-    "stated-64px": "as stated, 64 px",
+    "stated-64px": "as stated",
     "stated-pretrained": "pretrained",
     "public-code": "as the authors' code",
     "tuned": "tuned",
-    "tuned-longer": "tuned, longer",
     "transferred": "tuned elsewhere",
     "text": "published logits",
 }

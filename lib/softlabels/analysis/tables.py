@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from softlabels.analysis import names
-from softlabels.analysis.formatting import NAMES, interval, number, p_value, spread
+from softlabels.analysis.formatting import NAMES, interval, number, p_value, signed, spread
 from softlabels.analysis.statistics import effect_size, holm, mean_sd, paired_p
 from softlabels.analysis.table import (
     ARMS,
@@ -172,20 +172,24 @@ def claim(runs: pd.DataFrame) -> str:
 
 
 def course(runs: pd.DataFrame, base: str = "hard") -> str:
-    """Say in how many epochs all votes are ahead of `base` in the mean, on validation, and since when.
+    """Say in how many epochs all votes are ahead of `base` in the mean, since when, and by how much.
 
-    Both are held against the people's distribution, which is the same for all arms.
+    On validation images; both are held against the people's distribution, which is the same for all arms.
     """
     said = []
     for words, measure, better in (("accuracy", "macro_accuracy", 1), ("KL", "kl", -1)):
         lines = by_epoch(runs, f"validation_{measure}")
         if not {"soft", base} <= set(lines):
             return "No pair of runs is here yet."
-        soft, other = lines["soft"], lines[base]
-        epochs = sorted(set(soft) & set(other))
-        ahead = [better * (np.mean(soft[e]) - np.mean(other[e])) > 0 for e in epochs]
+        epochs = sorted(set(lines["soft"]) & set(lines[base]))
+        less = {e: float(np.mean(lines["soft"][e]) - np.mean(lines[base][e])) for e in epochs}
+        ahead = [better * less[e] > 0 for e in epochs]
         since = next((e for i, e in enumerate(epochs) if all(ahead[i:])), None)
         kept = "not in the last" if since is None else f"all from {since} on"
-        said.append(f"in {words} in {sum(ahead)} of {len(epochs)} epochs, {kept}")
+        most = max(epochs, key=lambda e: better * less[e])
+        said.append(
+            f"in {words} in {sum(ahead)} of {len(epochs)} epochs, {kept} (difference {signed(less[most], 3)} "
+            f"after epoch {most}, where it is greatest, {signed(less[epochs[-1]], 3)} after the last)"
+        )
     n = int((runs[runs.record.notna()].arm == "soft").sum())
     return f"In the mean of {n} runs all votes are ahead {'; '.join(said)}."

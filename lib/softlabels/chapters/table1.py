@@ -145,14 +145,15 @@ def tuning(records: "Iterable[Record]", chosen: Mapping[tuple[str, str, str], fl
     return pd.DataFrame([rows[key] for key in sorted(rows)]).fillna(NOTHING)
 
 
-def longest(runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs of the setting of most epochs with two pairs or more whose histories are held against people.
+def longest(runs: pd.DataFrame) -> list[pd.DataFrame]:
+    """Settings on the synthetic images, which BHL made theirs for, of the most epochs; most pairs first.
 
-    Settings on the synthetic images, which BHL made theirs for, come before all others.
+    They have two pairs or more, with histories that are held against people.
     """
-    found = [complete(here) for _, here in settings(runs)]
+    found = [complete(here) for _, here in settings(runs[runs.dataset == "synthetic"])]
     found = [here for here in found if len(here) >= 4 and table.by_epoch(here, "validation_kl")]
-    return max(found, key=lambda h: (h.dataset.iloc[0] == "synthetic", h.epochs.iloc[0]), default=runs[:0])
+    most = max((here.epochs.iloc[0] for here in found), default=0)
+    return sorted((h for h in found if h.epochs.iloc[0] == most), key=len, reverse=True)
 
 
 def gain(runs: pd.DataFrame) -> str:

@@ -89,12 +89,10 @@ def _figure2(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def _atlas(profile: str, seeds: Sequence[int]) -> list[Cell]:
-    """Figure 1's runs, and Table 1's tuned ones on images that people judged."""
-    people = [
-        r for r in chosen(PROFILES, profile).table1 if r.dataset == "cifar10h-9500" and "tuned" in r.recipes
-    ]
-    judged = [c for row in people for c in _cells(profile, row, ["tuned"], seeds)]
-    return _figure1(profile, seeds) + judged
+    """Figure 1's runs, and fine-tuned ones on photographs that people judged: the first fold of each seed."""
+    first = chosen(HUMAN, profile).networks[0]
+    judged = [c for c in _human(profile, seeds) if c.arm in ARMS and c.network == first]
+    return _figure1(profile, seeds) + [c for c in judged if c.config.fold == c.seed]
 
 
 def _hyperparameters(profile: str, seeds: Sequence[int]) -> list[Cell]:
