@@ -70,6 +70,14 @@ def test_a_record_tells_the_time_of_its_like_and_scales_for_others():
     assert past.expected(SMALL.replace(image_size=64), gpu=False) == pytest.approx(4)
 
 
+def test_the_clock_counts_for_kinds_of_runs_that_nobody_has_timed():
+    past = Past()
+    past.add(SMALL, 600, gpu=False, timed=False)
+    assert past.expected(SMALL, gpu=False) == pytest.approx(10)
+    past.add(SMALL, 60, gpu=False)
+    assert past.expected(SMALL, gpu=False) == pytest.approx(1)
+
+
 @pytest.mark.parametrize("places", [1, 2, 7])
 def test_batches_keep_every_run_once_in_order_and_have_work_for_all(places):
     past = Past()
@@ -283,6 +291,8 @@ def test_auto_is_bounded_by_memory_and_cores(monkeypatch):
     for free, expected in ((80_000, 2), (need, 1), (4 * need, 2)):
         monkeypatch.setattr(parallel.torch.cuda, "mem_get_info", lambda free=free: (free * 2**20, 0))
         assert parallel.side_by_side("auto", several(2)) == expected
+    monkeypatch.setattr(parallel.torch.cuda, "mem_get_info", lambda: (100 * need * 2**20, 0))
+    assert parallel.side_by_side("auto", several(20)) == 12
 
 
 def test_twice_the_pixels_epochs_or_images_is_twice_the_work():

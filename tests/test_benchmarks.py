@@ -36,8 +36,8 @@ SCRIPTS = {
 }
 # The matrix products alone bound what annot-mix can reach, some four times the peer: its lines have no aim.
 NO_AIM = {"annotators-quick", "annotators-quick-products", "annotators-rows"}
-# No seconds, so no line of the usual form: `test_audit_accepts_what_was_measured` looks at what it writes.
-OTHER = {"common", "all", "tolerance", "shares"}
+# No line of the usual form; tests of what they write look at it.
+OTHER = {"common", "all", "tolerance", "shares", "seconds"}
 # What `--quick` calls otherwise.
 QUICK = {
     "generator-16px": {"generator-64px", "generator-224px"},

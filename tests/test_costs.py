@@ -1,9 +1,11 @@
 """What the runs cost is counted from their records."""
 
+import json
 from dataclasses import replace
 
+import pytest
 from softlabels.book import costs
-from softlabels.runs import grids, records
+from softlabels.runs import grids, planning, records
 
 DRAWN = records.SHELF.committed
 
@@ -40,6 +42,33 @@ def test_every_chapter_is_listed_with_its_committed_runs():
     left = int(table.loc["human", "minutes left, about"].replace(",", ""))
     assert (left > 0) == (int(table.loc["human", "runs"]) > int(table.loc["human", "committed"]))
     assert table.loc["tuning", "minutes left, about"] == "0"
+
+
+def test_a_run_of_a_gpu_counts_as_one_like_it_on_a_core():
+    seconds, past = planning.seconds(committed_only=True), planning.past(committed_only=True)
+    own = {False: 0, True: 0}
+    for cell in grids.grid("human", "laptop"):
+        record = records.find(cell.config, committed_only=True)
+        gpu = record.environment["device"] != "cpu"
+        own[gpu] += 1
+        counted = 60 * past.expected(cell.config, gpu=False) if gpu else record.cpu_seconds
+        assert seconds[record.id] == pytest.approx(counted)
+    assert min(own.values()) > 0
+
+
+def test_old_records_count_as_runs_that_were_timed_again():
+    """Kinds of profile laptop whose records have wall time alone; each is timed once."""
+    rows = json.loads(planning.timed_file().read_text())
+    kinds = [tuple(row["like"]) for row in rows]
+    assert len(set(kinds)) == len(kinds) and all(0 < row["seconds"] < 3600 for row in rows)
+    past = planning.past(committed_only=True)
+    clock = {kind for kind, gpu in past.clock if not gpu}
+    laptop = {
+        planning.like(cell.config)
+        for chapter in grids.CHAPTERS
+        for cell in grids.grid(chapter, "laptop", range(5))
+    }
+    assert clock & laptop <= {kind for kind, gpu in past.minutes if not gpu}
 
 
 def test_networks_are_compared_by_what_they_reach_in_their_time():

@@ -18,8 +18,8 @@ from softlabels.runs.records import Record
 def by_network(found: Iterable[Record]) -> pd.DataFrame:
     """Runs and minutes of every dataset, network and number of epochs, on every machine.
 
-    Minutes are those of the processor, in the oldest records of the clock; the column "each"
-    is the median.
+    Minutes are those of the processor, in the oldest records and on a GPU of the clock; the column "each" is
+    the median.
     Memory is what such a run asks a scheduler for (`planning.memory`), computed and not measured.
     """
     rows = [
@@ -69,16 +69,14 @@ def networks(profile: str = "laptop") -> pd.DataFrame:
 
 def by_chapter(profiles: Iterable[str] = ("laptop", "paper")) -> pd.DataFrame:
     """Runs that each chapter asks for, how many are committed, their minutes, and those left to train."""
-    rows, past = [], planning.past(committed_only=True)
+    rows, past, seconds = [], planning.past(committed_only=True), planning.seconds(committed_only=True)
     for profile in profiles:
         for chapter in grids.CHAPTERS:
             runs = {cell.config.id: cell.config for cell in grids.grid(chapter, profile)}
-            found = {run: records.find(config, committed_only=True) for run, config in sorted(runs.items())}
-            here = [record for record in found.values() if record]
-            minutes = sum(r.cpu_seconds for r in here) / 60
-            left = sum(past.expected(runs[run], False) for run, record in found.items() if record is None)
+            here = [seconds[run] for run in sorted(runs) if run in seconds]
+            left = sum(past.expected(config, False) for run, config in runs.items() if run not in seconds)
             row = {"chapter": chapter.replace("_", " "), "profile": profile, "runs": str(len(runs))}
-            row |= {"committed": str(len(here)), "minutes of these": number(minutes, 1)}
+            row |= {"committed": str(len(here)), "minutes of these": number(sum(here) / 60, 1)}
             rows.append(row | {"minutes left, about": f"{left:,.0f}"})
     return pd.DataFrame(rows)
 

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from softlabels import paths
 from softlabels.errors import ConfigError
 from softlabels.learning.config import RunConfig
 from softlabels.runs import records
@@ -87,11 +88,13 @@ class Past:
     """What earlier runs took: minutes of every kind of run, and FLOP/s, on CPU and on GPU."""
 
     minutes: dict[tuple[Like, bool], list[float]] = field(default_factory=lambda: defaultdict(list))
+    # Of records that have wall time only, beside other work: for kinds of runs that nobody has timed.
+    clock: dict[tuple[Like, bool], list[float]] = field(default_factory=lambda: defaultdict(list))
     rates: dict[bool, list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, config: RunConfig, seconds: float, gpu: bool) -> None:
-        """Count one more run."""
-        self.minutes[_like(config), gpu].append(seconds / 60)
+    def add(self, config: RunConfig, seconds: float, gpu: bool, timed: bool = True) -> None:
+        """Count one more run, by its processor seconds or (not `timed`) by the clock."""
+        (self.minutes if timed else self.clock)[like(config), gpu].append(seconds / 60)
         if (done := flop(config)) and seconds > 0:
             self.rates[gpu].append(done / seconds)
 
@@ -101,12 +104,13 @@ class Past:
 
     def expected(self, config: RunConfig, gpu: bool) -> float:
         """Minutes of a run: the median of those like it, else by its FLOP."""
-        if like := self.minutes.get((_like(config), gpu)):
-            return statistics.median(like)
+        key = like(config), gpu
+        if same := self.minutes.get(key) or self.clock.get(key):
+            return statistics.median(same)
         return flop(config) / self.rate(gpu) / 60 or SHORT
 
 
-def _like(config: RunConfig) -> Like:
+def like(config: RunConfig) -> Like:
     """Runs that differ in nothing of this take the same time."""
     c = config
     return c.dataset, c.network, c.image_size, c.epochs, c.limit, c.train_images, c.method
@@ -155,26 +159,44 @@ def _bodies(committed_only: bool = False) -> Iterator[dict[str, Any]]:
     for path in records.SHELF.files(committed_only=committed_only):
         try:
             body = json.loads(path.read_text(encoding="utf-8"))
-            _ = body["id"], body["config"], body["environment"]["device"]
+            gpu = body["environment"]["device"] != "cpu"
+            body["timed"] = gpu or all("cpu_seconds" in row for row in body["history"])
             body["seconds"] = records.cpu_seconds(body["history"], body["seconds"])
+            body["config"], body["gpu"] = RunConfig.from_dict(body["config"]), gpu
         except (ValueError, KeyError, TypeError):
             records.read(path)  # which says what is wrong with it
             raise
         yield body
 
 
-def seconds() -> dict[str, float]:
-    """Processor seconds of every run that has a record, committed or cached, by its id."""
-    return {body["id"]: body["seconds"] for body in _bodies()}
+def seconds(committed_only: bool = False) -> dict[str, float]:
+    """Processor seconds of every run that has a record, committed or cached, by its id.
+
+    A run that was trained on a GPU, or that has wall time alone, counts as one like it does on a core.
+    """
+    known = past(committed_only)
+    return {
+        body["id"]: body["seconds"]
+        if body["timed"] and not body["gpu"]
+        else 60 * known.expected(body["config"], gpu=False)
+        for body in _bodies(committed_only)
+    }
+
+
+def timed_file() -> Path:
+    """Where ``benchmarks/seconds.py`` keeps what runs take whose records have wall time alone."""
+    return paths.results() / "seconds.json"
 
 
 @cache
 def past(committed_only: bool = False) -> Past:
-    """Times of the records at hand; arrays are neither read nor checked."""
+    """Times of the records at hand, and of runs timed again; arrays are neither read nor checked."""
     found = Past()
     for body in _bodies(committed_only):
-        gpu = body["environment"]["device"] != "cpu"
-        found.add(RunConfig.from_dict(body["config"]), body["seconds"], gpu)
+        found.add(body["config"], body["seconds"], body["gpu"], body["timed"])
+    if timed_file().exists():
+        for row in json.loads(timed_file().read_text(encoding="utf-8")):
+            found.minutes[tuple(row["like"]), False].append(row["seconds"] / 60)
     return found
 
 

@@ -1,0 +1,59 @@
+"""Processor seconds of every kind of run whose records have wall time alone: `results/seconds.json`.
+
+Old records were timed by the clock, beside other work. One run of each kind of profile laptop is trained
+again, into a folder that is thrown away: runs on vectors whole, of others the first two epochs, scaled. The
+records stay as they are; only what they cost is counted anew (`softlabels status --cost`, *What it costs*).
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from common import parser
+from softlabels.learning.config import RunConfig
+from softlabels.learning.hardware import hardware
+from softlabels.runs import grids, planning, run
+from softlabels.runs.profiles import SPLITS
+from softlabels.store import write_atomically
+
+EPOCHS = 2
+
+
+def untimed() -> dict[planning.Like, RunConfig]:
+    """One run of each kind that has a committed record, and none with processor seconds."""
+    past, found = planning.past(committed_only=True), {}
+    for chapter in grids.CHAPTERS:
+        for cell in grids.grid(chapter, "laptop", SPLITS):
+            key = planning.like(cell.config)
+            if (key, False) in past.clock and (key, False) not in past.minutes:
+                found.setdefault(key, cell.config)
+    return found
+
+
+def took(config: RunConfig, folder: Path) -> float:
+    """Processor seconds of a run on one core."""
+    short = config if config.method or config.epochs <= EPOCHS else config.replace(epochs=EPOCHS)
+    record = run.train_in(folder, short, "cpu")
+    return record.cpu_seconds * config.epochs / short.epochs
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parser(__doc__).parse_args(arguments)
+    left = untimed()
+    for key, config in list(left.items())[: 1 if options.quick else None]:
+        with TemporaryDirectory() as scratch, redirect_stdout(sys.stderr):
+            row = {"like": list(key), "seconds": round(took(config, Path(scratch)), 1)}
+        row["machine"] = hardware("cpu").describe()["machine"]
+        print(json.dumps(row, ensure_ascii=False), flush=True)
+        if not options.quick:
+            path = planning.timed_file()
+            rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+            lines = ",\n ".join(json.dumps(one, ensure_ascii=False) for one in [*rows, row])
+            write_atomically(path, f"[\n {lines}\n]\n".encode())
+
+
+if __name__ == "__main__":
+    main()
