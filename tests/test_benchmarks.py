@@ -49,33 +49,6 @@ QUICK = {
 }
 
 
-# Those that start processes of their own, plan for thousands of runs or wait on purpose.
-HEAVY = {"annotators", "conventional_loop", "memory", "planning", "overhead", "runs_per_gpu"}
-ONE_BY_ONE = """
-import importlib, sys
-for name in sys.argv[1:]:
-    print("###", name, flush=True)
-    importlib.import_module(name).main(["--quick"])
-    sys.stdout.flush()
-"""
-
-
-@pytest.fixture(scope="module")
-def light(tmp_path_factory):
-    """What the light scripts print with --quick; one process imports the libraries for all of them."""
-    names = sorted(set(SCRIPTS) - HEAVY)
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_BY_ONE, *names],
-        env=quick(tmp_path_factory),
-        cwd=FOLDER,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    parts = done.stdout.split("### ")[1:]
-    return {part.split("\n", 1)[0]: part.split("\n", 1)[1] for part in parts}
-
-
 def quick(tmp_path_factory):
     cache = str(tmp_path_factory.mktemp("cache"))
     return {**os.environ, "SOFTLABELS_CACHE": cache, "OMP_NUM_THREADS": "1"}
@@ -94,14 +67,9 @@ def test_every_line_has_a_row_in_the_table(name):
     assert lines == set(speed.SCRIPTS[name])
 
 
-@pytest.mark.parametrize("name", sorted(set(SCRIPTS) - HEAVY))
-def test_scripts_print_a_line_of_json_and_one_for_people(name, light):
-    check(name, light[name])
-
-
 @pytest.mark.weekly
-@pytest.mark.parametrize("name", sorted(HEAVY))
-def test_heavy_scripts_print_a_line_of_json_and_one_for_people(name, tmp_path_factory):
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_print_a_line_of_json_and_one_for_people(name, tmp_path_factory):
     command = [sys.executable, str(FOLDER / f"{name}.py"), "--quick"]
     done = subprocess.run(command, env=quick(tmp_path_factory), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

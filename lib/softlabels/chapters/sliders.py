@@ -151,7 +151,9 @@ def _annotations(name: str, lines: Mapping[str, Curve]) -> dict[str, Any]:
         plural = "annotation" if n == 1 else "annotations"
         return f"With {steps[n]} {plural} for each image, {name} is {_mean(values, n)}{other}."
 
-    return view(name, name, steps, lines, says)
+    found = view(name, name, steps, lines, says)
+    found["series"][0]["name"] = "that many votes"  # in the colour of all votes, which the last step has
+    return found
 
 
 def radius(attack: "pd.DataFrame", cases: Sequence[str] = ("PGD", "FGSM", "PGD l2")) -> dict[str, Any]:
