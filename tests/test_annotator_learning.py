@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import executed
 from softlabels import cli
 from softlabels.analysis import published, statistics, verdicts
 from softlabels.analysis.annotators import glossary, named
@@ -168,7 +169,7 @@ def test_the_command_line_trains_the_grid(store, capsys):
     assert cli.main([*arguments, "--only", *ids]) == 0
     found = gather(["annot_mix"], "smoke", [0])
     assert len(recorded(found)) == 2 and found.record.isna().sum() == len(METHODS) - 2
-    frame = annot_mix.accuracy(found, "synthetic-crowd")
+    frame = executed("11_annot_mix", "def accuracies", runs=found)["accuracies"]("synthetic-crowd")
     assert list(frame["method"]) == [named(m) for m in METHODS] and set(frame["n"]) == {"0", "1"}
     assert annot_mix_ranks.mean_ranks(found) is None
     claims = annot_mix.verdicts(found) + annot_mix_ranks.verdicts(found)
@@ -252,24 +253,32 @@ def two_datasets():
     return made(values)
 
 
+def beside(runs):
+    """The cells of chapter 11 that say and draw what these runs give."""
+    cells = ("rows = [row for", "ahead, best =", "sources =", "winners =")
+    chapter = SimpleNamespace(collect=lambda *how: runs, MAIN=annot_mix.MAIN)
+    how = {"profile": "paper", "seeds": [0, 1], "train": False, "device": None, "fresh": False}
+    return executed("11_annot_mix", *cells, chapter=chapter, **how)
+
+
 def test_the_map_of_all_methods_has_the_published_beside_ours():
-    found = annot_mix.tables(two_datasets())
+    found = beside(two_datasets())["sources"]
     ours, theirs = found["ours"], found["published"]
     assert list(ours) == ["mgc", "sentiment"] and list(theirs) == ["mgc"]
     assert list(ours.index[:2]) == ["annot-mix", "ds-mixup"] and set(ours.index) == set(METHODS)
     assert set(ours.index[len(RANKED) :]) == {"true-base", "soft-mixup"}
     assert ours.loc["annot-mix", "mgc"] == pytest.approx(71) and theirs.loc["madl", "mgc"] == 72.0
     assert "soft-mixup" not in theirs.index
-    assert annot_mix.tables(two_datasets()[:0]) == {}
+    assert all(frame.empty for frame in beside(two_datasets()[:0])["sources"].values())
 
 
 def test_the_answer_counts_datasets_and_names_who_is_ahead():
-    said = annot_mix.answer(two_datasets())
+    said, printed = beside(two_datasets())["says"]
     assert "names the class of 71.0 % of the test songs; the paper prints 73.8 %." in said
     assert "on 1 of 2 datasets (on Film reviews Dawid-Skene + mixup is)." in said
     assert "by 1.0 points, and of the majority vote by 5.0." in said
-    assert annot_mix.answer(two_datasets()[:0]) == "No dataset has runs of all methods yet."
-    assert "most accurate on 10 of them" in annot_mix.in_print()
+    assert beside(two_datasets()[:0])["says"][0] == "No dataset has runs of all methods yet."
+    assert "most accurate on 10 of them" in printed
 
 
 def test_the_answer_on_ranks_says_what_tests_mixing_and_people_give():
