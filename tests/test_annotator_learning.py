@@ -13,7 +13,7 @@ from softlabels.analysis.annotators import glossary, named
 from softlabels.analysis.published import RANKED
 from softlabels.analysis.table import gather, recorded, tabulate
 from softlabels.chapters import annot_mix, annot_mix_people, annot_mix_ranks
-from softlabels.chapters.annot_mix import captioned, full_rows
+from softlabels.chapters.annot_mix import captioned, full_rows, of
 from softlabels.datasets import LOADERS, Annotations
 from softlabels.datasets.crowds import crowd
 from softlabels.errors import ConfigError
@@ -171,7 +171,7 @@ def test_the_command_line_trains_the_grid(store, capsys):
     assert len(recorded(found)) == 2 and found.record.isna().sum() == len(METHODS) - 2
     frame = executed("11_annot_mix", "def accuracies", runs=found)["accuracies"]("synthetic-crowd")
     assert list(frame["method"]) == [named(m) for m in METHODS] and set(frame["n"]) == {"0", "1"}
-    assert annot_mix_ranks.mean_ranks(found) is None
+    assert set(ranked(found)["ranked"]) == {("printed", "last"), ("printed", "best")}
     claims = annot_mix.verdicts(found) + annot_mix_ranks.verdicts(found)
     assert {c.verdict for c in claims} == {"not tested"} and len(verdicts.table(claims)) == 3
 
@@ -281,14 +281,25 @@ def test_the_answer_counts_datasets_and_names_who_is_ahead():
     assert "most accurate on 10 of them" in printed
 
 
+def ranked(runs, *texts):
+    """Cells of chapter 19 on these runs: the ranks, and those that hold these texts."""
+    chapter = SimpleNamespace(
+        collect=lambda *how: runs, GRIDS=annot_mix_ranks.GRIDS, SHUFFLED=annot_mix_ranks.SHUFFLED
+    )
+    how = {"profile": "paper", "seeds": [0, 1], "train": False, "device": None, "fresh": False}
+    cells = ("compared, changed =", "ranked, p =", *texts)
+    return executed("19_annot_mix_ranks", *cells, chapter=chapter, **how)
+
+
 def test_the_answer_on_ranks_says_what_tests_mixing_and_people_give():
     runs = two_datasets()
-    assert "it comes in place 1 and is told from 0." in annot_mix_ranks.answer(runs)
-    assert "printed ranks tell annot-mix from 11 of 11 other methods" in annot_mix_ranks.answer(runs)
+    [said] = ranked(runs, "told_from =")["says"]
+    assert "it comes in place 1 and is told from 0." in said
+    assert "printed ranks tell annot-mix from 11 of 11 other methods" in said
     same = {("mgc", "annot-mix"): [0.70, 0.72, 0.71], ("α = 0", "annot-mix"): [0.60, 0.62, 0.60]}
     more = made(same | {("shuffled workers", "annot-mix"): [0.65, 0.67, 0.66]})
     every = pd.concat([runs[(runs.dataset != "mgc") | (runs.arm != "annot-mix")], more])
-    said = annot_mix_ranks.answer(every)
+    [said] = ranked(every, "told_from =")["says"]
     assert "more accurate than without on 1 of 1 datasets, and less on 0;" in said
     assert "accuracy on music genres changes by −5.0 [−5.0, −5.0] points." in said
     assert said.count(". ") == 2
@@ -341,16 +352,20 @@ def test_changes_are_corrected_for_their_number():
     values = {"mgc": [0.70, 0.72, 0.71, 0.73], "a": lucky, "b": [0.601, 0.62, 0.611, 0.629], "c": [0.7]}
     runs = made({(row, "annot-mix"): found for row, found in (values | {"d": lucky}).items()})
 
-    def p(names):
-        return annot_mix_ranks.changes(runs, names, "mgc").set_index("change")["p (Holm)"]
+    def changed(names):
+        chapter = SimpleNamespace(SHUFFLED=names[-1])
+        settings = SimpleNamespace(ABLATIONS=names[:-1])
+        known = {"chapter": chapter, "settings": settings, "runs": runs, "changed": runs, "profile": "paper"}
+        known |= {"first": "mgc", "as_published": of(runs, "mgc")}
+        found = executed("19_annot_mix_ranks", "p_change =", '"change": "none"', **known)
+        return found["shows"][0].set_index("change")["p (Holm)"], found["says"][0]
 
-    alone, many = p(["a"])["a"], p(["a", "b", "c"])
+    alone, many = changed(["a"])[0]["a"], changed(["a", "b", "c"])[0]
     assert float(alone) < 0.05 and float(many["a"]) == pytest.approx(float(alone))  # the largest p is kept
-    p_twice = p(["a", "d"])["a"]
+    p_twice = changed(["a", "d"])[0]["a"]
     assert float(p_twice) == pytest.approx(2 * float(alone), abs=2e-3) and float(p_twice) > 0.05
     assert many["b"] == "< 0.001" and many["c"] == many["none"] == "–"
-    said = annot_mix_ranks.changes_sentence(runs, ["a", "b", "d"], "mgc")
-    assert "leaves 1 worse (b) and 0 better (none)" in said
+    assert "leaves 1 worse (b) and 0 better (none)" in changed(["a", "b", "d"])[1]
 
 
 def test_too_few_datasets_or_methods_cannot_be_ranked():
@@ -359,7 +374,8 @@ def test_too_few_datasets_or_methods_cannot_be_ranked():
 
 
 def test_a_correct_holm_step_spares_ds_mixup_at_the_best_epoch():
-    last, best = (annot_mix_ranks.published_ranks(part) for part in ("last", "best"))
+    found = ranked(two_datasets())["ranked"]
+    last, best = (found["printed", part] for part in ("last", "best"))
     control, ds = RANKED.index("annot-mix"), RANKED.index("ds-mixup")
     p = last.against(control)
     assert (p[np.isfinite(p)] <= 0.05).all()
