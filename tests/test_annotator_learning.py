@@ -12,7 +12,7 @@ from softlabels.analysis import published, statistics, verdicts
 from softlabels.analysis.annotators import glossary, named
 from softlabels.analysis.published import RANKED
 from softlabels.analysis.table import gather, recorded, tabulate
-from softlabels.chapters import annot_mix, annot_mix_people, annot_mix_ranks
+from softlabels.chapters import annot_mix, annot_mix_ranks
 from softlabels.chapters.annot_mix import captioned, full_rows, of
 from softlabels.datasets import LOADERS, Annotations
 from softlabels.datasets.crowds import crowd
@@ -305,6 +305,14 @@ def test_the_answer_on_ranks_says_what_tests_mixing_and_people_give():
     assert said.count(". ") == 2
 
 
+def people(runs, *texts):
+    """Cells of chapter 20 on these runs: those that hold these texts, after that which collects."""
+    chapter = SimpleNamespace(collect=lambda *how: runs.copy(), of_profile=lambda profile: [], GRIDS=())
+    small = lambda *how: runs[:0]
+    how = {"profile": "paper", "seeds": [0, 1], "train": False, "device": None, "fresh": False}
+    return executed("20_annot_mix_people", "small = gather(", *texts, chapter=chapter, gather=small, **how)
+
+
 def test_the_answer_on_people_compares_losses_rankings_and_matrices():
     def runs(losses, auroc, error):
         found = []
@@ -323,16 +331,18 @@ def test_the_answer_on_people_compares_losses_rankings_and_matrices():
     auroc = {"annot-mix": 0.8, "madl": 0.9, "conal": 0.7}
     error = {"annot-mix": 0.1, "madl": 0.2, "conal": 0.3}
     table = runs(losses, auroc, error)
-    said = annot_mix_people.answer(table)
+    drawn = people(table, "others, said =", "losses =")
+    [said] = drawn["says"]
     assert said.startswith("On 2 of 2 datasets annot-mix estimates") and "but not on" not in said
     assert "AUROC of 0.80" in said and "of 3 models of annotators it is the best at it on 0 of 2" in said
     assert "nearest to them: they are off by 0.10 on average, those of the others by 0.20 to 0.30." in said
-    shown = annot_mix_people.losses(table)["ours"]
+    shown = drawn["losses"]
     assert list(shown.index[:2]) == ["annot-mix", "madl"] and shown.loc["madl", "sentiment"] == 0.4
-    worse = annot_mix_people.answer(runs(losses | {"annot-mix": 2.0}, auroc, error | {"madl": 0.05}))
+    more = runs(losses | {"annot-mix": 2.0}, auroc, error | {"madl": 0.05})
+    [worse] = people(more, "others, said =")["says"]
     assert "On 0 of 2 datasets" in worse and "not on Generated shapes and Film reviews" in worse
     assert "not nearest to them" in worse
-    assert "not here yet" in annot_mix_people.answer(table[:0])
+    assert "not here yet" in people(table[:0], "others, said =")["says"][0]
 
 
 def test_mixing_is_decided_only_where_seeds_and_images_agree(monkeypatch):
@@ -399,12 +409,17 @@ def test_performance_stands_beside_what_is_printed():
 
     printed = published.get("annotmix", "auroc_last", "letter")
     alike = {method: mean / 200 for method, (mean, _) in printed.items()}
-    frame = annot_mix_people.performance(runs(alike)).set_index("method")
-    assert list(frame) == ["Letters, published", "Letters, ours", "Letters, n"]
-    assert frame.loc["annot-mix"].tolist() == ["93.1 ± 0.7", "47.0 ± 0.7", "2"]
-    said = annot_mix_people.performance_sentence(runs(alike))
+
+    def shown(values):
+        found = people(runs(values), "winners =", "lines, both =", "rho =")
+        return found["shows"][0], found["says"][-1]
+
+    frame, said = shown(alike)
+    frame = frame.set_index("method")
+    assert list(frame) == ["Letters, published", "Letters, ours"]  # all of two seeds, as the caption says
+    assert frame.loc["annot-mix"].tolist() == ["93.1 ± 0.7", "47.0 ± 0.7"]
     assert said == "Letters: rank correlation 1.00; first are annot-mix and annot-mix (published, ours)."
     reverse = {method: 1 - value for method, value in alike.items()}
-    assert "rank correlation −1.00" in annot_mix_people.performance_sentence(runs(reverse))
+    assert "rank correlation −1.00" in shown(reverse)[1]
     del reverse["conal"]
-    assert "No row" in annot_mix_people.performance_sentence(runs(reverse))
+    assert "No row" in shown(reverse)[1]
