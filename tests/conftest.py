@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,6 +103,28 @@ def _no_download(key, file, part):
     from softlabels.errors import DataUnavailable
 
     raise DataUnavailable(f"{key} is not in SOFTLABELS_DATA")
+
+
+def executed(name: str, *texts: str, **known):
+    """What cells of a chapter define: its imports, then the cell that holds each of these texts, in order.
+
+    `known` stands in for what other cells define. The tables and words that the cells show are listed in
+    "shows" and "says"; figures are drawn and not shown.
+    """
+    import nbformat
+    from softlabels import figures
+
+    notebook = nbformat.read(PROJECT / "notebooks" / f"{name}.ipynb", as_version=4)
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    exec(next(source for source in sources if "from softlabels." in source), found := {})
+    found |= {"shows": [], "says": []}
+    found |= {"show": lambda frame, caption="": found["shows"].append(frame), "say": found["says"].append}
+    found["figures"] = SimpleNamespace(**vars(figures) | {"show": lambda *drawn, **words: None})
+    found |= known
+    for text in texts:
+        [source] = [source for source in sources if text in source]
+        exec(source, found)
+    return found
 
 
 @pytest.fixture(scope="session")

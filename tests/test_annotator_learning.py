@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import executed
 from softlabels import cli
 from softlabels.analysis import published, statistics, verdicts
 from softlabels.analysis.annotators import glossary, named
 from softlabels.analysis.published import RANKED
 from softlabels.analysis.table import gather, recorded, tabulate
-from softlabels.chapters import annot_mix, annot_mix_people, annot_mix_ranks
-from softlabels.chapters.annot_mix import captioned, full_rows
+from softlabels.chapters import annot_mix, annot_mix_ranks
+from softlabels.chapters.annot_mix import captioned, full_rows, of
 from softlabels.datasets import LOADERS, Annotations
 from softlabels.datasets.crowds import crowd
 from softlabels.errors import ConfigError
@@ -168,9 +169,9 @@ def test_the_command_line_trains_the_grid(store, capsys):
     assert cli.main([*arguments, "--only", *ids]) == 0
     found = gather(["annot_mix"], "smoke", [0])
     assert len(recorded(found)) == 2 and found.record.isna().sum() == len(METHODS) - 2
-    frame = annot_mix.accuracy(found, "synthetic-crowd")
+    frame = executed("11_annot_mix", "def accuracies", runs=found)["accuracies"]("synthetic-crowd")
     assert list(frame["method"]) == [named(m) for m in METHODS] and set(frame["n"]) == {"0", "1"}
-    assert annot_mix_ranks.mean_ranks(found) is None
+    assert set(ranked(found)["ranked"]) == {("printed", "last"), ("printed", "best")}
     claims = annot_mix.verdicts(found) + annot_mix_ranks.verdicts(found)
     assert {c.verdict for c in claims} == {"not tested"} and len(verdicts.table(claims)) == 3
 
@@ -252,37 +253,64 @@ def two_datasets():
     return made(values)
 
 
+def beside(runs):
+    """The cells of chapter 11 that say and draw what these runs give."""
+    cells = ("rows = [row for", "ahead, best =", "sources =", "winners =")
+    chapter = SimpleNamespace(collect=lambda *how: runs, MAIN=annot_mix.MAIN)
+    how = {"profile": "paper", "seeds": [0, 1], "train": False, "device": None, "fresh": False}
+    return executed("11_annot_mix", *cells, chapter=chapter, **how)
+
+
 def test_the_map_of_all_methods_has_the_published_beside_ours():
-    found = annot_mix.tables(two_datasets())
+    found = beside(two_datasets())["sources"]
     ours, theirs = found["ours"], found["published"]
     assert list(ours) == ["mgc", "sentiment"] and list(theirs) == ["mgc"]
     assert list(ours.index[:2]) == ["annot-mix", "ds-mixup"] and set(ours.index) == set(METHODS)
     assert set(ours.index[len(RANKED) :]) == {"true-base", "soft-mixup"}
     assert ours.loc["annot-mix", "mgc"] == pytest.approx(71) and theirs.loc["madl", "mgc"] == 72.0
     assert "soft-mixup" not in theirs.index
-    assert annot_mix.tables(two_datasets()[:0]) == {}
+    assert all(frame.empty for frame in beside(two_datasets()[:0])["sources"].values())
 
 
 def test_the_answer_counts_datasets_and_names_who_is_ahead():
-    said = annot_mix.answer(two_datasets())
+    said, printed = beside(two_datasets())["says"]
     assert "names the class of 71.0 % of the test songs; the paper prints 73.8 %." in said
     assert "on 1 of 2 datasets (on Film reviews Dawid-Skene + mixup is)." in said
     assert "by 1.0 points, and of the majority vote by 5.0." in said
-    assert annot_mix.answer(two_datasets()[:0]) == "No dataset has runs of all methods yet."
-    assert "most accurate on 10 of them" in annot_mix.in_print()
+    assert beside(two_datasets()[:0])["says"][0] == "No dataset has runs of all methods yet."
+    assert "most accurate on 10 of them" in printed
+
+
+def ranked(runs, *texts):
+    """Cells of chapter 19 on these runs: the ranks, and those that hold these texts."""
+    chapter = SimpleNamespace(
+        collect=lambda *how: runs, GRIDS=annot_mix_ranks.GRIDS, SHUFFLED=annot_mix_ranks.SHUFFLED
+    )
+    how = {"profile": "paper", "seeds": [0, 1], "train": False, "device": None, "fresh": False}
+    cells = ("compared, changed =", "ranked, p =", *texts)
+    return executed("19_annot_mix_ranks", *cells, chapter=chapter, **how)
 
 
 def test_the_answer_on_ranks_says_what_tests_mixing_and_people_give():
     runs = two_datasets()
-    assert "it comes in place 1 and is told from 0." in annot_mix_ranks.answer(runs)
-    assert "printed ranks tell annot-mix from 11 of 11 other methods" in annot_mix_ranks.answer(runs)
+    [said] = ranked(runs, "told_from =")["says"]
+    assert "it comes in place 1 and is told from 0." in said
+    assert "printed ranks tell annot-mix from 11 of 11 other methods" in said
     same = {("mgc", "annot-mix"): [0.70, 0.72, 0.71], ("α = 0", "annot-mix"): [0.60, 0.62, 0.60]}
     more = made(same | {("shuffled workers", "annot-mix"): [0.65, 0.67, 0.66]})
     every = pd.concat([runs[(runs.dataset != "mgc") | (runs.arm != "annot-mix")], more])
-    said = annot_mix_ranks.answer(every)
+    [said] = ranked(every, "told_from =")["says"]
     assert "more accurate than without on 1 of 1 datasets, and less on 0;" in said
     assert "accuracy on music genres changes by −5.0 [−5.0, −5.0] points." in said
     assert said.count(". ") == 2
+
+
+def people(runs, *texts):
+    """Cells of chapter 20 on these runs: those that hold these texts, after that which collects."""
+    chapter = SimpleNamespace(collect=lambda *how: runs.copy(), of_profile=lambda profile: [], GRIDS=())
+    small = lambda *how: runs[:0]
+    how = {"profile": "paper", "seeds": [0, 1], "train": False, "device": None, "fresh": False}
+    return executed("20_annot_mix_people", "small = gather(", *texts, chapter=chapter, gather=small, **how)
 
 
 def test_the_answer_on_people_compares_losses_rankings_and_matrices():
@@ -303,16 +331,18 @@ def test_the_answer_on_people_compares_losses_rankings_and_matrices():
     auroc = {"annot-mix": 0.8, "madl": 0.9, "conal": 0.7}
     error = {"annot-mix": 0.1, "madl": 0.2, "conal": 0.3}
     table = runs(losses, auroc, error)
-    said = annot_mix_people.answer(table)
+    drawn = people(table, "others, said =", "losses =")
+    [said] = drawn["says"]
     assert said.startswith("On 2 of 2 datasets annot-mix estimates") and "but not on" not in said
     assert "AUROC of 0.80" in said and "of 3 models of annotators it is the best at it on 0 of 2" in said
     assert "nearest to them: they are off by 0.10 on average, those of the others by 0.20 to 0.30." in said
-    shown = annot_mix_people.losses(table)["ours"]
+    shown = drawn["losses"]
     assert list(shown.index[:2]) == ["annot-mix", "madl"] and shown.loc["madl", "sentiment"] == 0.4
-    worse = annot_mix_people.answer(runs(losses | {"annot-mix": 2.0}, auroc, error | {"madl": 0.05}))
+    more = runs(losses | {"annot-mix": 2.0}, auroc, error | {"madl": 0.05})
+    [worse] = people(more, "others, said =")["says"]
     assert "On 0 of 2 datasets" in worse and "not on Generated shapes and Film reviews" in worse
     assert "not nearest to them" in worse
-    assert "not here yet" in annot_mix_people.answer(table[:0])
+    assert "not here yet" in people(table[:0], "others, said =")["says"][0]
 
 
 def test_mixing_is_decided_only_where_seeds_and_images_agree(monkeypatch):
@@ -332,16 +362,20 @@ def test_changes_are_corrected_for_their_number():
     values = {"mgc": [0.70, 0.72, 0.71, 0.73], "a": lucky, "b": [0.601, 0.62, 0.611, 0.629], "c": [0.7]}
     runs = made({(row, "annot-mix"): found for row, found in (values | {"d": lucky}).items()})
 
-    def p(names):
-        return annot_mix_ranks.changes(runs, names, "mgc").set_index("change")["p (Holm)"]
+    def changed(names):
+        chapter = SimpleNamespace(SHUFFLED=names[-1])
+        settings = SimpleNamespace(ABLATIONS=names[:-1])
+        known = {"chapter": chapter, "settings": settings, "runs": runs, "changed": runs, "profile": "paper"}
+        known |= {"first": "mgc", "as_published": of(runs, "mgc")}
+        found = executed("19_annot_mix_ranks", "p_change =", '"change": "none"', **known)
+        return found["shows"][0].set_index("change")["p (Holm)"], found["says"][0]
 
-    alone, many = p(["a"])["a"], p(["a", "b", "c"])
+    alone, many = changed(["a"])[0]["a"], changed(["a", "b", "c"])[0]
     assert float(alone) < 0.05 and float(many["a"]) == pytest.approx(float(alone))  # the largest p is kept
-    p_twice = p(["a", "d"])["a"]
+    p_twice = changed(["a", "d"])[0]["a"]
     assert float(p_twice) == pytest.approx(2 * float(alone), abs=2e-3) and float(p_twice) > 0.05
     assert many["b"] == "< 0.001" and many["c"] == many["none"] == "–"
-    said = annot_mix_ranks.changes_sentence(runs, ["a", "b", "d"], "mgc")
-    assert "leaves 1 worse (b) and 0 better (none)" in said
+    assert "leaves 1 worse (b) and 0 better (none)" in changed(["a", "b", "d"])[1]
 
 
 def test_too_few_datasets_or_methods_cannot_be_ranked():
@@ -350,7 +384,8 @@ def test_too_few_datasets_or_methods_cannot_be_ranked():
 
 
 def test_a_correct_holm_step_spares_ds_mixup_at_the_best_epoch():
-    last, best = (annot_mix_ranks.published_ranks(part) for part in ("last", "best"))
+    found = ranked(two_datasets())["ranked"]
+    last, best = (found["printed", part] for part in ("last", "best"))
     control, ds = RANKED.index("annot-mix"), RANKED.index("ds-mixup")
     p = last.against(control)
     assert (p[np.isfinite(p)] <= 0.05).all()
@@ -374,12 +409,17 @@ def test_performance_stands_beside_what_is_printed():
 
     printed = published.get("annotmix", "auroc_last", "letter")
     alike = {method: mean / 200 for method, (mean, _) in printed.items()}
-    frame = annot_mix_people.performance(runs(alike)).set_index("method")
-    assert list(frame) == ["Letters, published", "Letters, ours", "Letters, n"]
-    assert frame.loc["annot-mix"].tolist() == ["93.1 ± 0.7", "47.0 ± 0.7", "2"]
-    said = annot_mix_people.performance_sentence(runs(alike))
+
+    def shown(values):
+        found = people(runs(values), "winners =", "lines, both =", "rho =")
+        return found["shows"][0], found["says"][-1]
+
+    frame, said = shown(alike)
+    frame = frame.set_index("method")
+    assert list(frame) == ["Letters, published", "Letters, ours"]  # all of two seeds, as the caption says
+    assert frame.loc["annot-mix"].tolist() == ["93.1 ± 0.7", "47.0 ± 0.7"]
     assert said == "Letters: rank correlation 1.00; first are annot-mix and annot-mix (published, ours)."
     reverse = {method: 1 - value for method, value in alike.items()}
-    assert "rank correlation −1.00" in annot_mix_people.performance_sentence(runs(reverse))
+    assert "rank correlation −1.00" in shown(reverse)[1]
     del reverse["conal"]
-    assert "No row" in annot_mix_people.performance_sentence(runs(reverse))
+    assert "No row" in shown(reverse)[1]

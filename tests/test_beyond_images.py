@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import data_or_skip
+from conftest import data_or_skip, executed
 from scipy.special import softmax
 from softlabels.analysis import competence as competences
 from softlabels.chapters import beyond_images as tables
@@ -80,6 +80,10 @@ def frame(grid, values, measure="kl"):
     return pd.DataFrame(rows)
 
 
+def saturated(shares):
+    return executed("18_beyond_images", "def saturated")["saturated"](shares)
+
+
 def test_a_share_of_the_improvement_is_taken_split_by_split():
     values = {"n=1": [1.0, 2.0], "n=2": [0.6, 1.5], "n=10": [0.2, 1.1], "n=100": [0.0, 1.0]}
     runs = frame("text-budget", values)
@@ -93,7 +97,7 @@ def test_a_share_of_what_may_be_nothing_is_left_out():
     runs = frame("text-budget", {"n=1": [1.0, 0.5], "n=10": [0.7, 0.6], "n=100": [0.5, 1.0]})
     found = tables.shares(runs[runs.dataset == MAIN[0]], tables.KL)
     assert set(found.values()) == {None}
-    assert tables.saturation(found) == "–"
+    assert saturated(found) == "–"
 
 
 def test_saturation_is_the_least_number_that_reaches_nine_tenths():
@@ -103,7 +107,7 @@ def test_saturation_is_the_least_number_that_reaches_nine_tenths():
     runs = frame("text-budget", values)
     found = tables.shares(runs[runs.dataset == MAIN[0]], tables.KL)
     assert found[5].high > 0.9 > found[10].low and found[20].low < 0.9  # ± 0.03 t √(1/3 + 1/3) = ± 0.105
-    assert tables.saturation(found) == "10 (5 to more)"
+    assert saturated(found) == "10 (5 to more)"
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import papermill
 import pytest
 import torch
+from conftest import executed
 from softlabels import paths
 from softlabels.book import execute as book
-from softlabels.chapters import annot_mix
 from softlabels.errors import ConfigError
 from softlabels.learning import attacks
 from softlabels.learning.annotators.methods import blend, log_marginal_of
@@ -60,17 +60,10 @@ def test_an_unknown_parameter_is_an_error(path, tmp_path):
     assert not (tmp_path / "out.ipynb").exists()
 
 
-def defined(name, text, **known):
-    """What the cell of a chapter that holds `text` defines, executed beside `known`."""
-    [cell] = [c for c in cells(paths.PROJECT / "notebooks" / f"{name}.ipynb", "code") if text in c.source]
-    exec(cell.source, found := {"np": np, **known})
-    return found
-
-
 def test_the_attacks_that_are_shown_are_those_that_are_made():
     rng = np.random.default_rng(0)
     x, y, W = rng.random((40, 12)), rng.integers(0, 3, 40), rng.normal(size=(12, 3))
-    shown, one_hot, ε = defined("07_adversarial", "def fgsm"), np.eye(3)[y], 0.1
+    shown, one_hot, ε = executed("07_adversarial", "def fgsm"), np.eye(3)[y], 0.1
     model = torch.nn.Linear(12, 3, bias=False, dtype=torch.float64)
     model.weight.data = torch.from_numpy(W.T.copy())
     given = torch.from_numpy(x), torch.from_numpy(y), ε
@@ -82,9 +75,9 @@ def test_the_attacks_that_are_shown_are_those_that_are_made():
 
 
 def test_the_mixture_that_is_shown_is_that_of_the_method():
-    made = annot_mix.two_judgements()
-    shown = defined("11_annot_mix", "def mixed", chapter=annot_mix, say=lambda words: None)
-    images = torch.from_numpy(made[0].astype(np.float64))
+    shown = executed("11_annot_mix", "two images, two annotators", "def mixed")
+    assert len(set(shown["annotator"])) == len(set(shown["labels"])) == 2
+    images = torch.from_numpy(shown["images"].astype(np.float64))
     weight = torch.tensor([shown["λ"], 0.0], dtype=torch.float64)
     theirs = blend(images, weight, torch.tensor([1, 0]))[0]
     np.testing.assert_allclose(shown["x"], theirs.numpy())
@@ -92,7 +85,7 @@ def test_the_mixture_that_is_shown_is_that_of_the_method():
     rng = np.random.default_rng(0)
     p, confusion = rng.dirichlet(np.ones(6)), rng.dirichlet(np.ones(6), 6)  # [K], [K (true), K (given)]
     log_p, log_a = (torch.from_numpy(np.log(one)) for one in (p, confusion))
-    given = torch.tensor([made[2]])
+    given = torch.tensor([list(shown["labels"])])
     both = -log_marginal_of(log_p[None], log_a[:, :, None], given)[0]
     assert shown["loss"](p, confusion) == pytest.approx(float(0.6 * both[0] + 0.4 * both[1]))
 

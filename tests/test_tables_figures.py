@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import executed
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.legend import Legend
 from matplotlib.text import Text
@@ -20,7 +21,6 @@ from softlabels.chapters import (
     figure1,
     hyperparameters,
     label_distributions,
-    noise_ceiling,
     quickstart,
     table1,
 )
@@ -396,19 +396,29 @@ def test_the_gain_is_ordered_by_what_hard_labels_reach(gains, answer):
 
 
 def test_estimates_from_simulated_panels_are_put_beside_the_truth():
-    row = {"kl": 0.09, "true_kl": 0.10, "kl_above": 0.2, "accuracy": 0.82, "true_accuracy": 0.80}
-    words = noise_ceiling.tried([("a", row), ("b", row | {"kl": 0.11, "kl_above": 0.05})])
+    row = {"n": 10, "kl": 0.09, "true_kl": 0.10, "kl_above": 0.2, "accuracy": 0.82, "true_accuracy": 0.80}
+    rows = [{"distributions": "a", **row}, {"distributions": "b", **row, "kl": 0.11, "kl_above": 0.05}]
+    found = executed("13_noise_ceiling", "row.true_kl", simulated=pd.DataFrame(rows))
+    [words], [frame] = found["says"], found["shows"]
     assert "off by −10 % to +10 %" in words and "in 1 of 2 rows" in words and "+0.020 to +0.020" in words
+    assert list(frame["estimate"]) == ["0.0900", "0.1100"] and list(frame["KL, true"]) == ["0.1000"] * 2
 
 
 def test_the_way_to_a_perfect_model_is_a_share_of_kl(won):
-    shown = noise_ceiling.placed(won, {"synthetic": CEILING})
+    def placed(best):
+        chapter = SimpleNamespace(collect=lambda *how: won, of_profile=lambda profile: best)
+        how = {"profile": "", "seeds": [], "train": False, "device": None, "fresh": False}
+        cells = ("places =", "ways =", '"of the way, all votes"', '"half against half"')
+        found = executed("13_noise_ceiling", *cells, chapter=chapter, **how)
+        return *found["shows"], *found["says"]
+
+    shown, ceilings, said = placed({"synthetic": CEILING})
     hard, soft = (table.summary(won[won.arm == arm], "test.kl")[0] for arm in ("hard", "soft"))
     assert shown["of the way, all votes"][0] == f"{100 * (hard - soft) / (hard - 0.01):.0f} %"
-    assert noise_ceiling.placed(won, {}).empty
-    assert len(noise_ceiling.ceiling_table({"synthetic": CEILING})) == 1
-    assert shown["of the way, all votes"][0] in noise_ceiling.sentence(won, {"synthetic": CEILING})
-    assert "No pair" in noise_ceiling.sentence(won, {})
+    assert len(ceilings) == 1 and ceilings["annotations per image"][0] == "8–10, mean 9.5"
+    assert shown["of the way, all votes"][0] in said
+    shown, _, said = placed({})
+    assert shown.empty and "No pair" in said
 
 
 def landscape():

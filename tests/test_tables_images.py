@@ -3,12 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
+from conftest import executed
 from softlabels.analysis.annotators import named
 from softlabels.analysis.table import tabulate
-from softlabels.chapters import annot_mix_people
 from softlabels.learning.config import RunConfig
 from softlabels.runs import profiles
 from softlabels.runs.grids import Cell
+
+PAIRED, SHUFFLED = "cifar10n", "cifar10n, shuffled workers"
 
 
 def runs(values):
@@ -24,8 +26,8 @@ def runs(values):
 
 
 MADE = {
-    (annot_mix_people.PAIRED, "trace-reg"): [(0.6, 1.0), (0.64, 1.2), (0.9, 9.0)],
-    (annot_mix_people.SHUFFLED, "trace-reg"): [(0.5, 1.5), (0.54, 1.7)],
+    (PAIRED, "trace-reg"): [(0.6, 1.0), (0.64, 1.2), (0.9, 9.0)],
+    (SHUFFLED, "trace-reg"): [(0.5, 1.5), (0.54, 1.7)],
 }
 
 
@@ -34,20 +36,23 @@ def made():
     return runs(MADE)
 
 
+def shown(text, small):
+    """The tables and words of the cell of chapter 20 that holds this text."""
+    found = executed("20_annot_mix_people", text, small=small)
+    return [frame.set_index("method") for frame in found["shows"]], found["says"]
+
+
 def test_a_row_lists_the_methods_that_it_compares(made):
-    for row in annot_mix_people.IMAGES:
-        frame = annot_mix_people.on_images(made, row)
-        assert list(frame["method"]) == [named(m) for m in profiles.crowd_methods("laptop", row)]
-    line = annot_mix_people.on_images(made, annot_mix_people.SHUFFLED).set_index("method").loc["trace-reg"]
-    assert (line["n"], line["last epoch, ours"], line["log loss, last epoch"]) == (
-        "2",
-        "52.0 ± 2.8",
-        "1.600 ± 0.141",
-    )
+    [frame], _ = shown("crowd_methods", made)  # of labelme-64px nothing is here
+    assert list(frame.index) == [named(m) for m in profiles.crowd_methods("laptop", PAIRED)]
+    line = frame.loc["trace-reg"]
+    assert line["n"] == "3"
+    assert (line["last epoch, ours"], line["log loss, last epoch"]) == ("71.3 ± 16.3", "3.733 ± 4.562")
 
 
 def test_a_pairing_is_compared_over_common_seeds(made):
-    line = annot_mix_people.workers(made).set_index("method").loc["trace-reg"]
+    [frame], _ = shown("WORKER_METHODS", made)
+    line = frame.loc["trace-reg"]
     assert line["n"] == "2"
     assert (line["published pairing"], line["workers shuffled"]) == ("62.0 ± 2.8", "52.0 ± 2.8")
     assert line["accuracy, published − shuffled"] == "**+10.0 [10.0, 10.0]**"
@@ -55,14 +60,17 @@ def test_a_pairing_is_compared_over_common_seeds(made):
 
 
 def test_the_sentence_counts_methods_whose_interval_excludes_zero(made):
-    assert annot_mix_people.workers_sentence(made[:0]) == ""
+    assert shown("WORKER_METHODS", made[:0])[1] == []
     more = {
-        (annot_mix_people.PAIRED, "ds-mixup"): [(0.50, 1.0), (0.52, 1.0)],
-        (annot_mix_people.SHUFFLED, "ds-mixup"): [(0.51, 1.0), (0.50, 1.0)],
+        (PAIRED, "ds-mixup"): [(0.50, 1.0), (0.52, 1.0)],
+        (SHUFFLED, "ds-mixup"): [(0.51, 1.0), (0.50, 1.0)],
     }
-    found = annot_mix_people.workers_sentence(runs(MADE | more))
+    [found] = shown("WORKER_METHODS", runs(MADE | more))[1]
     assert "zero for 1 of 2 methods" in found and "further than 19.6 points" in found
 
 
 def test_only_rows_of_images_are_looked_up():
-    assert set(annot_mix_people.small_images([0]).dataset) == set(annot_mix_people.IMAGES)
+    known = {"profile": "paper", "seeds": [0], "train": False, "device": None, "fresh": False}
+    assert set(executed("20_annot_mix_people", "small = gather(", **known)["small"].dataset) == set(
+        profiles.CROWD_IMAGES["laptop"]
+    )

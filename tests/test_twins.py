@@ -1,7 +1,11 @@
 """Two panels for the same image, that differ by chance alone or not: made up, and those of FER+."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
+from conftest import executed
+from softlabels.chapters import descriptions
 from softlabels.chapters import noise_ceiling as chapter
 from softlabels.errors import DataUnavailable, RecordError
 
@@ -30,7 +34,16 @@ def test_the_two_panels_of_an_image_of_ferplus_differ_by_chance_alone(store):
     assert found.n_pairs == 1484
     assert found.divergence == pytest.approx(found.expected_divergence, rel=0.1)
     assert found.agreement == pytest.approx(found.expected_agreement, abs=0.03)
-    assert "not here" in chapter.twins_sentence(chapter.twins())
+    [said] = executed("13_noise_ceiling", "twins :=")["says"]
+    assert "not here" in said
+
+
+def test_a_committed_comparison_is_read_and_said(store):
+    made = chapter.Twins(1484, 0.11111, 0.22222, 0.789, 0.8125)
+    descriptions.write(chapter.SHELF, f"{chapter.TWINS}.json", asdict(made))
+    assert chapter.twins() == made
+    [said] = executed("13_noise_ceiling", "twins :=")["says"]
+    assert "In 1,484 pairs of panels" in said and "0.1111 nats" in said and "78.9 % of the pairs" in said
 
 
 def test_a_damaged_comparison_is_named(store):

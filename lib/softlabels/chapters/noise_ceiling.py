@@ -3,11 +3,11 @@
 ``python -m softlabels.chapters.noise_ceiling`` makes the committed ceilings and the comparison of panels.
 """
 
-import argparse
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,123 +15,23 @@ import numpy as np
 import pandas as pd
 
 from softlabels import datasets
-from softlabels.analysis import names
-from softlabels.analysis.formatting import number, signed
-from softlabels.analysis.table import complete, settings, summary
-from softlabels.chapters import table1
+from softlabels.chapters import descriptions, table1
 from softlabels.datasets import ferplus
-from softlabels.errors import DataUnavailable, told, unknown
+from softlabels.errors import DataUnavailable
 from softlabels.labels import ceiling, votes
 from softlabels.labels.ceiling import BOOTSTRAPS, Ceiling, split_half
-from softlabels.store import Shelf, read, write_atomically
+from softlabels.store import Shelf
 
 GRIDS = ("table1",)
 SHELF = Shelf("ceilings")
 DATASETS = ("cifar10h-9500", "ferplus", "micebone-standin")
 TWINS = "ferplus-twins"
-REMEDY = "`python -m softlabels.chapters.noise_ceiling` renews it"
 
 
 def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
     """The runs of Table 1."""
     runs = table1.collect(profile, seeds, *how)
     return runs[runs.grid == GRIDS[0]]
-
-
-def ceiling_table(found: Mapping[str, Ceiling]) -> pd.DataFrame:
-    """Tabulate what a perfect model would show on each dataset, from its panels."""
-    rows = []
-    for name, c in found.items():
-        low, mean, high = c.panel
-        row = {
-            "dataset": names.dataset(name),
-            "annotations per image": f"{low:.0f}–{high:.0f}, mean {mean:.1f}",
-            "KL of a perfect model": f"{number(c.kl)} [{number(c.kl_low)}, {number(c.kl_high)}]",
-            "not above": number(c.kl_above),
-            "its accuracy": f"{number(c.accuracy)} [{number(c.accuracy_low)}, {number(c.accuracy_high)}]",
-            "half against half": number(c.agreement),
-        }
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def share(here: pd.DataFrame, best: Ceiling) -> float:
-    """Share of the way from the hard arm's KL to a perfect model's that the soft arm goes, or nan."""
-    hard, soft = (summary(here[here.arm == arm], "test.kl")[0] for arm in ("hard", "soft"))
-    return (hard - soft) / (hard - best.kl)
-
-
-def shares(runs: pd.DataFrame, found: Mapping[str, Ceiling]) -> list[tuple[str, pd.DataFrame, float]]:
-    """List the settings on datasets with panels that have runs of both arms, with their shares."""
-    cut = settings(runs[runs.dataset.isin(list(found))])
-    every = [(name, here, share(here, found[here.dataset.iloc[0]])) for name, here in cut]
-    return [one for one in every if np.isfinite(one[2])]
-
-
-def placed(runs: pd.DataFrame, found: Mapping[str, Ceiling]) -> pd.DataFrame:
-    """Place every KL between that of the hard arm (0 %) and that of a perfect model (100 %)."""
-    rows = []
-    for name, here, value in shares(runs, found):
-        best, hard, soft = found[here.dataset.iloc[0]], here[here.arm == "hard"], here[here.arm == "soft"]
-        rows.append(
-            {
-                "setting": names.title(name),
-                "pairs": str(len(complete(here)) // 2),
-                "KL, majority": number(summary(hard, "test.kl")[0]),
-                "KL, all votes": number(summary(soft, "test.kl")[0]),
-                "KL, perfect": f"{number(best.kl)} … {number(best.kl_above)}",
-                "of the way, all votes": _percent(value),
-                "accuracy, all votes": number(summary(soft, "test.macro_accuracy")[0]),
-                "accuracy, perfect": number(best.accuracy),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _percent(value: float) -> str:
-    return f"{number(100 * value, 0)} %"
-
-
-def sentence(runs: pd.DataFrame, found: Mapping[str, Ceiling]) -> str:
-    """Say for each dataset how far soft labels get from the hard arm to a perfect model."""
-    every, words = shares(runs, found), []
-    for name, best in found.items():
-        here = sorted(value for _, runs, value in every if runs.dataset.iloc[0] == name)
-        if here:
-            ends = _percent(here[0]) if len(here) == 1 else f"{_percent(here[0])} to {_percent(here[-1])}"
-            words.append(
-                f"On {names.dataset(name)} a perfect model shows a KL of {number(best.kl, 3)} nats, and "
-                f"all votes go {ends} of the way there from the majority ({len(here)} of the settings)."
-            )
-    return " ".join(words) or "No pair of runs on a dataset with panels is here yet."
-
-
-def simulated(found: Sequence[tuple[str, Mapping[str, float]]]) -> pd.DataFrame:
-    """Tabulate estimates from simulated panels beside the truth; rows from `ceiling.simulate`."""
-    rows = []
-    for name, values in found:
-        row = {"distributions": name, "annotations": f"{values['n']:.0f}"}
-        row |= {"KL, true": number(values["true_kl"]), "estimate": number(values["kl"])}
-        row |= {"not above": number(values["kl_above"])}
-        row |= {"accuracy, true": number(values["true_accuracy"], 3)}
-        rows.append(row | {"accuracy, estimate": number(values["accuracy"], 3)})
-    return pd.DataFrame(rows)
-
-
-def tried(found: Sequence[tuple[str, Mapping[str, float]]]) -> str:
-    """Say how far the estimates from simulated panels are from the truth; rows from `ceiling.simulate`."""
-    rows = [values for _, values in found]
-    kl = sorted(100 * (r["kl"] / r["true_kl"] - 1) for r in rows)
-    accuracy = sorted(r["accuracy"] - r["true_accuracy"] for r in rows)
-    above = sum(r["kl_above"] >= r["true_kl"] for r in rows)
-    return (
-        f"The estimate of KL is off by {signed(kl[0], 0)} % to {signed(kl[-1], 0)} %, and the bound lies "
-        f"above the truth in {above} of {len(rows)} rows. The estimate of accuracy is off by "
-        f"{signed(accuracy[0], 3)} to {signed(accuracy[-1], 3)}."
-    )
-
-
-# The ceilings of the datasets, as they are committed.
 
 
 def get(name: str, n_boot: int = BOOTSTRAPS) -> Ceiling:
@@ -142,17 +42,16 @@ def get(name: str, n_boot: int = BOOTSTRAPS) -> Ceiling:
     DataUnavailable
         The dataset can be had neither here nor from the network.
     """
-    path = SHELF.find(f"{name}.json", committed_only=True)
-    return read(path, _parsed, "a noise ceiling", REMEDY) if path else _estimated(name, n_boot)
+    found = descriptions.find(SHELF, f"{name}.json", "noise_ceiling", _ceiling)
+    return found or _estimated(name, n_boot)
+
+
+def _ceiling(body: dict[str, Any]) -> Ceiling:
+    return Ceiling(**{**body, "panel": tuple(body["panel"])})
 
 
 def _estimated(name: str, n_boot: int = BOOTSTRAPS) -> Ceiling:
     return split_half(datasets.load(name).counts, np.random.default_rng(0), n_boot)
-
-
-def _parsed(content: bytes) -> Ceiling:
-    body = json.loads(content)
-    return Ceiling(**{**body, "panel": tuple(body["panel"])})
 
 
 def of_profile(profile: str) -> dict[str, Ceiling]:
@@ -160,19 +59,15 @@ def of_profile(profile: str) -> dict[str, Ceiling]:
     wanted, n_boot = (DATASETS[-1:], 5) if profile == "smoke" else (DATASETS, BOOTSTRAPS)
     found = {}
     for name in wanted:
-        try:
+        with suppress(DataUnavailable):
             found[name] = get(name, n_boot)
-        except DataUnavailable:
-            continue
     return found
 
 
 def publish(name: str) -> Path:
     """Estimate a ceiling, or compare the twins, and write it into the committed results; returns the file."""
     found = compare(*pairs(), np.random.default_rng(0)) if name == TWINS else _estimated(name)
-    path = SHELF.committed / f"{name}.json"
-    write_atomically(path, (json.dumps(asdict(found), indent=1) + "\n").encode())
-    return path
+    return descriptions.write(SHELF, f"{name}.json", asdict(found))
 
 
 # Two real panels for the same image: does splitting one panel in halves tell what a second panel would say?
@@ -252,40 +147,9 @@ def pairs(least: int = 4) -> tuple[np.ndarray, np.ndarray]:
 
 def twins() -> Twins | None:
     """Return the committed comparison, or None."""
-    path = SHELF.find(f"{TWINS}.json", committed_only=True)
-    return (
-        read(path, lambda content: Twins(**json.loads(content)), "a comparison of panels", REMEDY)
-        if path
-        else None
-    )
-
-
-def twins_sentence(found: Twins | None) -> str:
-    """Say what the comparison shows."""
-    if found is None:
-        command = "python -m softlabels.chapters.noise_ceiling"
-        return f"The comparison is not here; `{command}` makes it from the data."
-    return (
-        f"In {found.n_pairs:,} pairs of panels, the mean divergence of the two is {number(found.divergence)} "
-        f"nats, where random halves of both together give {number(found.expected_divergence)}; the "
-        f"majorities agree in {100 * found.agreement:.1f} % of the pairs, where halves give "
-        f"{100 * found.expected_agreement:.1f} %."
-    )
-
-
-@told(2)
-def main(arguments: list[str] | None = None) -> None:
-    """Make the committed noise ceilings, and the comparison of panels, of the data that can be had here."""
-    parser = argparse.ArgumentParser(
-        prog="python -m softlabels.chapters.noise_ceiling", description=main.__doc__
-    )
-    known = (*DATASETS, TWINS)
-    parser.add_argument("names", nargs="*", help=f"some of {', '.join(known)}; all if left out")
-    for name in parser.parse_args(arguments).names or known:
-        if name not in known:
-            raise unknown("dataset", name, known)
-        print(publish(name))
+    return descriptions.find(SHELF, f"{TWINS}.json", "noise_ceiling", lambda body: Twins(**body))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    makers = {name: partial(publish, name) for name in (*DATASETS, TWINS)}
+    sys.exit(descriptions.command("noise_ceiling", makers))

@@ -5,21 +5,20 @@ the comparison or a change of annot-mix, "arm" a method. Intervals are over seed
 independent, as AM's do, on random splits too.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from softlabels.analysis import annotators, competence, published, table
+from softlabels.analysis import competence, published, table
 from softlabels.analysis.claims import CLAIMS
-from softlabels.analysis.formatting import interval, number, signed, spread
+from softlabels.analysis.formatting import interval, spread
 from softlabels.analysis.published import RANKED
-from softlabels.analysis.statistics import Interval, paired_interval, welch_p
+from softlabels.analysis.statistics import Interval, paired_interval
 from softlabels.analysis.table import paired, recorded, summary, values
 from softlabels.analysis.verdicts import Verdict, judge
-from softlabels.datasets import simulated, synthetic
 from softlabels.learning.config import METHODS
 from softlabels.runs.profiles import FIRST
 
@@ -31,10 +30,9 @@ COMPARED, CHANGED = "annot_mix", "annot_mix_ablations"  # grids
 BESIDE = {"mgc": "mgc", "mgc, random splits": "mgc", "labelme": "labelme", "letter": "letter"}
 BESIDE |= {"labelme-64px": "labelme", "cifar10n": "cifar10n", "cifar10n, shuffled workers": "cifar10n"}
 BESIDE |= {"cifar10h": "cifar10h", "trec6": "trec6"}
-MAIN = "mgc"  # music genres: real annotators, the paper's split
+MAIN = "mgc"  # music genres: real annotators; data, features, network and protocol of the paper
 OURS = "annot-mix"
 GRIDS = (COMPARED,)
-COMPARABLE = (MAIN,)  # same data, features, network and protocol
 collect = partial(table.gather, GRIDS)
 
 
@@ -83,6 +81,14 @@ def full_rows(runs: pd.DataFrame, methods: Collection[str] = RANKED) -> list[str
     return [row for i, row in enumerate(rows) if data[i] not in data[:i]]
 
 
+def means(
+    runs: pd.DataFrame, measure: str, rows: Sequence[str], methods: Iterable[str] = METHODS
+) -> pd.DataFrame:
+    """Mean of a measure over seeds, methods × rows; nan where there is no run."""
+    found = {row: {m: summary(of(runs, row, m), measure)[0] for m in methods} for row in rows}
+    return pd.DataFrame(found, index=list(methods))
+
+
 def shown(here: pd.DataFrame, part: str = "last") -> str:
     """Accuracy in %, mean ± sd."""
     mean, sd, _ = summary(here, f"{part}.accuracy")
@@ -111,104 +117,6 @@ def captioned(frame: pd.DataFrame, words: str) -> tuple[pd.DataFrame, str]:
         return frame, words
     seeds = "one seed" if numbers[0] == "1" else f"{numbers[0]} seeds"
     return frame.drop(columns=counts), f"{words} Each number is of {seeds}."
-
-
-def tables(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Accuracy in % at the last epoch as `figures.relative` takes it: published, and ours.
-
-    Methods stand in the order of our mean difference to annot-mix, those that are not ranked below; datasets
-    with published values first. Of two splits of the same data the first stands for both.
-    """
-    rows = full_rows(runs)
-    rows = sorted(rows, key=lambda row: not np.isfinite(printed(row, OURS)[0]))  # stable
-    ours = pd.DataFrame(
-        {row: {m: 100 * summary(of(runs, row, m), "last.accuracy")[0] for m in METHODS} for row in rows}
-    )
-    theirs = pd.DataFrame({row: {m: printed(row, m)[0] for m in METHODS} for row in rows})
-    theirs = theirs.dropna(axis="columns", how="all")
-    if ours.empty:
-        return {}
-    mean = (ours - ours.loc[OURS]).mean(axis="columns")
-    order = sorted(METHODS, key=lambda m: (m != OURS, m not in RANKED, -mean[m]))
-    found = {"published": theirs.reindex(order).dropna(how="all"), "ours": ours.loc[order]}
-    return {who: frame for who, frame in found.items() if not frame.empty}
-
-
-def answer(runs: pd.DataFrame) -> str:
-    """What came out, in at most three sentences."""
-    words = []
-    here = values(of(runs, MAIN), "last.accuracy")
-    if len(here):
-        words.append(
-            f"On {annotators.row(MAIN).lower()}, where data and protocol are the paper's, annot-mix names "
-            f"the class of {100 * here.mean():.1f} % of the test songs; the paper prints "
-            f"{printed(MAIN, OURS)[0]:.1f} %."
-        )
-    leads = {row: lead(runs, row) for row in full_rows(runs)}
-    if leads:
-        behind = {row: annotators.named(m) for row, (by, m) in leads.items() if by <= 0}
-        others = ", ".join(f"on {annotators.row(row)} {method} is" for row, method in behind.items())
-        words.append(
-            f"It is the most accurate of the {len(RANKED)} methods on {len(leads) - len(behind)} of "
-            f"{len(leads)} datasets{f' ({others})' if others else ''}."
-        )
-        gains = [apart(of(runs, row), of(runs, row, "mv-base")) for row in leads]
-        words.append(
-            f"In the median over datasets it is ahead of the best other method by "
-            f"{np.median([by for by, _ in leads.values()]):.1f} points, and of the majority vote by "
-            f"{np.median([100 * gain.mean for gain in gains if gain]):.1f}."
-        )
-    return " ".join(words) or "No dataset has runs of all methods yet."
-
-
-def lead(runs: pd.DataFrame, row: str) -> tuple[float, str]:
-    """Points by which annot-mix is ahead of the best other of AM's twelve, and that method."""
-    found = {m: 100 * summary(of(runs, row, m), "last.accuracy")[0] for m in RANKED}
-    best = max((m for m in RANKED if m != OURS), key=found.__getitem__)
-    return found[OURS] - found[best], best
-
-
-def in_print() -> str:
-    """What AM print beside it, in words."""
-    ranks, rows = published.get("annotmix", "ranks"), published.get("annotmix", "last")
-    means = [{m: row[m][0] for m in RANKED if m in row} for row in rows.values()]
-    first = sum(max(found, key=found.__getitem__) == OURS for found in means)
-    return (
-        f"The paper compares the same {len(RANKED)} methods on {len(rows)} datasets; annot-mix is the most "
-        f"accurate on {first} of them, and its mean rank is {number(ranks['last'][OURS], 2)}."
-    )
-
-
-def accuracy(runs: pd.DataFrame, row: str) -> pd.DataFrame:
-    """Accuracy in % of every method, last epoch and best validation epoch, published beside ours.
-
-    Where data and protocol are the paper's, the difference is in bold where Welch's p is below 5 %.
-    """
-    rows = []
-    for method in METHODS:
-        here = of(runs, row, method)
-        mean, sd, n = summary(here, "last.accuracy")
-        theirs = printed(row, method)
-        change = signed(100 * mean - theirs[0], 1)
-        sure = welch_p((100 * mean, 100 * sd, n), theirs) < 0.05
-        line = {"method": annotators.named(method), "n": str(len(here))}
-        line |= {"published": spread(*theirs[:2], 1), "ours": shown(here)}
-        line |= {"ours − published": f"**{change}**" if sure else change}
-        line |= {"best epoch, published": spread(*printed(row, method, "best")[:2], 1)}
-        rows.append(line | {"best epoch, ours": shown(here, "best")})
-    frame = pd.DataFrame(rows)
-    return frame if row in COMPARABLE else frame.drop(columns="ours − published")
-
-
-def two_judgements(n_images: int = 120) -> tuple[np.ndarray, list[int], list[int], tuple[str, ...]]:
-    """Two synthetic images that different annotators called different names, and the classes."""
-    shapes = synthetic.load(n_images=n_images)
-    found = simulated.load(n_images=n_images).annotations
-    assert found is not None
-    differs = (found.annotator != found.annotator[0]) & (found.label != found.label[0])
-    pair = [0, int(np.flatnonzero(differs & (found.image != found.image[0]))[0])]
-    images = np.asarray(shapes.images[found.image[pair]])
-    return images, found.annotator[pair].tolist(), found.label[pair].tolist(), shapes.classes
 
 
 def verdicts(runs: pd.DataFrame) -> list[Verdict]:
