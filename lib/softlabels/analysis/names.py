@@ -61,6 +61,8 @@ RECIPES = {
     "public-code": "as the authors' code",
     "tuned": "tuned",
     "transferred": "tuned elsewhere",
+    "human": "fine-tuned",
+    "human-scratch": "from random weights",
     "text": "published logits",
 }
 

@@ -15,23 +15,26 @@ import numpy as np
 import pandas as pd
 
 from softlabels import datasets
+from softlabels.analysis import table
 from softlabels.chapters import descriptions, table1
 from softlabels.datasets import ferplus
 from softlabels.errors import DataUnavailable
 from softlabels.labels import ceiling, votes
 from softlabels.labels.ceiling import BOOTSTRAPS, Ceiling, split_half
+from softlabels.runs.grids import grid
 from softlabels.store import Shelf
 
-GRIDS = ("table1",)
+GRIDS = ("table1", "human")
 SHELF = Shelf("ceilings")
 DATASETS = ("cifar10h-9500", "ferplus", "micebone-standin")
 TWINS = "ferplus-twins"
 
 
 def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
-    """The runs of Table 1."""
+    """The runs of Table 1, and of CIFAR-10H those that chapter 6 fine-tunes on the majority and on all votes."""
     runs = table1.collect(profile, seeds, *how)
-    return runs[runs.grid == GRIDS[0]]
+    people = [(GRIDS[1], cell) for cell in grid(GRIDS[1], profile, seeds) if cell.arm in table.ARMS]
+    return pd.concat([runs[runs.grid == GRIDS[0]], table.of_cells(people, profile, *how)], ignore_index=True)
 
 
 def get(name: str, n_boot: int = BOOTSTRAPS) -> Ceiling:
