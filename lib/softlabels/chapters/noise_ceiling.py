@@ -31,7 +31,7 @@ TWINS = "ferplus-twins"
 
 
 def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
-    """The runs of Table 1, and of CIFAR-10H those that chapter 6 fine-tunes on the majority and on all votes."""
+    """The runs of Table 1, and of CIFAR-10H those of chapter 6 that are fine-tuned on either label."""
     runs = table1.collect(profile, seeds, *how)
     people = [(GRIDS[1], cell) for cell in grid(GRIDS[1], profile, seeds) if cell.arm in table.ARMS]
     return pd.concat([runs[runs.grid == GRIDS[0]], table.of_cells(people, profile, *how)], ignore_index=True)

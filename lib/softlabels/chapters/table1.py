@@ -42,7 +42,8 @@ def collect(
     if profile == "laptop":
         whole = table.gather(GRIDS[:1], "paper", seeds, committed_only=committed_only)
         parts += [here for _, here in settings(whole, complete_only=False) if here.record.notna().any()]
-    return pd.concat(parts, ignore_index=True)
+    runs = pd.concat(parts, ignore_index=True)
+    return runs.sort_values("dataset", key=lambda d: d.map(list(d.unique()).index), kind="stable")
 
 
 def competent(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

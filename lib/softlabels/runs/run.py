@@ -308,10 +308,12 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """Commit the code stands at, with "+" if tracked files differ from it.
+    """Commit the code stands at, with "+" if tracked files differ from it; "unknown" outside git.
 
-    Outside git, as in a copy of the files alone, it is what ``SOFTLABELS_COMMIT`` says, else "unknown".
+    ``SOFTLABELS_COMMIT`` says it for a copy of the files that has no git, or another one's.
     """
+    if stated := os.environ.get("SOFTLABELS_COMMIT"):
+        return stated
     git = ["git", "-C", str(paths.PROJECT)]
     try:
         head = subprocess.run(
@@ -322,5 +324,5 @@ def _commit() -> str:
             == 0
         )
     except (OSError, subprocess.CalledProcessError):
-        return os.environ.get("SOFTLABELS_COMMIT") or "unknown"
+        return "unknown"
     return head.stdout.strip() + ("" if clean else "+")
