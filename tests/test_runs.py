@@ -703,7 +703,6 @@ def test_a_record_without_checksums_is_refused(record):
 
 def test_a_copy_without_its_git_says_its_commit(monkeypatch):
     from softlabels.learning.hardware import hardware
-    from softlabels.runs import run
 
     monkeypatch.setenv("SOFTLABELS_COMMIT", "0123456789")
     assert run.environment(hardware("cpu"))["commit"] == "0123456789"
