@@ -1,6 +1,7 @@
 """What the runs cost is counted from their records."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -69,6 +70,11 @@ def test_old_records_count_as_runs_that_were_timed_again():
         for cell in grids.grid(chapter, "laptop", range(5))
     }
     assert clock & laptop <= {kind for kind, gpu in past.minutes if not gpu}
+
+
+def test_all_of_profile_laptop_is_ten_hours_of_two_cores_at_most():
+    found = re.fullmatch(r"All of profile laptop .*: (\d+\.\d) hours of two cores\.", costs.whole())
+    assert 5 < float(found[1]) <= 10
 
 
 def test_networks_are_compared_by_what_they_reach_in_their_time():

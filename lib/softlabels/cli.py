@@ -187,10 +187,7 @@ def _status(options: argparse.Namespace) -> None:
             f"{options.chapter:12} {len(done):4} of {len(cells):4} runs, {minutes:6.1f} minutes of training"
         )
     if options.cost:
-        past = planning.past()
-        here = sum(seconds[name] for name in every if name in seconds) / 3600
-        missing = [config for name, config in every.items() if name not in seconds]
-        left = sum(past.expected(config, gpu=False) for config in missing) / 60
+        here, left = planning.hours(every)
         print(
             f"{len(every)} runs, each counted once: {here:.1f} processor hours have been spent on those that "
             f"are here, about {left:.1f} are left; in all {(here + left) / 2:.1f} hours of two cores"

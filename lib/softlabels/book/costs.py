@@ -81,6 +81,18 @@ def by_chapter(profiles: Iterable[str] = ("laptop", "paper")) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def whole(profile: str = "laptop") -> str:
+    """What all of a profile takes from nothing, each run counted once; one sentence."""
+    every = {
+        cell.config.id: cell.config for chapter in grids.CHAPTERS for cell in grids.grid(chapter, profile)
+    }
+    spent, left = planning.hours(every, committed_only=True)
+    return (
+        f"All of profile {profile} from nothing, {len(every):,} runs, each counted once: "
+        f"{(spent + left) / 2:.1f} hours of two cores."
+    )
+
+
 def page() -> str:
     """All three tables as Markdown, from the committed records alone."""
     committed = [records.read(path) for path in records.SHELF.files(committed_only=True)]
@@ -90,7 +102,7 @@ def page() -> str:
         f"{len(tried)} of {len(grids.grid('networks', 'laptop', [0]))} have a record, and "
         "`softlabels train --chapter networks --publish` trains what is missing:"
     )
-    tables = [markdown(by_chapter()), compared, markdown(tried), markdown(by_network(committed))]
+    tables = [whole(), markdown(by_chapter()), compared, markdown(tried), markdown(by_network(committed))]
     return "\n\n".join(tables)
 
 

@@ -7,7 +7,7 @@ trains it. The file holds all that a job on another machine has to know.
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -181,6 +181,13 @@ def seconds(committed_only: bool = False) -> dict[str, float]:
         else 60 * known.expected(body["config"], gpu=False)
         for body in _bodies(committed_only)
     }
+
+
+def hours(configs: Mapping[str, RunConfig], committed_only: bool = False) -> tuple[float, float]:
+    """Processor hours spent on those of some runs, by id, that have a record, and left for the others."""
+    spent, known = seconds(committed_only), past(committed_only)
+    left = sum(known.expected(config, gpu=False) for name, config in configs.items() if name not in spent)
+    return sum(spent[name] for name in configs if name in spent) / 3600, left / 60
 
 
 def timed_file() -> Path:
