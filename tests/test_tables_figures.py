@@ -25,7 +25,7 @@ from softlabels.chapters import (
     quickstart,
     table1,
 )
-from softlabels.errors import ConfigError, RecordError
+from softlabels.errors import ConfigError, DataUnavailable, RecordError
 from softlabels.figures import base
 from softlabels.labels import metrics
 from softlabels.labels.ceiling import Ceiling
@@ -319,6 +319,14 @@ def test_a_published_card_is_read_and_repeats_byte_by_byte(tmp_path, monkeypatch
 def test_an_unknown_card_is_named(capsys):
     assert descriptions.command("label_distributions", label_distributions.MAKERS, ["synthetik"]) == 2
     assert "did you mean 'synthetic'" in capsys.readouterr().err
+
+
+def test_what_cannot_be_described_here_is_named_and_the_rest_is_made(capsys):
+    def unavailable():
+        raise DataUnavailable("nobody has it")
+
+    assert descriptions.command("atlas", {"a": unavailable, "b": lambda: "made"}, []) == 0
+    assert capsys.readouterr().out == "a: left out: nobody has it\nmade\n"
 
 
 def test_the_reconstruction_compares_like_with_like(card):

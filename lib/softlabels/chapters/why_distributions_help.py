@@ -22,20 +22,20 @@ collect = partial(table.gather, GRIDS)
 
 @dataclass(frozen=True)
 class World:
-    """Images as points x ``[N, D]`` with the people's distributions q ``[N, 2]``."""
+    """Images as points x ``[N, 2]`` with the people's distributions q ``[N, 2]``."""
 
     x: np.ndarray
     q: np.ndarray
 
 
-def world(kind: str, n_images: int, rng: np.random.Generator, dimensions: int = 2) -> World:
+def world(kind: str, n_images: int, rng: np.random.Generator) -> World:
     """Draw images from a world of two classes with a straight boundary, x_0 = 0.
 
     "logistic": q_1 = 1 / (1 + exp(-2 x_0)), which the fitted model can represent. "ramp": q_1 rises from 0
     at x_0 = -2 to 1/2 at the boundary and reaches 1 at x_0 = 0.4. The model can represent the boundary, but
     not this distribution.
     """
-    x = rng.normal(size=(n_images, dimensions))
+    x = rng.normal(size=(n_images, 2))
     if kind == "logistic":
         q1 = 1 / (1 + np.exp(-2 * x[:, 0]))
     else:
