@@ -18,13 +18,14 @@ from softlabels.analysis.embeddings import Embedding
 from softlabels.analysis.published import RANKED
 from softlabels.analysis.statistics import paired_interval
 from softlabels.chapters import (
+    descriptions,
     figure1,
     hyperparameters,
     label_distributions,
     quickstart,
     table1,
 )
-from softlabels.errors import ConfigError, RecordError
+from softlabels.errors import ConfigError, DataUnavailable, RecordError
 from softlabels.figures import base
 from softlabels.labels import metrics
 from softlabels.labels.ceiling import Ceiling
@@ -316,17 +317,27 @@ def test_a_published_card_is_read_and_repeats_byte_by_byte(tmp_path, monkeypatch
 
 
 def test_an_unknown_card_is_named(capsys):
-    assert label_distributions.main(["synthetik"]) == 2
+    assert descriptions.command("label_distributions", label_distributions.MAKERS, ["synthetik"]) == 2
     assert "did you mean 'synthetic'" in capsys.readouterr().err
 
 
+def test_what_cannot_be_described_here_is_named_and_the_rest_is_made(capsys):
+    def unavailable():
+        raise DataUnavailable("nobody has it")
+
+    assert descriptions.command("atlas", {"a": unavailable, "b": lambda: "made"}, []) == 0
+    assert capsys.readouterr().out == "a: left out: nobody has it\nmade\n"
+
+
 def test_the_reconstruction_compares_like_with_like(card):
-    rows = {name: (theirs, ours) for name, theirs, ours in label_distributions.statistics(card)}
+    rebuilt = executed("02_label_distributions", "moment_ratio", card={"synthetic": card})["rebuilt"]
+    rows = {row.statistic: (row.published, row.ours) for row in rebuilt.itertuples()}
     # 12/13 follows from 40 % pure and 60 % uniform hues
     assert rows["E[x²] / E[x], mean of channels"][0] == pytest.approx(12 / 13, abs=0.005)
     shares = [pair for name, pair in rows.items() if name.startswith("share")]
     assert np.sum(shares, axis=0) == pytest.approx([1, 1])
-    assert len(label_distributions.reconstruction_table(label_distributions.statistics(card))) == len(rows)
+    theirs, ours = rows["mean label entropy [nats]"]
+    assert rebuilt.deviation[0].lstrip("+−") == f"{abs(100 * (ours / theirs - 1)):.1f} %"
 
 
 def embedding():
@@ -438,7 +449,7 @@ def drawings(card, won, gap):
             card.examples[:3], q[:3], {"hard": q[3:6], "soft": q[:3]}, card.facts["classes"]
         ),
         "entropies": lambda: figures.entropy_histograms({"a": card.entropies}, {"a": 0.5}),
-        "reconstruction": lambda: figures.reconstruction(label_distributions.statistics(card)),
+        "reconstruction": lambda: figures.reconstruction([("red", 0.07, 0.071), ("green", 0.08, 0.06)]),
         "differences": lambda: figures.differences(both(won, gap)),
         "curves": lambda: figures.learning_curves(list(won.record)),
         "figure1": lambda: figures.figure1({"hard": embedding(), "soft": embedding()}),

@@ -4,15 +4,16 @@ What each dataset's annotators are like stands in one small committed file, so t
 ``python -m softlabels.chapters.annot_mix_people`` writes it from the datasets that can be had here.
 """
 
-import json
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from softlabels import datasets
 from softlabels.analysis import table
+from softlabels.chapters import descriptions
 from softlabels.chapters.annot_mix import COMPARED
 from softlabels.datasets import cifar10_crowds
 from softlabels.datasets.cifar10 import CLASSES, TRAIN_LABELS
@@ -21,7 +22,7 @@ from softlabels.errors import DataUnavailable
 from softlabels.labels.agreement import facts, heterogeneity
 from softlabels.labels.votes import Annotations, chosen, shuffled
 from softlabels.learning.annotators import aggregation
-from softlabels.store import Shelf, read, write_atomically
+from softlabels.store import Shelf
 
 GRIDS = (COMPARED,)
 # Datasets whose annotators are described.
@@ -104,24 +105,19 @@ def of_profile(profile: str) -> list[Card]:
     """Return the committed cards; for profile smoke, one that is made now."""
     if profile == "smoke":
         return [describe("synthetic-crowd", n_images=240)]
-    path = SHELF.find(FILE, committed_only=True)
-    remedy = "`python -m softlabels.chapters.annot_mix_people` renews it"
-    return read(path, json.loads, "cards of annotators", remedy) if path else []
+    return descriptions.find(SHELF, FILE, "annot_mix_people", list) or []
 
 
-def main() -> int:
-    """Write the cards of all datasets that can be had here, and name those that cannot."""
+def publish() -> Path:
+    """Write the cards of all datasets that can be had here, and name those that cannot; returns the file."""
     found = []
     for name in CARDS:
         try:
             found.append(describe(name) | ({"tests": worker_tests()} if name == "cifar10n" else {}))
         except DataUnavailable as error:
             print(f"{name}: left out: {error}")
-    path = SHELF.committed / FILE
-    write_atomically(path, (json.dumps(found, indent=1) + "\n").encode())
-    print(path)
-    return 0
+    return descriptions.write(SHELF, FILE, found)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(descriptions.command("annot_mix_people", {"annotators": publish}))

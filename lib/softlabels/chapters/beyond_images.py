@@ -5,10 +5,10 @@ What the votes of ChaosNLI are like stands in one small committed file, so that 
 pair, summaries, and a few pairs to read.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,14 +23,14 @@ from softlabels.analysis.statistics import Interval, paired_interval
 from softlabels.analysis.table import ARMS, difference
 from softlabels.analysis.tables import share_reached
 from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.chapters import descriptions
 from softlabels.datasets import chaosnli
-from softlabels.errors import told
 from softlabels.labels import ceiling, metrics, votes
 from softlabels.learning import inputs
 from softlabels.learning.config import FRACTIONS
 from softlabels.runs.profiles import TEXT_MAIN as MAIN
 from softlabels.runs.profiles import TEXT_SMOOTHED as SMOOTHED
-from softlabels.store import Shelf, read, write_atomically
+from softlabels.store import Shelf
 
 GRIDS = ("text", "text-budget", "text-features")
 KL, DOUBT, ACCURACY = "test.kl", "test.entropy_correlation", "test.macro_accuracy"
@@ -244,18 +244,13 @@ def _temperatures(name: str, found: chaosnli.Examples, q: np.ndarray) -> list[di
 
 def find() -> dict[str, Facts]:
     """Return the committed description by dataset; empty where there is none."""
-    path = SHELF.find(FILE, committed_only=True)
-    remedy = "`python -m softlabels.chapters.beyond_images` renews it"
-    return read(path, json.loads, "a description of ChaosNLI", remedy) if path else {}
+    return descriptions.find(SHELF, FILE, "beyond_images", dict) or {}
 
 
-@told(2)
-def main() -> None:
-    """Describe the three datasets and write the committed description."""
-    found, path = {name: describe(name) for name in chaosnli.PARTS}, SHELF.committed / FILE
-    write_atomically(path, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
-    print(path)
+def publish() -> Path:
+    """Describe the three datasets and write the committed description; returns the file."""
+    return descriptions.write(SHELF, FILE, {name: describe(name) for name in chaosnli.PARTS})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(descriptions.command("beyond_images", {"chaosnli": publish}))

@@ -21,8 +21,14 @@ def find(shelf: Shelf, file: str, chapter: str, parse: Callable[[Any], T]) -> T 
         If it is damaged; it names the file and the command that renews it.
     """
     path = shelf.find(file, committed_only=True)
-    remedy = f"`python -m softlabels.chapters.{chapter}` renews it"
-    return read(path, lambda content: parse(json.loads(content)), "a description", remedy) if path else None
+    if path is None:
+        return None
+    return read(path, lambda content: parse(json.loads(content)), "a description", remedy(chapter))
+
+
+def remedy(chapter: str) -> str:
+    """The command that renews what a chapter has committed, in words."""
+    return f"`python -m softlabels.chapters.{chapter}` renews it"
 
 
 def write(shelf: Shelf, file: str, body: Any) -> Path:

@@ -3,24 +3,22 @@
 ``python -m softlabels.chapters.label_distributions`` makes the committed ones.
 """
 
-import argparse
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from softlabels import datasets
-from softlabels.analysis import names, published
-from softlabels.analysis.formatting import NOTHING, number, signed
+from softlabels.chapters import descriptions
 from softlabels.datasets.base import Dataset
-from softlabels.errors import DataUnavailable, told, unknown
+from softlabels.errors import DataUnavailable
 from softlabels.labels import votes
-from softlabels.store import Shelf, pack, read, unpack, write
+from softlabels.store import Shelf, pack, read, unpack, write_atomically
 
 GRIDS = ()  # drawn from descriptions of datasets, not from runs
 SHELF = Shelf("datasets")
@@ -120,12 +118,12 @@ def _pixel_facts(images: np.ndarray) -> dict[str, Any]:
 
 def find(name: str, **options: Any) -> Card | None:
     """Return the committed card, or None."""
-    path = SHELF.find(_name(name, options), committed_only=True)
-    if path is None:
+    file = _name(name, options)
+    facts = descriptions.find(SHELF, file, "label_distributions", dict)
+    if facts is None:
         return None
-    remedy = "`python -m softlabels.chapters.label_distributions` renews it"
-    facts = read(path, json.loads, "a dataset card", remedy)
-    arrays = read(path.with_suffix(".npz"), unpack, "the arrays of a dataset card", remedy)
+    path = SHELF.committed / file.replace(".json", ".npz")
+    arrays = read(path, unpack, "the arrays of a dataset card", descriptions.remedy("label_distributions"))
     return Card(facts, arrays["examples"], arrays["distributions"], arrays["entropies"])
 
 
@@ -139,17 +137,9 @@ def of_profile(profile: str, fresh: bool = False) -> list[Card]:
     """
     found = []
     for name, options in SMOKE if profile == "smoke" else COMMITTED:
-        try:
+        with suppress(DataUnavailable):
             found.append((None if fresh else find(name, **options)) or describe(name, **options))
-        except DataUnavailable:
-            continue
     return found
-
-
-def published_size(cards: Sequence[Card]) -> Card:
-    """Return the card of the largest synthetic images: the published statistics are those at 224 px."""
-    synthetic = [card for card in cards if card.facts["name"] == "synthetic"]
-    return max(synthetic, key=lambda card: card.facts["image_shape"][0])
 
 
 def _name(name: str, options: dict[str, Any]) -> str:
@@ -159,108 +149,17 @@ def _name(name: str, options: dict[str, Any]) -> str:
 
 def publish(name: str, **options: Any) -> Path:
     """Describe a dataset and write its card into the committed results; returns the JSON file."""
-    card, path = describe(name, **options), SHELF.committed / _name(name, options)
+    card, file = describe(name, **options), _name(name, options)
     arrays = {key: getattr(card, key) for key in ("examples", "distributions", "entropies")}
-    facts = json.dumps(card.facts, indent=1, ensure_ascii=False) + "\n"
-    write(path.parent, {path.with_suffix(".npz").name: pack(**arrays), path.name: facts.encode()})
-    return path
+    write_atomically(SHELF.committed / file.replace(".json", ".npz"), pack(**arrays))
+    return descriptions.write(SHELF, file, card.facts)
 
 
-def table(cards: Sequence[Card]) -> pd.DataFrame:
-    """What the datasets hold, from their cards."""
-    return pd.DataFrame([_card_row(card.facts) for card in cards])
+def _publish_all(name: str) -> str:
+    return "\n".join(str(publish(name, **options)) for one, options in COMMITTED if one == name)
 
 
-def _card_row(facts: Mapping[str, Any]) -> dict[str, str]:
-    counted, agree = facts["annotations_per_image"], facts["majority_is_truth"]
-    return {
-        "dataset": facts["name"],
-        "images": f"{facts['n_images']:,}",
-        "pixels": str(facts["image_shape"][0]),
-        "classes": str(len(facts["classes"])),
-        "annotations per image": f"{counted[0]}–{counted[1]}" if counted else "exact",
-        "mean entropy [nats]": number(facts["mean_entropy"], 3),
-        "unanimous": f"{100 * facts['unanimous']:.1f} %",
-        "ties": str(facts["ties"]),
-        "majority = truth": NOTHING if agree is None else f"{100 * agree:.2f} %",
-        "variant": facts["source"]["variant"],
-        "licence": facts["source"]["licence"],
-    }
-
-
-def statistics(card: Card) -> list[tuple[str, float, float]]:
-    """Statistics of the generator: name, published value, ours."""
-    theirs, ours = published.get("dcic_synthetic"), card.facts
-    rows = [("mean label entropy [nats]", theirs["mean_entropy"], ours["mean_entropy"])]
-    for key, word in (("channel_mean", "mean"), ("channel_sd", "sd")):
-        colours = zip(("red", "green", "blue"), theirs[key], ours[key], strict=True)
-        rows += [(f"{word} of {colour}", a, b) for colour, a, b in colours]
-    ratio = "E[x²] / E[x], mean of channels"
-    rows.append((ratio, _moment_ratio(theirs), _moment_ratio(ours)))
-    total = sum(theirs["classes"].values()), sum(ours["class_counts"])
-    for name, count in zip(ours["classes"], ours["class_counts"], strict=True):
-        rows.append((f"share of class {name}", theirs["classes"][name] / total[0], count / total[1]))
-    return rows
-
-
-def _moment_ratio(facts: Mapping[str, Any]) -> float:
-    """E[x²] / E[x]: black background scales both moments alike, so the size of the shapes drops out."""
-    mean, sd = np.array(facts["channel_mean"]), np.array(facts["channel_sd"])
-    return float(((sd**2 + mean**2) / mean).mean())
-
-
-def reconstruction_table(rows: Sequence[tuple[str, float, float]]) -> pd.DataFrame:
-    """Published statistics, ours and the deviation in percent."""
-    return pd.DataFrame(
-        {
-            "statistic": [name for name, _, _ in rows],
-            "published": [number(theirs) for _, theirs, _ in rows],
-            "ours": [number(ours) for _, _, ours in rows],
-            "deviation": [f"{signed(100 * (ours / theirs - 1), 1)} %" for _, theirs, ours in rows],
-        }
-    )
-
-
-def deviations(rows: Sequence[tuple[str, float, float]]) -> str:
-    """Largest deviation among (name, published, ours)."""
-    name, theirs, ours = max(rows, key=lambda row: abs(row[2] / row[1] - 1))
-    return f"the largest of {len(rows)} deviations is {signed(100 * (ours / theirs - 1), 1)} % ({name})"
-
-
-def answer(cards: Sequence[Card]) -> str:
-    """How divided people are about photographs and generated shapes, and how well these are rebuilt."""
-    said = []
-    for name in ("cifar10h-9500", "synthetic"):
-        facts = next((card.facts for card in cards if card.facts["name"] == name), None)
-        if facts:
-            said.append(
-                f"{names.dataset(name)}: {100 * facts['unanimous']:.0f} % of {facts['n_images']:,} images "
-                f"have one class alone, and the mean entropy is {number(facts['mean_entropy'], 2)} nats."
-            )
-    return f"{' '.join(said)} The rebuilt generator: {deviations(statistics(published_size(cards)))}."
-
-
-@told(2)
-def main(arguments: list[str] | None = None) -> None:
-    """Make the committed cards of the datasets that can be had here, and name those that cannot."""
-    known = [name for name, _ in COMMITTED]
-    parser = argparse.ArgumentParser(
-        prog="python -m softlabels.chapters.label_distributions", description=main.__doc__
-    )
-    parser.add_argument(
-        "names", nargs="*", help=f"some of {', '.join(dict.fromkeys(known))}; all if left out"
-    )
-    wanted = parser.parse_args(arguments).names or known
-    for name in dict.fromkeys(wanted):
-        if name not in known:
-            raise unknown("dataset card", name, known)
-    for name, options in COMMITTED:
-        if name in wanted:
-            try:
-                print(publish(name, **options))
-            except DataUnavailable as error:
-                print(f"{name}: left out: {error}")
-
+MAKERS: dict[str, Callable[[], str]] = {name: partial(_publish_all, name) for name, _ in COMMITTED}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(descriptions.command("label_distributions", MAKERS))
