@@ -140,7 +140,7 @@ GRIDS = {
     "07_adversarial": ["train --chapter human", "evaluate --chapter human --profile laptop --kinds attacks"],
     "08_blur_and_shift": ["evaluate --chapter human --profile laptop --kinds blur"],
     "09_annotation_budget": ["train --chapter budget", "train --chapter budget-total"],
-    "10_when_to_ask_a_person": ["train --chapter table1", "train --chapter human"],
+    "10_when_to_ask_a_person": ["train --chapter human-scratch", "train --chapter human "],
     "18_beyond_images": [
         "train --chapter text",
         "train --chapter text-features",
@@ -155,6 +155,7 @@ FIRST_SEED = (
     "07_adversarial",
     "08_blur_and_shift",
     "09_annotation_budget",
+    "10_when_to_ask_a_person",
 )
 
 

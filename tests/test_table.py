@@ -210,7 +210,8 @@ def test_review_draws_on_the_right_answer_and_the_votes(filled):
     p, truth, person = review.answers(table.recorded(runs)[0])
     assert len(truth) == 200
     assert p.shape == (200, 10) and ((person > 0) & (person <= 1)).all()
-    [(_, hard, folds)] = [cut for cut in review.sources(runs) if cut[0].startswith("CIFAR-10H, ten folds")]
+    _, (title, hard, folds) = review.sources(runs)  # from random weights, and fine-tuned
+    assert title.endswith("fine-tuned")
     shown = review.working_table(folds, (0.1, 0.5))
     recall = shown.set_index(["trained on", "budget"])["recall"].astype(float)
     assert hard == "truth" and recall["all votes", "50 %"] > recall["all votes", "10 %"] > 0

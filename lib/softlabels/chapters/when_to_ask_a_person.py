@@ -17,27 +17,27 @@ from softlabels.labels import selective
 from softlabels.learning.config import generator
 from softlabels.runs.records import Record
 
-GRIDS = ("table1", "human")
-DATASET = "cifar10h-9500"
+GRIDS = ("human-scratch", "human")
+HARD = "truth"  # the arm that all votes are held against
 
 
 def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
-    """Runs on images with people's votes: those of Table 1, and the folds of chapter 6, which come last.
+    """The folds of chapter 6, from random weights and (last) fine-tuned, of the first network of either.
 
     Returns
     -------
     DataFrame
         A table of runs with "source" (the setting in words), "hard" (the name of its hard arm), and for each
-        score of doubt "aurc.SCORE", the area under the risk-coverage curve. Intervals of areas count
-        splits as independent.
+        score of doubt "aurc.SCORE", the area under the risk-coverage curve.
     """
     runs = table.gather(GRIDS, profile, seeds, *how)
-    splits = runs[(runs.grid == "table1") & (runs.dataset == DATASET)]
-    folds = runs[(runs.grid == "human") & runs.arm.isin(["truth", "soft"])]
-    words = [names.title(place) for place in splits.setting]
-    splits = splits.assign(source=words, hard="hard")
-    network = names.NETWORKS.get(folds.network.iloc[0], folds.network.iloc[0])
-    found = pd.concat([splits, folds.assign(source=f"CIFAR-10H, ten folds · {network}", hard="truth")])
+    first = runs.network.isin(runs.groupby("grid").network.first())
+    found = runs[runs.arm.isin([HARD, "soft"]) & first]
+    words = [
+        f"CIFAR-10H, ten folds · {names.NETWORKS.get(network, network)} · {names.RECIPES[grid]}"
+        for network, grid in found[["network", "grid"]].itertuples(index=False)
+    ]
+    found = found.assign(source=words, hard=HARD)
     known = [None if r is None else answers(r)[:2] for r in found.record]
     areas = {
         f"aurc.{score}": [np.nan if one is None else selective.aurc(*one, score) for one in known]
