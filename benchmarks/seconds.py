@@ -1,8 +1,9 @@
-"""Processor seconds of every kind of run whose records have wall time alone: `results/seconds.json`.
+"""Processor seconds of every kind of run that no record has timed on a core: `results/seconds.json`.
 
-Old records were timed by the clock, beside other work. One run of each kind of profile laptop is trained
-again, into a folder that is thrown away: runs on vectors whole, of others the first two epochs, scaled. The
-records stay as they are; only what they cost is counted anew (`softlabels status --cost`, *What it costs*).
+Old records were timed by the clock, beside other work, and some runs were trained on a GPU. One run of each
+kind of profile laptop is trained again, into a folder that is thrown away: runs on vectors whole, of others the
+first two epochs, scaled. The records stay as they are; only what they cost is counted anew
+(`softlabels status --cost`, *What it costs*).
 """
 
 import json
@@ -28,7 +29,8 @@ def untimed() -> dict[planning.Like, RunConfig]:
     for chapter in grids.CHAPTERS:
         for cell in grids.grid(chapter, "laptop", SPLITS):
             key = planning.like(cell.config)
-            if (key, False) in past.clock and (key, False) not in past.minutes:
+            known = (key, False) in past.clock or (key, True) in past.minutes
+            if known and (key, False) not in past.minutes:
                 found.setdefault(key, cell.config)
     return found
 

@@ -58,18 +58,18 @@ def test_a_run_of_a_gpu_counts_as_one_like_it_on_a_core():
 
 
 def test_old_records_count_as_runs_that_were_timed_again():
-    """Kinds of profile laptop whose records have wall time alone; each is timed once."""
+    """Kinds of profile laptop whose records have wall time alone, or are of a GPU; each is timed once."""
     rows = json.loads(planning.timed_file().read_text())
     kinds = [tuple(row["like"]) for row in rows]
     assert len(set(kinds)) == len(kinds) and all(0 < row["seconds"] < 3600 for row in rows)
     past = planning.past(committed_only=True)
-    clock = {kind for kind, gpu in past.clock if not gpu}
+    elsewhere = {kind for kind, gpu in past.clock if not gpu} | {kind for kind, gpu in past.minutes if gpu}
     laptop = {
         planning.like(cell.config)
         for chapter in grids.CHAPTERS
         for cell in grids.grid(chapter, "laptop", range(5))
     }
-    assert clock & laptop <= {kind for kind, gpu in past.minutes if not gpu}
+    assert elsewhere & laptop <= {kind for kind, gpu in past.minutes if not gpu}
 
 
 def test_all_of_profile_laptop_is_ten_hours_of_two_cores_at_most():
@@ -83,3 +83,10 @@ def test_networks_are_compared_by_what_they_reach_in_their_time():
     assert (chosen.network, str(chosen.config.epochs)) in set(zip(table.network, table.epochs, strict=True))
     minutes = table["minutes"].astype(float)
     assert minutes.is_monotonic_increasing and minutes.min() > 0
+
+
+def test_what_a_gpu_took_is_drawn_from_its_records():
+    gpu = [record for record in committed() if record.environment["device"] != "cpu"]
+    table = costs.by_network(gpu)
+    assert table["runs"].astype(int).sum() == len(gpu) > 0
+    assert costs.on_gpu().count("\n") == len(table) + 1

@@ -93,6 +93,12 @@ def whole(profile: str = "laptop") -> str:
     )
 
 
+def on_gpu() -> str:
+    """Markdown table of what the committed runs of GPUs took."""
+    every = map(records.read, records.SHELF.files(committed_only=True))
+    return markdown(by_network(record for record in every if record.environment["device"] != "cpu"))
+
+
 def page() -> str:
     """All three tables as Markdown, from the committed records alone."""
     committed = [records.read(path) for path in records.SHELF.files(committed_only=True)]

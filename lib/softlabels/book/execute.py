@@ -240,6 +240,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "timings": _of("costs", "timings"),
     "costs": _of("costs"),
     "shares": _of("costs", "shares"),
+    "gpu": _of("costs", "on_gpu"),
     "speed": _of("speed"),
     "bibtex": bibtex,
     "arms": names.arms,
