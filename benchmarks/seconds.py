@@ -1,8 +1,8 @@
 """Processor seconds of every kind of run that no record has timed on a core: `results/seconds.json`.
 
 Old records were timed by the clock, beside other work, and some runs were trained on a GPU. One run of each
-kind of profile laptop is trained again, into a folder that is thrown away: runs on vectors whole, of others the
-first two epochs, scaled. The records stay as they are; only what they cost is counted anew
+kind of profile laptop is trained again, into a folder that is thrown away: runs on vectors whole, of others
+the first two epochs, scaled. The records stay as they are; only what they cost is counted anew
 (`softlabels status --cost`, *What it costs*).
 """
 
