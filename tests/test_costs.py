@@ -89,4 +89,5 @@ def test_what_a_gpu_took_is_drawn_from_its_records():
     gpu = [record for record in committed() if record.environment["device"] != "cpu"]
     table = costs.by_network(gpu)
     assert table["runs"].astype(int).sum() == len(gpu) > 0
-    assert costs.on_gpu().count("\n") == len(table) + 1
+    where, shown = costs.on_gpu().split("\n\n")
+    assert shown.count("\n") == len(table) + 1 and all(machine in where for machine in table.machine)

@@ -94,9 +94,11 @@ def whole(profile: str = "laptop") -> str:
 
 
 def on_gpu() -> str:
-    """Markdown table of what the committed runs of GPUs took."""
+    """Markdown: on which machines the committed runs of GPUs were trained, and what they took."""
     every = map(records.read, records.SHELF.files(committed_only=True))
-    return markdown(by_network(record for record in every if record.environment["device"] != "cpu"))
+    found = by_network(record for record in every if record.environment["device"] != "cpu")
+    where = f"On {'; '.join(sorted(set(found.machine)))}:"
+    return f"{where}\n\n{markdown(found.drop(columns=['machine', 'threads', 'MB asked for']))}"
 
 
 def page() -> str:
