@@ -1,4 +1,4 @@
-"""Has a chapter executed: by the process that `softlabels.book.engine` keeps for it, else by one of its own.
+"""Has a chapter executed or the site built: by the process that `softlabels.book.engine` keeps, or its own.
 
 Takes the arguments of ``python -m softlabels.book``. Imports next to nothing, or the waiting would cost more.
 """

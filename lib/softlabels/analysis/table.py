@@ -201,21 +201,29 @@ def paired(
     ValueError
         If a table has several runs with the same values of the columns `on`.
     """
-    one, other = (side.dropna(subset=[measure] if measure in side else []) for side in (a, b))
-    if measure not in one or measure not in other:
+    if measure not in a or measure not in b:
         return np.empty(0), np.empty(0)
-    x, y = (side.set_index(list(on))[measure] for side in (one, other))
-    if not (x.index.is_unique and y.index.is_unique):
+    x, y = (_by_pair(side, measure, on) for side in (a, b))
+    common = sorted(x.keys() & y.keys())
+    return np.array([x[key] for key in common]), np.array([y[key] for key in common])
+
+
+def _by_pair(runs: "pd.DataFrame", measure: str, on: Sequence[str]) -> dict[tuple, float]:
+    """Values by the values of some columns; a dictionary, for a thousand small tables are compared."""
+    keys = zip(*(runs[name].tolist() for name in on), strict=True)
+    known = [(key, value) for key, value in zip(keys, runs[measure].tolist(), strict=True) if value == value]
+    found = dict(known)
+    if len(found) < len(known):
         raise ValueError(f"several runs with the same {', '.join(on)}: cut the table into its settings first")
-    common = x.index.intersection(y.index).sort_values()
-    return x.loc[common].to_numpy(np.float64), y.loc[common].to_numpy(np.float64)
+    return found
 
 
 def pairs(
     runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values of two arms of a setting on the pairs that both have, in one order."""
-    return paired(runs[runs.arm == arm], runs[runs.arm == base], measure)
+    narrow = runs[[c for c in ("arm", *PAIR, measure) if c in runs]]
+    return paired(narrow[narrow.arm == arm], narrow[narrow.arm == base], measure)
 
 
 def difference(

@@ -1,7 +1,7 @@
 """Chapters without a kernel and without their imports: each is a fork of one process that has them already.
 
 ``python -m softlabels.book.engine COMMAND …`` runs a command, as a rule Snakemake, and executes the chapters
-that it asks for through `workflow/chapter.py`, each in a fork of its own.
+and builds the site that it asks for through `workflow/chapter.py`, each in a fork of its own.
 """
 
 import json
@@ -10,6 +10,7 @@ import socketserver
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,12 +31,14 @@ PRELOADED = (
     "ipykernel.inprocess.manager",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
+    "jupyter_book.sphinx",
     "scipy.stats",
     "sklearn.cluster",
     "sklearn.metrics",
     "softlabels.analysis.table",
     "softlabels.analysis.tables",
     "softlabels.figures",
+    "torch",  # of the live chapter, and of the pages on the library
 )
 _SHOWN = ("stream", "display_data", "execute_result", "error")
 
@@ -99,7 +102,8 @@ def main(command: Sequence[str]) -> int:
         os.environ["OMP_NUM_THREADS"] = "1"  # of each chapter: they run side by side
         os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # no debugger is wanted, and it would warn
         for module in PRELOADED:
-            import_module(module)
+            with suppress(ImportError):  # who only reads has no PyTorch
+                import_module(module)
         papermill_engines.register(None, Here)  # the default, in all forks
         while asking.poll() is None:
             server.handle_request()

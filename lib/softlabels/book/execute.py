@@ -5,15 +5,13 @@
 
 import argparse
 import ast
+import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
@@ -50,28 +48,26 @@ def execute(notebook: Path, out: Path, parameters: dict[str, Any] | None = None)
         If a parameter is not in the notebook's parameters cell; papermill would only warn.
     """
     changed = _changed(notebook, parameters or {})
-    with TemporaryDirectory() as folder:
-        raw = Path(folder) / notebook.name
-        _run_papermill(notebook, raw, changed)
-        done = normalised(elsewhere.prepared(nbformat.read(raw, as_version=4)))
-        done.metadata[stamps.NAME] = stamps.stamp(notebook, done)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part = out.with_name(f".{out.name}.partial")  # a chapter is whole or not there
-        nbformat.write(done, part)
-        part.replace(out)
+    done = normalised(elsewhere.prepared(_executed(notebook, changed)))
+    done.metadata[stamps.NAME] = stamps.stamp(notebook, done)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.partial")  # a chapter is whole or not there
+    nbformat.write(done, part)
+    part.replace(out)
 
 
-def _run_papermill(notebook: Path, out: Path, changed: dict[str, Any], tries: int = 3) -> None:
+def _executed(notebook: Path, changed: dict[str, Any], tries: int = 3) -> nbformat.NotebookNode:
     import papermill
 
     settings = {"cwd": str(notebook.parent), "kernel_name": "python3", "progress_bar": False}
-    for left in reversed(range(tries)):
+    while True:
         try:
-            papermill.execute_notebook(str(notebook), str(out), changed, **settings)
-            return
+            # Without a file of its own: it would be written again after every cell.
+            return papermill.execute_notebook(str(notebook), None, changed, **settings)
         except RuntimeError as error:
             # Two kernels that start at once may choose the same port; the second one dies before it begins.
-            if "before replying" not in str(error) or not left:
+            tries -= 1
+            if "before replying" not in str(error) or not tries:
                 raise
 
 
@@ -119,13 +115,26 @@ def _volatile(output: nbformat.NotebookNode) -> bool:
 def build(root: Path) -> Path:
     """Build the site of the book folder `root`, warnings as errors, and return its first page.
 
-    Every page is read anew: Sphinx does not repeat the warnings of pages that it finds unchanged.
+    As ``jupyter-book build`` does it, here and on all cores. Every page is read anew: Sphinx does not repeat
+    the warnings of pages that it finds unchanged.
     """
-    program = Path(sys.executable).with_name("jupyter-book")
-    command = [str(program), "build", str(root), "-W", "--keep-going", "--all"]
-    if subprocess.run(command, check=False).returncode:
+    from jupyter_book.sphinx import build_sphinx  # type: ignore[import-untyped]
+
+    html = root.absolute() / "_build" / "html"
+    failed = build_sphinx(
+        root.absolute(),
+        html,
+        noconfig=True,
+        path_config=root / "_config.yml",
+        confoverrides={"external_toc_path": "_toc.yml", "latex_individualpages": False},
+        warningiserror=True,
+        keep_going=True,
+        freshenv=True,
+        jobs=os.cpu_count(),
+    )
+    if failed:
         raise SoftlabelsError(f"{root}: the site has errors or warnings; each is listed above with its page")
-    return root / "_build" / "html" / "index.html"
+    return html / "index.html"
 
 
 def assemble(root: Path, source: Path | None = None) -> None:

@@ -59,12 +59,21 @@ def _settings(app: Sphinx, config: Config) -> None:
     config.html_context.setdefault("default_mode", "auto")  # the theme's script knows no empty one
 
 
+def _parallel(app: Sphinx, env: Any, docnames: list[str]) -> None:
+    """Let pages be read side by side, of which two extensions say nothing."""
+    # One numbers the pages when all are read, the other serves LaTeX.
+    for name in ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"):
+        if name in app.extensions:
+            app.extensions[name].parallel_read_safe = True
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the parts with the moments at which Sphinx calls them."""
     more.register(app)
     app.add_directive("chapters", gallery.Chapters)
     app.add_directive("settings", reference.Settings)
     app.connect("config-inited", _settings)
+    app.connect("env-before-read-docs", _parallel)
     for part in (provenance, verdicts, head, more):
         app.connect("builder-inited", part.begin)
     app.connect("doctree-resolved", _dress)
@@ -81,4 +90,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", provenance.copy_records)
     # After the theme, which writes its colours of code when the build is finished.
     app.connect("build-finished", assets.drop_unused, priority=900)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}
+    # What steps share is filled while doctrees are resolved, which Sphinx leaves to its first process; those
+    # of a page's context only write files of that page.
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,6 +7,7 @@ its pages use.
 
 import base64
 import io
+import logging
 import re
 import shutil
 from collections.abc import Iterable, Iterator
@@ -201,6 +202,7 @@ def _with_icons(sheet: str, static: Path) -> str:
         return sheet
     from fontTools import subset  # type: ignore[import-untyped]  # what matplotlib reads fonts with
 
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # the theme has set them all to tell everything
     options = subset.Options(flavor="woff", hinting=False, layout_features=[], name_IDs=[0, 13, 14])
     loaded = subset.load_font(font, options)
     chosen = subset.Subsetter(options)
