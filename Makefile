@@ -56,7 +56,7 @@ reproduce: .venv/.stamp  ## train what is missing, then the book: PROFILE=laptop
 # A file of tests for each core, each on one thread.
 test: export OMP_NUM_THREADS ?= 1
 test: .venv/.stamp  ## lint, types and all tests
-	$(TIMED) ruff check . && ruff format --check . && mypy && python -m pytest -n auto --dist loadfile && report
+	$(TIMED) ruff check . && ruff format --check . && mypy && python -m pytest -n auto --dist loadfile --no-loadscope-reorder && report
 
 test-cluster: .venv/.stamp  ## the same runs here and on a SLURM that it starts; needs root and Debian or Ubuntu
 	@python workflow/cluster.py

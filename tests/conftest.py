@@ -37,6 +37,16 @@ EXTRAS = {
 }
 
 
+# Files that take longest: they begin first, or one core would wait for the other at the end.
+LONG = ("book", "kubernetes", "faults", "batches", "engine", "annotator_learning", "attacks", "cifar10")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of `LONG` before the others; `--no-loadscope-reorder` keeps the order."""
+    place = {f"test_{name}": number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONG)))
+
+
 def pytest_report_header() -> list[str]:
     """What will be skipped on this machine, and the one command that changes it."""
     return [f"skipped here: {what}; to have it: {remedy}" for what, remedy in missing()]
@@ -129,13 +139,20 @@ def executed(name: str, *texts: str, **known):
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of the committed book, built once, warnings as errors: the folder of its pages."""
+    """The committed book, built once for all processes, warnings as errors: the folder of its pages."""
+    from filelock import FileLock
     from softlabels.book import execute
 
-    root = tmp_path_factory.mktemp("site") / "book"
-    execute.assemble(root)
-    shutil.copytree(PROJECT / "book" / "chapters", root / "chapters")
-    return execute.build(root).parent
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    root = shared / "site"
+    with FileLock(shared / "site.lock"):
+        first = root / "_build" / "html" / "index.html"
+        if not first.exists():
+            execute.assemble(root)
+            shutil.copytree(PROJECT / "book" / "chapters", root / "chapters", dirs_exist_ok=True)
+            first = execute.build(root)
+    return first.parent
 
 
 @pytest.fixture(scope="session")
