@@ -118,14 +118,14 @@ PROFILES: dict[str, Profile] = {
             # Another rate for each arm, chosen by its own validation loss.
             Row("synthetic", "resnet9", 10, ("tuned",), max_seeds=3),
             # The classifying layer of these reads the average that Figure 2 maps.
-            Row("ferplus", "resnet9-avg", 4, ("transferred",), max_seeds=3),
+            Row("ferplus", "resnet9-avg", 20, ("transferred",), max_seeds=3),
             Row("micebone-standin", "resnet9-avg", 12, ("stated", "public-code", "transferred"), max_seeds=3),
         ),
         figure1=(Row("synthetic", "efficientnet-lite0", 20, max_seeds=3), "stated-pretrained"),
         distributions=Row("synthetic", "resnet9-tiny", 8, max_seeds=3),
         quickstart=_QUICKSTART,
         figure2=(
-            (Row("ferplus", "resnet9-avg", 4, max_seeds=3), "transferred"),
+            (Row("ferplus", "resnet9-avg", 20, max_seeds=3), "transferred"),
             (Row("micebone-standin", "resnet9-avg", 12, max_seeds=3), "transferred"),
         ),
     ),
