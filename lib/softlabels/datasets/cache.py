@@ -27,10 +27,7 @@ LARGE = 1 << 30  # bytes of an array from which on it may not stay in memory
 def cached(name: str, read: Callable[[Path], T | None], write: Callable[[Path], None]) -> T:
     """Return what `read` finds at a path of the cache; where that is None, `write` makes it first.
 
-    Raises
-    ------
-    DataError
-        What was written cannot be read back.
+    What was written and cannot be read back raises `DataError`.
     """
     folder = paths.cache() / "datasets"
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,10 +105,7 @@ def arrays(
 ) -> tuple[list[np.ndarray], str]:
     """Arrays of a dataset, the first memory-mapped, and their checksum; made where absent or damaged.
 
-    Parameters
-    ----------
-    parts : sequence of str
-        What each array is; the first has the dataset's own file, the others one beside it.
+    `parts` says what each array is: the first has the dataset's own file, the others one beside it.
     """
 
     def files(path: Path) -> list[Path]:

@@ -30,14 +30,7 @@ def load_10h(image_size: int | None = None) -> Dataset:
     """Return the lossy copy of CIFAR-10 with the labels of the 100 least accurate people, as AM use them.
 
     ``splits``: the test images that one of them labelled to train on; of the training images 500, as many of
-    each class, for validation and the rest to test on.
-
-    Raises
-    ------
-    ConfigError
-        An image size other than 32.
-    DataError, DataUnavailable
-        As for `fetch` and `judgements`.
+    each class, for validation and the rest to test on. Raises as `cifar10.load_jpeg` and `judgements`.
     """
     from sklearn.model_selection import train_test_split
 
@@ -65,12 +58,8 @@ def load_10h(image_size: int | None = None) -> Dataset:
 def judgements() -> Annotations:
     """All 514,200 labels of test images, without attention checks; annotators as numbered in the file.
 
-    Raises
-    ------
-    DataError
-        The archive or a row is not what it should be, or the labels do not add up to the authors' counts.
-    DataUnavailable
-        As for `fetch`.
+    Raises as `fetch`, and `DataError` where the archive or a row is not what it should be, or the labels do
+    not add up to the authors' counts.
     """
     path = fetch.fetch(RAW)
     annotator, check, label, image = _table(path).T
@@ -125,18 +114,16 @@ def _table(path: Path) -> np.ndarray:
                 raise zipfile.BadZipFile(f"a table of {size} bytes")
             with archive.open(TABLE) as raw:
                 rows = csv.reader(io.TextIOWrapper(raw, "utf-8", newline=""))
-                where = _where(next(rows, []), f"{path}: {TABLE}")
+                header = next(rows, [])
+                if absent := [name for name in COLUMNS if name not in header]:
+                    raise errors.DataError(
+                        f"{path}: {TABLE}: expected a column {absent[0]}, found {', '.join(header)}"
+                    )
+                where = [header.index(name) for name in COLUMNS]
                 found = [_row(row, where, f"{path}: {TABLE}, line {rows.line_num}") for row in rows]
                 return np.array(found, np.int64).reshape(-1, len(COLUMNS))
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise errors.DataError(f"{path}: expected an archive with {TABLE}; {error}; replace it") from None
-
-
-def _where(header: list[str], place: str) -> list[int]:
-    absent = [name for name in COLUMNS if name not in header]
-    if absent:
-        raise errors.DataError(f"{place}: expected a column {absent[0]}, found {', '.join(header)}")
-    return [header.index(name) for name in COLUMNS]
 
 
 def _row(row: list[str], where: list[int], place: str) -> list[int]:
@@ -164,14 +151,7 @@ def load_10n(image_size: int | None = None) -> Dataset:
     """Return the lossy copy of CIFAR-10 with one "worse" label per training image, as AM use it.
 
     The label goes to the first of the image's three workers who gave it. ``splits``: 50,000 images to train
-    on, 1,000 and 9,000 of the test images.
-
-    Raises
-    ------
-    ConfigError
-        An image size other than 32.
-    DataError, DataUnavailable
-        As for `fetch`.
+    on, 1,000 and 9,000 of the test images. Raises as `cifar10.load_jpeg`.
     """
     base = cifar10.load_jpeg(image_size)
     assert base.truth is not None

@@ -26,31 +26,17 @@ class File:
     url: str | None = None
 
 
-def _registered_files() -> dict[str, File]:
-    lines = resources.files("softlabels.datasets").joinpath("files.txt").read_text("utf-8").splitlines()
-    words = (line.split() for line in lines if not line.startswith("#"))
-    return {path: File(*rest) for path, *rest in words}
-
-
-FILES = _registered_files()  # by their path below SOFTLABELS_DATA
+_LINES = resources.files("softlabels.datasets").joinpath("files.txt").read_text("utf-8").splitlines()
+_WORDS = (line.split() for line in _LINES if not line.startswith("#"))
+FILES = {path: File(*rest) for path, *rest in _WORDS}  # by their path below SOFTLABELS_DATA
 
 
 def fetch(key: str) -> Path:
     """Return the path of a registered file whose checksum fits; it is downloaded where it is not at hand.
 
-    Parameters
-    ----------
-    key : str
-        One of `FILES`: its path below the data folder.
-
-    Raises
-    ------
-    ConfigError
-        The key is not registered.
-    DataError
-        The file in the data folder, or what the server sent, is not the file that it should be.
-    DataUnavailable
-        The server cannot be reached or refuses, or the file is not published.
+    Raises `ConfigError` where the key, its path below the data folder, is none of `FILES`; `DataError` where
+    the file in the data folder, or what the server sent, is not the file that it should be; `DataUnavailable`
+    where the server cannot be reached or refuses, or the file is not published.
     """
     file = _registered(key)
     target = _download_path(key)
@@ -73,10 +59,7 @@ def fetch(key: str) -> Path:
 def at_hand(key: str) -> Path | None:
     """Return the path of a registered file without using the network, or None.
 
-    Raises
-    ------
-    DataError
-        The file in the data folder has the wrong checksum.
+    A file in the data folder that has the wrong checksum raises `DataError`.
     """
     file = _registered(key)
     folder = paths.data()
@@ -109,11 +92,7 @@ def _remedy(key: str) -> str:
 def persist(attempt: Callable[[], T], failure: Callable[[int | None, Exception], Exception]) -> T:
     """Try what uses the network up to three times; a server that refuses is not asked again.
 
-    Parameters
-    ----------
-    attempt : callable
-    failure : callable
-        What to raise in the end, given the HTTP status, if there is one, and the last error.
+    `failure` makes what is raised in the end, from the HTTP status, if there is one, and the last error.
     """
     import requests  # here, because training from cached data needs no HTTP client
 
@@ -132,7 +111,14 @@ def _download(key: str, file: File, part: Path) -> None:
     """Download into `part`, again from the start where the connection breaks, and check what arrived."""
     url = str(file.url)
     persist(lambda: _get(key, url, part), lambda *why: _failure(key, url, part, *why))
-    _verify(key, file, part)
+    found = file_sha256(part)
+    if found != file.sha256:
+        with part.open("rb") as content:
+            html = content.read(512).lstrip().lower().startswith((b"<!doctype html", b"<html"))
+        what = "an HTML page instead of the file" if html else f"{part.stat().st_size} bytes"
+        raise errors.DataError(
+            f"{url}: expected a file with SHA-256 {file.sha256}, found {what} with {found}. {_remedy(key)}"
+        )
 
 
 def _get(key: str, url: str, part: Path) -> None:
@@ -159,15 +145,3 @@ def _failure(
         )
     reason = type(error).__name__
     return errors.DataUnavailable(f"{url}: expected a server, found none ({reason}). {_remedy(key)}")
-
-
-def _verify(key: str, file: File, part: Path) -> None:
-    found = file_sha256(part)
-    if found == file.sha256:
-        return
-    with part.open("rb") as content:
-        html = content.read(512).lstrip().lower().startswith((b"<!doctype html", b"<html"))
-    what = "an HTML page instead of the file" if html else f"{part.stat().st_size} bytes"
-    raise errors.DataError(
-        f"{file.url}: expected a file with SHA-256 {file.sha256}, found {what} with {found}. {_remedy(key)}"
-    )

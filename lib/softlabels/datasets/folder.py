@@ -6,6 +6,8 @@ cache. So the same folder gives the same runs on every machine, and changed data
 """
 
 import json
+import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +22,6 @@ DIGITS = 32  # of the checksum, in a name
 PATH_PREFIX, PIN_PREFIX = "folder:", "folder@"
 FEATURES_PREFIX = "features@"  # votes with a vector for each voted thing; see `features`
 FIRST = (votetable.PLAIN, "annotations")  # what is read though other tables lie there, best first
-REMEDY = "give the path of a folder of images"
 VOTES = ("annotation", "label", "vote", "answer", "judg", "rating", "classification", "result", "export")
 
 
@@ -36,24 +37,26 @@ def read(path: Path, options: Options | None = None) -> Collection:
         What a user says of the file of votes.
     """
     name = path.resolve().name or "folder"
+
+    def unreadable(found: str, remedy: str = "give the path of a folder of images") -> Collection:
+        problem = Problem("nothing to read", str(path), found, remedy)
+        return Collection(name, path, problems=(problem,), unreadable=True)
+
     try:
         if not path.is_dir():
-            what = "no such folder" if not path.exists() else "not a folder"
-            return _unreadable(path, name, what, REMEDY)
+            return unreadable("not a folder" if path.exists() else "no such folder")
         there = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        return _unreadable(path, name, f"cannot be read ({error})", REMEDY)
-    every = [p for p in there if formats.suffix(p) in formats.OPENED and not _is_prose(p, there)]
+        return unreadable(f"cannot be read ({error})")
+    every = [p for p in there if formats.suffix(p) in formats.OPENED and not _is_prose(p)]
     tables = _preferred(every)
+    if not tables:
+        return votetable.folders(path, name) or unreadable(*_nothing(there))
     if len(tables) > 1:
         if (of_readers := votetable.tables(path, name, tables, options)) is not None:
             return of_readers
         names = ", ".join(p.name for p in tables)
-        return _unreadable(
-            path, name, f"several files of annotations: {names}", "keep one, as annotations.csv"
-        )
-    if not tables:
-        return votetable.folders(path, name) or _nothing(path, name, there)
+        return unreadable(f"several files of annotations: {names}", "keep one, as annotations.csv")
     [table] = tables
     # Where a JSON file is no export that is known, what is wrong with it is said for the DCIC layout.
     if table.name == dcic.ANNOTATIONS and formats.named(table) in ("", "records"):
@@ -67,10 +70,7 @@ def read(path: Path, options: Options | None = None) -> Collection:
 def votes_of(path: Path, options: Options | None = None) -> Collection:
     """Read a folder, or a file of votes alone, whose images are named as the file names them.
 
-    Raises
-    ------
-    DataError
-        Nothing is there.
+    Where nothing is there `DataError` is raised.
     """
     if path.is_dir():
         return read(path, options)
@@ -90,43 +90,29 @@ def _preferred(every: list[Path]) -> list[Path]:
     return every
 
 
-def _is_prose(path: Path, there: list[Path]) -> bool:
-    """A text file that is not named after votes, beside other files: a licence, notes, requirements."""
-    named = any(word in path.name.lower() for word in VOTES)
-    return formats.suffix(path) == ".txt" and not named and path.name.lower() != "data.txt"
+def _is_prose(path: Path) -> bool:
+    """A text file that is not named after votes: a licence, notes, requirements."""
+    name = path.name.lower()
+    return formats.suffix(path) == ".txt" and name != "data.txt" and not any(word in name for word in VOTES)
 
 
-def _nothing(path: Path, name: str, there: list[Path]) -> Collection:
-    """No file that can be read as votes: name those that look as if they were meant to be."""
-    meant = [p for p in there if formats.suffix(p) in formats.NOT_READ or "annotation" in p.name.lower()]
-    if meant:
-        listed = "; ".join(
-            f"{p.name}: {formats.NOT_READ.get(formats.suffix(p), 'save it as .csv')}" for p in meant[:5]
+def _nothing(there: list[Path]) -> tuple[str, str]:
+    """No file can be read as votes: what was found, such as files that were meant to be, and the remedy."""
+    meant = [p for p in there if formats.suffix(p) in formats.NOT_READ or "annotation" in p.name.lower()][:5]
+    if not meant:
+        return "no annotations", (
+            "put annotations.json (DCIC layout) or a CSV file with columns image and label there, or what a "
+            "labelling tool exports; book/your_votes.md lists what is read"
         )
-        return _unreadable(
-            path, name, f"no annotations that are read ({', '.join(p.name for p in meant[:5])})", listed
-        )
-    remedy = (
-        "put annotations.json (DCIC layout) or a CSV file with columns image and label there, or what a "
-        "labelling tool exports; book/your_votes.md lists what is read"
-    )
-    return _unreadable(path, name, "no annotations", remedy)
-
-
-def _unreadable(path: Path, name: str, found: str, remedy: str) -> Collection:
-    problem = Problem("nothing to read", str(path), found, remedy)
-    return Collection(name, path, problems=(problem,), unreadable=True)
+    remedies = (f"{p.name}: {formats.NOT_READ.get(formats.suffix(p), 'save it as .csv')}" for p in meant)
+    return f"no annotations that are read ({', '.join(p.name for p in meant)})", "; ".join(remedies)
 
 
 def pin(name: str) -> str:
     """Return the name by which a run knows a dataset: ``folder@CHECKSUM`` for ``folder:PATH``.
 
-    Names of other datasets are returned as they are.
-
-    Raises
-    ------
-    DataError
-        The folder has problems; the first few are named.
+    Names of other datasets are returned as they are. Problems of the folder raise `DataError`, which names
+    the first few.
     """
     if not name.startswith(PATH_PREFIX):
         return name
@@ -137,27 +123,14 @@ def pin(name: str) -> str:
 
 
 def load(path: str, image_size: int | None = None, slice: int = 1) -> Dataset:
-    """Return the data of a folder.
+    """Return the data of a folder, named ``folder@CHECKSUM``; raises as `pin` and `dcic.load`.
 
     Parameters
     ----------
-    path : str
     image_size : int or None
         Pixels; None is the median size of the images. All are made squares of this size.
     slice : int
         Which folds are official, as for `dcic.load`; without five folds there is no official split.
-
-    Returns
-    -------
-    Dataset
-        Named ``folder@CHECKSUM``; ``ids`` are the places of the images in the order of their names.
-
-    Raises
-    ------
-    DataError
-        The folder has problems; the first few are named.
-    ConfigError
-        An impossible size or slice.
     """
     return load_pinned(pin(PATH_PREFIX + path).removeprefix(PIN_PREFIX), image_size, slice)
 
@@ -165,12 +138,7 @@ def load(path: str, image_size: int | None = None, slice: int = 1) -> Dataset:
 def load_pinned(pinned: str, image_size: int | None = None, slice: int = 1) -> Dataset:
     """Return the data of a folder by its checksum; it must have been named on this machine before.
 
-    Raises
-    ------
-    DataUnavailable
-        No folder with this checksum is known here.
-    DataError
-        The folder has changed since.
+    Raises `DataUnavailable` where it was not, and `DataError` where the folder has changed since.
     """
     root = Path(noted(PIN_PREFIX + pinned)["path"])
     found = demand(read(root))
@@ -187,19 +155,12 @@ def load_pinned(pinned: str, image_size: int | None = None, slice: int = 1) -> D
 
 def people(name: str) -> tuple[str, ...]:
     """Names of the annotators of pinned data; none for other datasets, or where nobody is named."""
-    return _again(name).annotators
+    return votes_of(Path(noted(name)["path"])).annotators if is_pinned(name) else ()
 
 
 def files(name: str) -> tuple[str, ...]:
     """Names of what was voted on in pinned data, in the order of the dataset; none for other datasets."""
-    return _again(name).files
-
-
-def _again(name: str) -> Collection:
-    """Read pinned votes again; nothing for other datasets."""
-    if not is_pinned(name):
-        return Collection(name, Path())
-    return votes_of(Path(noted(name)["path"]))
+    return votes_of(Path(noted(name)["path"])).files if is_pinned(name) else ()
 
 
 def is_pinned(name: str) -> bool:
@@ -218,22 +179,18 @@ def _note(pinned: str) -> Path:
 
 def note(pinned: str, places: dict[str, str]) -> None:
     """Note in the cache where pinned data lie."""
-    _note(pinned).parent.mkdir(parents=True, exist_ok=True)
     write_atomically(_note(pinned), json.dumps(places).encode())
 
 
 def noted(name: str) -> dict[str, str]:
     """Where pinned data lie: "path", and "features" where there are any."""
-    prefix = next(p for p in (PIN_PREFIX, FEATURES_PREFIX) if name.startswith(p))
-    pinned, known = name.removeprefix(prefix), {PIN_PREFIX: {"path"}, FEATURES_PREFIX: {"path", "features"}}
-    hexadecimal = len(pinned) == DIGITS and set(pinned) <= set("0123456789abcdef")
-    try:
-        if hexadecimal:
+    prefix, _, pinned = name.partition("@")
+    known = {"path", "features"} if f"{prefix}@" == FEATURES_PREFIX else {"path"}
+    if re.fullmatch(f"[0-9a-f]{{{DIGITS}}}", pinned):
+        with suppress(OSError, ValueError, TypeError):
             found = json.loads(_note(pinned).read_text("utf-8"))
-            if set(found) == known[prefix] and all(isinstance(place, str) for place in found.values()):
+            if set(found) == known and all(isinstance(place, str) for place in found.values()):
                 return found
-    except (OSError, ValueError, TypeError):
-        pass
     raise errors.DataUnavailable(
         f"{name}: expected a folder that was named here before, found none; name it once as "
         f"{PATH_PREFIX}PATH, for instance by `softlabels check PATH`"

@@ -139,11 +139,12 @@ def _plane(values: np.ndarray) -> np.ndarray:
 def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES) -> Dataset:
     """Return the synthetic dataset, generated on first use and memory-mapped from the cache.
 
+    A size below 8 pixels, no images, or a negative seed raise `ConfigError`.
+
     Parameters
     ----------
     image_size : int or None
         Pixels; None is 64. The same seed gives the same scenes at every size.
-    seed : int
     n_images : int
         The first n images of a larger set are the set of n.
 
@@ -154,11 +155,6 @@ def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES)
         no true class. ``factors``: ``hue`` in [0, 1) (0 red, 1/3 green, 2/3 blue), ``axis_ratio`` in
         [.5, 1] (1 circle), ``colour_weight`` t of the next primary (0 in pure images), ``shape_weight`` s
         of the ellipse (0 circle, 1 ellipse).
-
-    Raises
-    ------
-    ConfigError
-        A size below 8 pixels, no images, or a negative seed.
     """
     size = IMAGE_SIZE if image_size is None else image_size
     for option, value, least in (("image_size", size, 8), ("n_images", n_images, 1), ("seed", seed, 0)):
@@ -170,15 +166,14 @@ def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES)
         read=lambda path: _read(path, scene, size),
         write=lambda path: write_images(path, (n_images, size, size, 3), _chunks(scene, size), counts),
     )
+    variant = f"reconstruction, seed {seed}, {size} px, {n_images} images"
     weights = ("hue", "axis_ratio", "colour_weight", "shape_weight")
     return Dataset(
         name="synthetic",
         images=images,
         counts=counts,
         classes=CLASSES,
-        source=Source(
-            "synthetic", "CC BY 4.0", f"reconstruction, seed {seed}, {size} px, {n_images} images", sha256
-        ),
+        source=Source("synthetic", "CC BY 4.0", variant, sha256),
         ids=np.arange(n_images),
         factors={name: getattr(scene, name).astype(np.float32) for name in weights},
     )

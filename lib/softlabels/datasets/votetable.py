@@ -7,6 +7,7 @@ the last parts of the path that the file has for it, or by its name without the 
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -27,8 +28,8 @@ from softlabels.datasets.collection import (
     quoted,
     unread_images,
 )
+from softlabels.datasets.containers import votes_of
 from softlabels.datasets.formats import Options, Reading
-from softlabels.datasets.formats.containers import votes_of
 from softlabels.errors import DataError
 
 if TYPE_CHECKING:
@@ -41,16 +42,9 @@ NUMERAL = re.compile(r"[+-]?\d+\.0+", re.ASCII)
 
 
 def read(root: Path, name: str, table: Path, options: Options | None = None) -> Collection:
-    """Read images and votes with every problem they have; nothing is decoded and nothing changed.
+    """Read the images below `root` and the file of votes `table` with every problem they have.
 
-    Parameters
-    ----------
-    root : Path
-        Folder of the images, which may lie in folders of their own.
-    table : Path
-        The file of votes, in any format of `formats.FORMATS`.
-    options : Options or None
-        What a user says of the file.
+    The file has any format of `formats.FORMATS`; nothing is decoded and nothing changed.
     """
     return gathered(root, name, [table], formats.read(table, options))
 
@@ -67,86 +61,87 @@ def gathered(
     images : sequence of str or None
         Paths of the images below `root`; None: all there are.
     """
-    files = image_files(root) if images is None else sorted(images)
+    files = tuple(image_files(root) if images is None else sorted(images))
     sources = tuple(p.relative_to(root).as_posix() if p.is_relative_to(root) else p.name for p in tables)
-    problems = [_with_path(p, tables[0]) if tables else p for p in reading.problems]
-    label = (
-        sources[0] if len(sources) == 1 else f"{len(sources)} files of votes" if sources else "the folders"
-    )
+    problems = _problems(reading, tables[0]) if tables else list(reading.problems)
+    label = f"{len(sources)} files of votes" if sources else "the folders"
+    label = sources[0] if len(sources) == 1 else label
     if not files:
         remedy = "put the images into the folder of the table"
         problems.append(Problem("no images", label, f"no image in {root}", remedy))
+    elif not len(reading.votes) and not problems:
+        problems.append(Problem("no annotations", label, "no votes", "add the annotations"))
+    found = Collection(name, root, files, files, sources=sources, form=reading.format, taken=reading.taken)
     if not files or not len(reading.votes):
-        if files and not problems:
-            problems.append(Problem("no annotations", label, "no votes", "add the annotations"))
-        return Collection(
-            name, root, tuple(files), tuple(files), problems=tuple(problems), unreadable=True,
-            sources=sources, form=reading.format, taken=reading.taken,
-        )  # fmt: skip
+        return replace(found, problems=tuple(problems), unreadable=True)
     votes, notes = _tidied(reading)
     rows, more = _placed(votes, files, root)
-    problems += more
-    kept = votes[rows >= 0].assign(row=rows[rows >= 0])
-    kept, more = _complete(kept, files, reading.named)
-    problems += more
-    classes, counts, annotations, annotators = _arrays(kept, len(files), reading)
-    problems += lookalikes(annotators, label, "annotators")
-    return Collection(
-        name=name,
-        root=root,
-        files=tuple(files),
-        ids=tuple(files),
-        classes=classes,
-        counts=counts,
-        annotations=annotations,
-        annotators=annotators,
-        folds=np.zeros(len(files), np.int64),
-        sources=sources,
-        problems=(*problems, *common_problems(files, classes, counts, label)),
-        form=reading.format,
-        taken=reading.taken,
-        notes=(*reading.notes, *notes),
-    )
+    found = _with_votes(replace(found, notes=notes), votes, rows, reading, [*problems, *more], label)
+    problems = common_problems(files, found.classes, found.counts, label)
+    return replace(found, problems=(*found.problems, *problems), folds=np.zeros(len(files), np.int64))
 
 
 def without_images(table: Path, reading: Reading) -> Collection:
     """The votes of a reading as they stand, images by the names that the file has for them."""
     import pandas as pd
 
-    problems = [_with_path(p, table) for p in reading.problems]
     votes, notes = _tidied(reading)
     rows, names = pd.factorize(votes["image"].map(normal), sort=True)
-    files = [str(name) for name in names]
-    kept, more = _complete(votes.assign(row=rows, image=votes["image"].map(normal)), files, reading.named)
-    classes, counts, annotations, annotators = _arrays(kept, len(files), reading)
-    return Collection(
-        table.name, table.parent, tuple(files), tuple(files), classes, counts, annotations, annotators,
-        sources=(table.name,), form=reading.format, taken=reading.taken, notes=(*reading.notes, *notes),
-        problems=(
-            *problems, *more, *lookalikes(annotators, table.name, "annotators"),
-            *lookalikes(classes, table.name, "classes"),
-        ),
-    )  # fmt: skip
+    files, own = tuple(map(str, names)), table.name
+    found = Collection(
+        own, table.parent, files, files, sources=(own,), form=reading.format, taken=reading.taken, notes=notes
+    )
+    found = _with_votes(found, votes, rows, reading, _problems(reading, table), own)
+    return replace(found, problems=(*found.problems, *lookalikes(found.classes, own, "classes")))
 
 
-def _with_path(problem: Problem, table: Path) -> Problem:
-    """A remedy that names the file of votes where it asks for a conversion, ready to be pasted."""
-    if "{}" not in problem.remedy:
-        return problem
-    return replace(problem, remedy=problem.remedy.replace("{}", conversion(table)))
+def _problems(reading: Reading, table: Path) -> list[Problem]:
+    """Problems; a remedy that asks for a conversion names the file of votes, ready to be pasted."""
+    conversion = f"{quote(str(table))} -o {quote(str(table.parent / PLAIN))}"
+    return [replace(p, remedy=p.remedy.replace("{}", conversion)) for p in reading.problems]
 
 
-def conversion(table: Path) -> str:
-    """Arguments of ``softlabels convert`` that write the plain form beside a file of votes."""
-    return f"{quote(str(table))} -o {quote(str(table.parent / PLAIN))}"
+def _with_votes(
+    found: Collection,
+    votes: "pd.DataFrame",
+    rows: np.ndarray,
+    reading: Reading,
+    problems: list[Problem],
+    place: str,
+) -> Collection:
+    """A collection of images with votes, of which each has the row of its image, or -1."""
+    files = found.files
+    kept = votes[rows >= 0].assign(row=rows[rows >= 0])
+    kept, more = _complete(kept, files, reading.named)
+    declared = {NUMERAL.sub(lambda m: m[0].split(".")[0], normal(name)) for name in reading.classes}
+    voted = kept[kept["count"] > 0]
+    classes = tuple(sorted({*voted["label"].unique(), *declared}))
+    label_of = {name: k for k, name in enumerate(classes)}
+    row, label = voted["row"].to_numpy(np.int64), voted["label"].map(label_of).to_numpy(np.int64)
+    counts = np.zeros((len(files), len(classes)), np.float32)
+    np.add.at(counts, (row, label), voted["count"].to_numpy(np.float32))
+    annotations, annotators = None, tuple(sorted(voted["annotator"].unique())) if reading.named else ()
+    if reading.named:
+        number_of = {name: k for k, name in enumerate(annotators)}
+        who = voted["annotator"].map(number_of).to_numpy(np.int64)
+        annotations = Annotations(row, who, label)
+    return replace(
+        found,
+        classes=classes,
+        counts=counts,
+        annotations=annotations,
+        annotators=annotators,
+        problems=(*problems, *more, *lookalikes(annotators, place, "annotators")),
+    )
 
 
 # Words: 7 and 7.0 are one, as are both Unicode forms of an accent.
 
 
-def _tidied(reading: Reading) -> tuple["pd.DataFrame", list[str]]:
-    votes, notes = reading.votes.reset_index(drop=True), []
-    votes = votes.assign(image=votes["image"].astype(str))
+def _tidied(reading: Reading) -> tuple["pd.DataFrame", tuple[str, ...]]:
+    """Votes whose names are written alike, and all notes."""
+    votes, notes = reading.votes.reset_index(drop=True), [*reading.notes]
+    votes["image"] = votes["image"].astype(str)
     for column in ("label", "annotator"):
         values = votes[column].astype(str)
         tidy = {value: normal(value) for value in values.unique()}
@@ -156,81 +151,54 @@ def _tidied(reading: Reading) -> tuple["pd.DataFrame", list[str]]:
             shown = ", ".join(f"{quoted(v)} as {quoted(whole[v])}" for v in merged[:4])
             notes.append(f"Numbers written in two ways count as one {column}: {shown}.")
         votes[column] = values.map({value: whole.get(v, v) for value, v in tidy.items()})
-    return votes, notes
+    return votes, tuple(notes)
 
 
 # Images.
 
 
-def _placed(votes: "pd.DataFrame", files: list[str], root: Path) -> tuple[np.ndarray, list[Problem]]:
+def _placed(votes: "pd.DataFrame", files: Sequence[str], root: Path) -> tuple[np.ndarray, list[Problem]]:
     """Row of the image of each vote, -1 where there is none; and what is wrong with the names."""
     import pandas as pd
 
     index, unread = _Index(files), unread_images(root)
     codes, names = pd.factorize(votes["image"], use_na_sentinel=False)
-    found = [index.find(str(name)) for name in names]
+    names = [str(name) for name in names]
+    found = [index.find(name) for name in names]
+    rows = np.array([matches[0] if len(matches) == 1 else -1 for matches, _ in found])
     files_of, lines_of = votes["file"].groupby(codes).first(), votes["line"].groupby(codes).unique()
-    problems, rows = [], np.full(len(names), -1)
-    for i, (name, (matches, _)) in enumerate(zip(names, found, strict=True)):
-        if len(matches) == 1:
-            rows[i] = matches[0]
-            continue
+    problems = []
+    for i in np.flatnonzero(rows < 0).tolist():
+        name, (matches, _) = names[i], found[i]
         if matches:
             kind = "ambiguous image"
             what = f"{quoted(name)} is the name of {len(matches)} images"
             remedy = f"write the path, such as {quoted(files[matches[0]])}"
-        elif (other := unread.get(_last(str(name)))) is not None:
+        elif (other := unread.get(normal(_plain_path(name).rpartition("/")[2]))) is not None:
             kind, remedy = "image that is not read", other[1]
             what = f"{quoted(name)} is there as {quoted(other[0])}, but such files are not read"
         else:
             kind, remedy = "missing image", "add the image or remove the line"
             what = f"there is no image {quoted(name)}"
         problems += [Problem(kind, files_of[i], what, remedy, line or None) for line in lines_of[i].tolist()]
-    clashes = _clashes(votes, codes, [str(n) for n in names], found, rows, files)
-    return rows[codes], problems + clashes
-
-
-def _clashes(
-    votes: "pd.DataFrame",
-    codes: np.ndarray,
-    names: list[str],
-    found: "list[tuple[list[int], str]]",
-    rows: np.ndarray,
-    files: list[str],
-) -> list[Problem]:
-    """Two names that differ in what was dropped from them, and yet found the same image.
-
-    They may be two images of which one is missing, so they are refused; unless each annotator has a folder of
-    their own, as with files that everybody keeps at home.
-    """
-    by_row: dict[int, set[str]] = defaultdict(set)
-    for matches, dropped in found:
-        if len(matches) == 1 and dropped:
-            by_row[matches[0]].add(dropped)
-    several = {row: heads for row, heads in by_row.items() if len(heads) > 1}
-    if not several:
-        return []
-    dropped_of = np.array([d for _, d in found], object)[codes]
-    people = votes["annotator"].to_numpy()
-    own: dict[str, set[str]] = defaultdict(set)
-    for who, dropped in zip(people, dropped_of, strict=True):
-        own[who].add(dropped)
-    if all(who and len(kept) == 1 for who, kept in own.items()):
-        return []
-    problems = []
-    for row, heads in several.items():
-        used = [names[i] for i in np.flatnonzero(rows == row) if found[i][1] in heads]
-        what = f"{' and '.join(map(quoted, sorted(used)[:3]))} are both taken for {quoted(files[row])}"
-        remedy = "write the path in the folder; if they are two images, add the missing one"
-        where = votes.iloc[int(np.flatnonzero(codes == names.index(used[0]))[0])]
-        problems.append(
-            Problem("two names of one image", str(where["file"]), what, remedy, int(where["line"]) or None)
-        )
-    return problems
-
-
-def _last(path: str) -> str:
-    return normal(_plain_path(path).rpartition("/")[2])
+    # Two names that differ in what was dropped from them, and yet found the same image, may be two images of
+    # which one is missing; unless each annotator has a folder of their own, as with files kept at home.
+    people = votes.assign(dropped=[found[code][1] for code in codes]).groupby("annotator")["dropped"]
+    if "" not in people.groups and (people.nunique() == 1).all():
+        return rows[codes], problems
+    by_row: dict[int, list[int]] = defaultdict(list)
+    for i in np.flatnonzero(rows >= 0).tolist():
+        if found[i][1]:
+            by_row[rows[i]].append(i)
+    for row, alike in by_row.items():
+        if len({found[i][1] for i in alike}) > 1:
+            used = " and ".join(map(quoted, sorted(names[i] for i in alike)[:3]))
+            what = f"{used} are both taken for {quoted(files[row])}"
+            remedy = "write the path in the folder; if they are two images, add the missing one"
+            where = votes.iloc[int(np.flatnonzero(codes == alike[0])[0])]
+            line = int(where["line"]) or None
+            problems.append(Problem("two names of one image", str(where["file"]), what, remedy, line))
+    return rows[codes], problems
 
 
 def _plain_path(cell: str) -> str:
@@ -249,7 +217,7 @@ def _plain_path(cell: str) -> str:
 class _Index:
     """Images by path, by the last part of it, and by that without its ending."""
 
-    def __init__(self, files: list[str]) -> None:
+    def __init__(self, files: Sequence[str]) -> None:
         self.paths: dict[str, int] = {}
         self.names: dict[str, list[int]] = defaultdict(list)
         self.stems: dict[str, list[int]] = defaultdict(list)
@@ -268,8 +236,11 @@ class _Index:
         if "%" in path and path.rpartition("/")[2] not in self.names:
             path = normal(unquote(path))
         head, _, name = path.rpartition("/")
+        shorts = [("", name)]
+        if upload := UPLOAD.match(name):
+            shorts.append((upload[0], name[upload.end() :]))
         for table in (self.names, self.stems):
-            for drop, short in (("", name), *((m[0], name[m.end() :]) for m in [UPLOAD.match(name)] if m)):
+            for drop, short in shorts:
                 if short and short in table:
                     return self._nearest(table[short], head), f"{head}|{drop}" if head or drop else ""
         return [], ""
@@ -293,21 +264,19 @@ class _Index:
 # Votes.
 
 
-def _complete(kept: "pd.DataFrame", files: list[str], named: bool) -> tuple["pd.DataFrame", list[Problem]]:
+def _complete(
+    kept: "pd.DataFrame", files: Sequence[str], named: bool
+) -> tuple["pd.DataFrame", list[Problem]]:
     """Votes that have a label and an annotator, and nobody's second vote on an image."""
     problems = []
     blank = kept["label"] == ""
-    nobody = (kept["annotator"] == "") & ~blank if named else np.zeros(len(kept), bool)
+    nobody = (kept["annotator"] == "") & ~blank & named
     long = kept["label"].str.len() > LONGEST
+    name = "name the annotator, or remove the column if nobody is known"
     for mask, kind, what, remedy in (
         (long, "a text as label", f"a label of more than {LONGEST} characters", "name the column of labels"),
         (blank, "empty label", "no label", "write a class or remove the line"),
-        (
-            nobody,
-            "empty annotator",
-            "no annotator",
-            "name the annotator, or remove the column if nobody is known",
-        ),
+        (nobody, "empty annotator", "no annotator", name),
     ):
         for file, line in kept.loc[mask, ["file", "line"]].itertuples(index=False, name=None):
             problems.append(Problem(kind, file, what, remedy, line or None))
@@ -317,34 +286,14 @@ def _complete(kept: "pd.DataFrame", files: list[str], named: bool) -> tuple["pd.
     again = kept.duplicated(["row", "annotator"])
     if again.any():
         first = kept[~again].set_index(["row", "annotator"])[["file", "line"]]
-        for row, who, file, line in kept.loc[again, ["row", "annotator", "file", "line"]].itertuples(
-            index=False, name=None
-        ):
+        doubled = kept.loc[again, ["row", "annotator", "file", "line"]]
+        for row, who, file, line in doubled.itertuples(index=False, name=None):
             at = first.loc[(row, who)]
             place = f"line {at['line']}" if at["line"] else str(at["file"])
             what = f"annotator {quoted(who)} has judged {quoted(files[row])} in {place}"
             remedy = "keep one of the two; a repeated judgement needs an annotator name of its own"
             problems.append(Problem("judged twice", file, what, remedy, line or None))
     return kept[~again], problems
-
-
-def _arrays(
-    kept: "pd.DataFrame", n: int, reading: Reading
-) -> tuple[tuple[str, ...], np.ndarray, Annotations | None, tuple[str, ...]]:
-    """Classes (sorted), counts [N, K], annotations where annotators are named, and their names."""
-    declared = {NUMERAL.sub(lambda m: m[0].split(".")[0], normal(name)) for name in reading.classes}
-    voted = kept[kept["count"] > 0]
-    classes = tuple(sorted({*voted["label"].unique(), *declared}))
-    number = {name: k for k, name in enumerate(classes)}
-    label = voted["label"].map(number).to_numpy(np.int64)
-    row = voted["row"].to_numpy(np.int64)
-    counts = np.zeros((n, len(classes)), np.float32)
-    np.add.at(counts, (row, label), voted["count"].to_numpy(np.float32))
-    if not reading.named:
-        return classes, counts, None, ()
-    annotators = tuple(sorted(voted["annotator"].unique()))
-    who = voted["annotator"].map({name: k for k, name in enumerate(annotators)}).to_numpy(np.int64)
-    return classes, counts, Annotations(row, who, label), annotators
 
 
 # Votes of several readers apart: a file for each, or for each a folder with a folder for each class.
@@ -370,61 +319,46 @@ def tables(root: Path, name: str, files: Sequence[Path], options: Options | None
     readings = [formats.read(path, options) for path in files]
     stems = [path.name.split(".")[0] for path in files]
     people = [normal(re.sub(PREFIX, "", stem) or stem) for stem in stems]
-    inside = [frozenset(r.votes["annotator"]) for r in readings]
-    named = readings[0].named
-    one_form = len({(r.format, r.named) for r in readings}) == 1
-    if not one_form or any(not len(r.votes) or r.classes for r in readings) or len({*people}) < len(people):
+    first, named = readings[0], readings[0].named
+    if len({(r.format, r.named) for r in readings}) > 1 or len({*people}) < len(people):
         return None
-    if named and len(frozenset().union(*inside)) < sum(map(len, inside)):
+    if any(not len(r.votes) or r.classes for r in readings):
         return None
+    if named:
+        inside = [who for r in readings for who in r.votes["annotator"].unique()]
+        if len({*inside}) < len(inside):
+            return None
     # Where nobody is named, an image with several lines tells of more than one reader in a file.
-    several = any(r.votes["image"].map(normal).duplicated().any() for r in readings)
-    if not named and (several or _versions(stems)):
+    elif _versions(stems) or any(r.votes["image"].map(normal).duplicated().any() for r in readings):
         return None
-    votes = [
-        r.votes if named else r.votes.assign(annotator=who) for r, who in zip(readings, people, strict=True)
-    ]
+    votes, taken = [r.votes for r in readings], first.taken
+    notes = list(dict.fromkeys(note for r in readings for note in r.notes))
+    if not named:
+        votes = [table.assign(annotator=who) for table, who in zip(votes, people, strict=True)]
+        taken = (*taken, ("name of the file", "annotator"))
+        shown = ", ".join(map(quoted, people[:6]))
+        notes.insert(0, f"Each file is taken for one reader, called after it: {shown}.")
     problems = list(dict.fromkeys(p for r in readings for p in r.problems))
-    problems += _twice(files, votes)
-    first, shown = readings[0], ", ".join(map(quoted, people[:6]))
-    note = "" if named else f"Each file is taken for one reader, called after it: {shown}."
-    notes = dict.fromkeys(note for r in readings for note in r.notes)
-    reading = Reading(
-        f"{len(files)} files of one reader each ({first.format})",
-        pd.concat(votes, ignore_index=True),
-        True,
-        (),
-        first.taken if named else (*first.taken, ("name of the file", "annotator")),
-        [*([note] if note else []), *notes],
-        problems,
-    )
-    return gathered(root, name, files, reading)
-
-
-def _twice(files: Sequence[Path], votes: "Sequence[pd.DataFrame]") -> list[Problem]:
-    """Files that say the same of ten images or more without exception: one may be a copy of the other."""
-    found = []
     for j, b in enumerate(votes):
         for i, a in enumerate(votes[:j]):
             both = a.merge(b, on="image")
             if len(a) == len(b) == len(both) >= 10 and (both["label_x"] == both["label_y"]).all():
                 what = f"says the same as {quoted(files[i].name)} of every image: is it a copy?"
                 remedy = "remove one, or write both into one table with a column annotator"
-                found.append(Problem("two files alike", files[j].name, what, remedy))
-    return found
+                problems.append(Problem("two files alike", files[j].name, what, remedy))
+    form = f"{len(files)} files of one reader each ({first.format})"
+    together = pd.concat(votes, ignore_index=True)
+    return gathered(root, name, files, Reading(form, together, True, (), taken, notes, problems))
 
 
 def _versions(stems: Sequence[str]) -> bool:
     """Whether names look like versions of one file: ``labels`` and ``labels_old``, ``train`` and ``test``."""
-    if all(VERSION.fullmatch(stem) and not stem.isdigit() for stem in stems):
-        return True
-    rests = [
-        b[len(a) :].strip(" _-.")
-        for a in stems
-        for b in stems
-        if a != b and b.casefold().startswith(a.casefold())
-    ]
-    return any(VERSION.fullmatch(rest) and not rest.isdigit() for rest in rests)
+
+    def version(text: str) -> bool:
+        return bool(VERSION.fullmatch(text)) and not text.isdigit()
+
+    pairs = ((a, b) for a in stems for b in stems if a != b and b.casefold().startswith(a.casefold()))
+    return all(map(version, stems)) or any(version(b[len(a) :].strip(" _-.")) for a, b in pairs)
 
 
 def folders(root: Path, name: str) -> Collection | None:
@@ -433,42 +367,34 @@ def folders(root: Path, name: str) -> Collection | None:
     None where the folder is not laid out like this.
     """
     files = image_files(root)
-    parts = [tuple(file.split("/")) for file in files]
+    parts = [file.split("/") for file in files]
     if not files or any(len(part) != 3 for part in parts):
         return None
-    readers = sorted({reader for reader, _, _ in parts})
     classes: dict[str, set[str]] = defaultdict(set)
-    images: dict[str, list[str]] = defaultdict(list)
+    copies: dict[str, list[str]] = defaultdict(list)
     for file, (reader, label, image) in zip(files, parts, strict=True):
         classes[reader].add(label)
-        images[normal(image)].append(file)
+        copies[normal(image)].append(file)
     shared = len(set.intersection(*classes.values()))
-    if len(readers) < 2 or shared < 2 or sum(len(copies) > 1 for copies in images.values()) < len(images) / 2:
+    if len(classes) < 2 or shared < 2 or sum(len(own) > 1 for own in copies.values()) < len(copies) / 2:
         return None
-    problems = _copies(root, images)
+    problems = []
+    for first, *others in copies.values():
+        with suppress(DataError):  # which is among the unreadable images
+            if len({file_sha256(root / file) for file in (first, *others)}) > 1:
+                what = f"{quoted(first)} and {quoted(others[0])} have one name and differ"
+                remedy = "rename one, or copy it again"
+                problems.append(Problem("copies that differ", others[0], what, remedy))
     rows = [
-        (images[normal(image)][0], reader, label, 1, file, 0)
+        (copies[normal(image)][0], reader, label, 1, file, 0)
         for file, (reader, label, image) in zip(files, parts, strict=True)
     ]
     reading = Reading(
-        "a folder for each class of each reader", votes_of(rows), True, (),
-        (("first folder", "annotator"), ("second folder", "label"), ("name of the file", "image")),
-        [f"{len(images):,} images in {len(files):,} copies, sorted by {len(readers)} readers."], problems,
-    )  # fmt: skip
-    found = gathered(root, name, [], reading, [copies[0] for copies in images.values()])
+        "a folder for each class of each reader",
+        votes_of(rows),
+        taken=(("first folder", "annotator"), ("second folder", "label"), ("name of the file", "image")),
+        notes=[f"{len(copies):,} images in {len(files):,} copies, sorted by {len(classes)} readers."],
+        problems=problems,
+    )
+    found = gathered(root, name, [], reading, [own[0] for own in copies.values()])
     return replace(found, sources=tuple(files))
-
-
-def _copies(root: Path, images: dict[str, list[str]]) -> list[Problem]:
-    """Images of one name that are not one file: these would be two images taken for one."""
-    problems = []
-    for copies in images.values():
-        try:
-            if len({file_sha256(root / file) for file in copies}) > 1:
-                what = f"{quoted(copies[0])} and {quoted(copies[1])} have one name and differ"
-                problems.append(
-                    Problem("copies that differ", copies[1], what, "rename one, or copy it again")
-                )
-        except DataError:
-            continue  # it is among the unreadable images
-    return problems

@@ -9,7 +9,6 @@ import hashlib
 import shutil
 import stat
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,35 +24,18 @@ from softlabels.datasets.images import BROKEN_ZIP
 
 RECORD = "https://zenodo.org/api/records/8115942"
 BLOCK = 1 << 18
-
-
 MAX_TOTAL = 64 << 30  # bytes unpacked
 MAX_RATIO = 200  # unpacked to packed; images hardly shrink, and JSON by a factor of about 20
 MAX_FILES = 2_000_000
 SLACK = 1 << 20  # bytes below which a ratio says nothing
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A file of the record: address, size in bytes, and MD5."""
-
-    url: str
-    size: int
-    md5: str
-
-
 def folder(name: str) -> Path:
     """Return the unpacked folder of a dataset; `name` is that of the archive, without ".zip".
 
     Looked for in this order: ``dcic/<name>/`` in the data folder, what was unpacked before,
-    ``dcic/<name>.zip`` in the data folder, a finished download, the network.
-
-    Raises
-    ------
-    DataError
-        A checksum does not match, or the archive is damaged.
-    DataUnavailable
-        It is not here and cannot be downloaded.
+    ``dcic/<name>.zip`` in the data folder, a finished download, the network. `DataError` is raised where a
+    checksum does not match or the archive is damaged, `DataUnavailable` where it cannot be downloaded.
     """
     given = paths.data()
     if given is not None and (given / "dcic" / name / "annotations.json").is_file():
@@ -101,76 +83,71 @@ def _download(key: str, target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
 
     def failure(status: int | None, error: Exception) -> errors.DataUnavailable:
-        return _unavailable(key, part, status, error)
+        have = _size(part)
+        kept = f" {have} bytes are kept; the next call goes on from there." if have else ""
+        found = f"HTTP status {status}" if status is not None else f"no answer ({type(error).__name__})"
+        return errors.DataUnavailable(
+            f"{RECORD}: expected the file {key}, found {found}.{kept} "
+            f"Remedy: try again, or put the file at {paths.data() or '$SOFTLABELS_DATA'}/dcic/{key}"
+        )
 
-    listed = fetch.persist(lambda: _listed(key), failure)
-    fetch.persist(lambda: _continue(key, listed, part), failure)
+    url, size, md5 = fetch.persist(lambda: _listed(key), failure)
+    fetch.persist(lambda: _continue(key, url, size, part), failure)
     with part.open("rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if part.stat().st_size != listed.size or found != listed.md5:
-        size = part.stat().st_size
+    if _size(part) != size or found != md5:
+        have = _size(part)
         part.unlink()
         raise errors.DataError(
-            f"{listed.url}: expected {listed.size} bytes with MD5 {listed.md5}, found {size} with {found}; "
-            "try again"
+            f"{url}: expected {size} bytes with MD5 {md5}, found {have} with {found}; try again"
         )
     target.with_name(f"{target.name}.sha256").unlink(missing_ok=True)
     part.replace(target)
 
 
-def _listed(key: str) -> Listed:
-    """Look a file up in the record's list."""
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _listed(key: str) -> tuple[str, int, str]:
+    """Address, size in bytes and MD5 of a file, from the record's list."""
     import requests
 
     answer = requests.get(RECORD, timeout=fetch.TIMEOUT)
     answer.raise_for_status()
     try:
-        files: list[dict[str, Any]] = answer.json()["files"]
-        found = {file["key"]: file for file in files}
+        found: dict[str, Any] = {file["key"]: file for file in answer.json()["files"]}
         if key not in found:
             raise errors.DataUnavailable(f"{RECORD}: expected a file {key}, found {', '.join(sorted(found))}")
-        file = found[key]
-        kind, _, md5 = file["checksum"].partition(":")
-        listed = Listed(file["links"]["self"], int(file["size"]), md5)
+        url, size = found[key]["links"]["self"], int(found[key]["size"])
+        kind, _, md5 = found[key]["checksum"].partition(":")
+        same = urlsplit(url)[:2] == urlsplit(RECORD)[:2]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise errors.DataUnavailable(f"{RECORD}: expected a list of files, found another answer") from error
-    if kind != "md5" or urlsplit(listed.url)[:2] != urlsplit(RECORD)[:2]:
+    if kind != "md5" or not same:
         raise errors.DataError(f"{RECORD}: expected an MD5 and an address of the same server for {key}")
-    return listed
+    return url, size, md5
 
 
-def _continue(key: str, listed: Listed, part: Path) -> None:
+def _continue(key: str, url: str, size: int, part: Path) -> None:
     """Fetch what is still missing of a file."""
     import requests
 
-    have = part.stat().st_size if part.exists() else 0
-    if have >= listed.size:  # whole, or too long and found out by its checksum
+    have = _size(part)
+    if have >= size:  # whole, or too long and found out by its checksum
         return
     headers = {"Range": f"bytes={have}-"} if have else {}
-    with requests.get(listed.url, headers=headers, stream=True, timeout=fetch.TIMEOUT) as answer:
+    with requests.get(url, headers=headers, stream=True, timeout=fetch.TIMEOUT) as answer:
         answer.raise_for_status()
         if have and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             have = 0  # the server sends all of it again
-        with (
-            part.open("ab" if have else "wb") as file,
-            tqdm(desc=key, initial=have, total=listed.size, unit="B", unit_scale=True, leave=False) as bar,
-        ):
+        bar = tqdm(desc=key, initial=have, total=size, unit="B", unit_scale=True, leave=False)
+        with part.open("ab" if have else "wb") as file, bar:
             for block in answer.iter_content(BLOCK):
                 file.write(block)
                 bar.update(len(block))
-    if part.stat().st_size < listed.size:
-        raise requests.ConnectionError(f"{part.stat().st_size} of {listed.size} bytes arrived")
-
-
-def _unavailable(key: str, part: Path, status: int | None, error: Exception) -> errors.DataUnavailable:
-    where = f"{paths.data() or '$SOFTLABELS_DATA'}/dcic/{key}"
-    have = part.stat().st_size if part.exists() else 0
-    kept = f" {have} bytes are kept; the next call goes on from there." if have else ""
-    found = f"HTTP status {status}" if status is not None else f"no answer ({type(error).__name__})"
-    return errors.DataUnavailable(
-        f"{RECORD}: expected the file {key}, found {found}.{kept} "
-        f"Remedy: try again, or put the file at {where}"
-    )
+    if _size(part) < size:
+        raise requests.ConnectionError(f"{_size(part)} of {size} bytes arrived")
 
 
 # Unpacking: nothing outside of the target, no links, no bombs.
@@ -179,17 +156,21 @@ def _unavailable(key: str, part: Path, status: int | None, error: Exception) -> 
 def unpack(archive: Path, target: Path) -> Path:
     """Unpack a zip file; the folder `target` appears whole or not at all. One process at a time.
 
-    Raises
-    ------
-    DataError
-        It is no zip file or damaged, or a member would lie outside of `target`, is a link, occurs twice, or
-        is out of all proportion to its packed size.
+    `DataError` is raised where it is no zip file or damaged, or a member would lie outside of `target`, is a
+    link, occurs twice, or is out of all proportion to its packed size.
     """
 
     def extract(folder: Path) -> None:
         with zipfile.ZipFile(archive) as opened:
             for member in tqdm(_checked(archive, opened), desc=archive.name, unit="file", leave=False):
-                _extract(opened, member, folder)
+                path = folder / member.filename
+                if member.is_dir():
+                    path.mkdir(parents=True, exist_ok=True)
+                    continue
+                path.parent.mkdir(parents=True, exist_ok=True)
+                # Zipfile reads no more than the size stated in the archive, and that was checked.
+                with opened.open(member) as source, path.open("xb") as file:
+                    shutil.copyfileobj(source, file, 1 << 20)
 
     try:
         return whole_folder(target, extract)
@@ -202,43 +183,26 @@ def unpack(archive: Path, target: Path) -> Path:
 
 def _checked(archive: Path, opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """Members of an archive, after a look at all of them and before anything is written."""
+
+    def refused(name: str, found: str) -> errors.DataError:
+        remedy = "get the archive from its authors"
+        return errors.DataError(f"{archive}: {name!r} is refused: {found}; {remedy}")
+
     members = opened.infolist()
     total = sum(member.file_size for member in members)
     if len(members) > MAX_FILES or total > MAX_TOTAL:
-        raise _refused(archive, "the archive", f"{len(members)} files of {total} bytes in all")
+        raise refused("the archive", f"{len(members)} files of {total} bytes in all")
     seen = set()
     for member in members:
-        _check_path(archive, member)
-        if member.filename in seen:
-            raise _refused(archive, member.filename, "it occurs twice")
-        seen.add(member.filename)
+        name, parts = member.filename, PurePosixPath(member.filename).parts
+        if not parts or name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0]:
+            raise refused(name, "it would lie outside of the target folder")
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise refused(name, f"it is {'a symbolic link' if kind == stat.S_IFLNK else 'no plain file'}")
+        if name in seen:
+            raise refused(name, "it occurs twice")
+        seen.add(name)
         if member.file_size > SLACK and member.file_size > MAX_RATIO * max(1, member.compress_size):
-            found = f"{member.compress_size} bytes that unpack to {member.file_size}"
-            raise _refused(archive, member.filename, found)
+            raise refused(name, f"{member.compress_size} bytes that unpack to {member.file_size}")
     return members
-
-
-def _check_path(archive: Path, member: zipfile.ZipInfo) -> None:
-    name = member.filename
-    parts = PurePosixPath(name).parts
-    if not parts or name.startswith("/") or ".." in parts or "\\" in name or ":" in parts[0]:
-        raise _refused(archive, name, "it would lie outside of the target folder")
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        what = "a symbolic link" if kind == stat.S_IFLNK else "no plain file"
-        raise _refused(archive, name, f"it is {what}")
-
-
-def _refused(archive: Path, name: str, found: str) -> errors.DataError:
-    return errors.DataError(f"{archive}: {name!r} is refused: {found}; get the archive from its authors")
-
-
-def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    path = folder / member.filename
-    if member.is_dir():
-        path.mkdir(parents=True, exist_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Zipfile reads no more than the size stated in the archive, and that was checked.
-    with opened.open(member) as source, path.open("xb") as file:
-        shutil.copyfileobj(source, file, 1 << 20)
