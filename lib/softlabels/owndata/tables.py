@@ -26,11 +26,8 @@ OF_IMAGES = ("too few images", "number of classes", "image without annotation")
 def convert(path: Path, output: Path, options: Options | None = None) -> list[str]:
     """Write the votes of a file, or of a folder, as a plain table; returns what was done, in sentences.
 
-    Raises
-    ------
-    DataError
-        The votes cannot be read without a doubt: every cause is named, and nothing is written. Or the output
-        is the input, or cannot be written.
+    Votes that cannot be read without a doubt raise `DataError`, which names every cause, and nothing is
+    written; so does an output that is the input, or cannot be written.
     """
     source, found = read(path, options)
     problems = [p for p in found.problems if p.kind not in OF_IMAGES]
@@ -69,11 +66,6 @@ def read(path: Path, options: Options | None) -> tuple[Path | None, Collection]:
     """Read a file of votes, or a folder with one; also the file, where there is one.
 
     Images of a folder are named by their paths in it, those of a file alone as the file names them.
-
-    Raises
-    ------
-    DataError
-        Nothing is there.
     """
     found = folder.votes_of(path, options)
     if not path.is_dir():
@@ -123,15 +115,8 @@ COLUMNS = {
 def table(found: Collection, annot_mix: np.ndarray | None = None) -> "pd.DataFrame":
     """Describe each image that has votes in a row; `COLUMNS` says what the columns are.
 
-    Parameters
-    ----------
-    annot_mix : float [N, K] or None
-        What `annotmix.estimate` says of all images of the collection.
-
-    Raises
-    ------
-    DataError
-        The collection has problems that touch its votes.
+    `annot_mix` [N, K] is what `annotmix.estimate` says of all images. A collection without votes raises
+    `DataError`.
     """
     if not len(found) or not found.counts.size:
         raise DataError(f"{found.root}: expected votes, found none; `softlabels check` says what is there")
@@ -172,12 +157,10 @@ def frame(
     columns: dict[str, Any] = {"image": list(names), "votes": counts.sum(1).astype(np.int64)}
     for kind, values in blocks.items():
         columns |= {f"{kind}:{name}": values[:, j] for j, name in enumerate(classes)}
-    listed = [
-        "|".join(classes[j] for j in np.flatnonzero(row).tolist()) if row.sum() > 1 else "" for row in top
-    ]
+    tied = ["|".join(classes[j] for j in np.flatnonzero(row)) if row.sum() > 1 else "" for row in top]
     columns |= {
         "majority": [classes[j] for j in majority.tolist()],
-        "tied": listed,
+        "tied": tied,
         "entropy": labels.entropy(soft),
         "agreement": _agreement(counts),
         "gain": gain,
@@ -224,13 +207,8 @@ def _close(counts: np.ndarray) -> np.ndarray:
 def write(found: Collection, output: Path, annot_mix: np.ndarray | None = None) -> str:
     """Write the table of a collection as CSV, parquet or JSON lines by the ending; returns what was done.
 
-    JSON lines have one list for each kind of label, in the order of ``classes``.
-
-    Raises
-    ------
-    DataError
-        Problems of the votes, an unknown ending, a library that is missing, or a place that cannot be
-        written.
+    JSON lines have one list for each kind of label, in the order of ``classes``. `DataError` is raised for
+    problems of the votes, an unknown ending, a missing library, or a place that cannot be written.
     """
     rows = table(of_votes(found), annot_mix)
     kind = output.suffix.lower()
