@@ -200,8 +200,6 @@ def _labels() -> np.ndarray:
 
 
 # CIFAR-10.1 (Recht et al. 2018): new photographs collected as CIFAR-10's were, in two versions.
-
-
 def load_new(version: str, image_size: int | None = None) -> Dataset:
     """Return version "v4", 2,021 images, or "v6", 2,000 in balanced classes; a label is its single count."""
     name = f"cifar10.1-{version}"

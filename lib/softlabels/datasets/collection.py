@@ -65,7 +65,7 @@ class Collection:
     counts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # float32 [N, K]
     annotations: Annotations | None = None  # None where no annotator is named
     annotators: tuple[str, ...] = ()
-    # Number of the fold that an image lies in, 0 for none, int64 [N].
+    # In the DCIC layout the number of the fold that an image lies in, int64 [N].
     folds: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     sources: tuple[str, ...] = ()  # files that hold the annotations, relative to `root`
     problems: tuple[Problem, ...] = ()
@@ -87,6 +87,12 @@ def printable(text: str, longest: int = 120) -> str:
 def quoted(text: str) -> str:
     """Text of the user in quotation marks, printable."""
     return f"'{printable(text, 60)}'"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(quoted, names[:most])) + more
 
 
 def normal(text: str) -> str:

@@ -11,15 +11,12 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from softlabels.datasets.collection import is_image, normal, quoted
+from softlabels.datasets.collection import is_image, listed, normal, quoted
 from softlabels.datasets.containers import MAX_COUNT, VOTE, Options, Reading, Table, votes_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Names that other programs give the columns, without spaces, case and punctuation; the likeliest first.
 SYNONYMS = {
@@ -143,14 +140,11 @@ def read_table(table: Table, options: Options) -> Reading:
     reading.classes = tuple(plan.columns) if plan.form == "counts" else ()
     reading.taken = plan.taken(table.header)
     if ignored := plan.ignored(table.header):
-        more = f" and {len(ignored) - 8} more" if len(ignored) > 8 else ""
-        reading.notes.append(f"Columns that are not read: {', '.join(map(quoted, ignored[:8]))}{more}.")
+        reading.notes.append(f"Columns that are not read: {listed(ignored, 8)}.")
     return reading
 
 
 # What the columns are.
-
-
 def planned(table: Table, options: Options) -> Plan:
     """Find out what the columns of a table are.
 
@@ -177,7 +171,7 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
-def like_images(cells: "pd.Series") -> bool:
+def like_images(cells: pd.Series) -> bool:
     """Whether nine in ten of the different cells that are not empty end like image files."""
     values = [cell for cell in cells.unique() if cell and cell.strip()]
     return bool(values) and sum(map(is_image, values)) / len(values) >= MOST
@@ -319,15 +313,11 @@ def _side_by_side(table: Table, plan: Plan) -> Plan:
     what = "annotators" if plan.form == "annotators" else "the votes of an image"
     if matrix is not None and _counts_like(matrix):
         counts = replace(plan, form="counts").option()
-        plan.question = f"are {_listed(named)} {what}, or how many chose classes of these names ({counts})?"
+        chose = f"or how many chose classes of these names ({counts})"
+        plan.question = f"are columns {listed(named, 6)} {what}, {chose}?"
     elif left:
-        plan.question = f"are {_listed(named)} {what}, and {_listed(left)} not?"
+        plan.question = f"are columns {listed(named, 6)} {what}, and columns {listed(left, 6)} not?"
     return plan
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(quoted, names[:6]))
-    return f"columns {shown}" + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
 def _wide(table: Table, image: str, rest: list[str]) -> Plan:
@@ -367,17 +357,15 @@ def _wide(table: Table, image: str, rest: list[str]) -> Plan:
             doubts.append(f"{' and '.join(map(quoted, doubtful))} may be no class (then: {without})")
         if matrix is not None and all(name.strip().isdigit() for name in kept) and not _constant(matrix):
             people = Plan("annotators", image, columns=kept).option()
-            doubts.append(
-                f"{_listed(kept)} are called by numbers, as people may be (then: {people}), and no sum is in "
-                "common"
-            )
+            how = f"are called by numbers, as people may be (then: {people})"
+            doubts.append(f"columns {listed(kept, 6)} {how}, and no sum is in common")
     else:  # no counts, so nothing is a sum of them
         form, matrix = "annotators", _matrix(table, kept)
         low, high = (0, 0) if matrix is None else (int(np.nanmin(matrix)), int(np.nanmax(matrix)))
         counted = Plan("counts", image, columns=kept).option()
         doubts.append(
-            f"{_listed(kept)} hold whole numbers from {low} to {high} that add up to nothing in common, like "
-            f"class numbers given by annotators (if they are counts: {counted})"
+            f"columns {listed(kept, 6)} hold whole numbers from {low} to {high} that add up to nothing in "
+            f"common, like class numbers given by annotators (if they are counts: {counted})"
         )
     if not kept:
         found = ", ".join(map(quoted, rest[:8]))
@@ -385,7 +373,7 @@ def _wide(table: Table, image: str, rest: list[str]) -> Plan:
     plan = Plan(form, image, columns=kept)
     if doubts:
         what = "annotators" if form == "annotators" else "classes with counts"
-        plan.question = f"{'; '.join(doubts)}: are {_listed(kept)} {what}?"
+        plan.question = f"{'; '.join(doubts)}: are columns {listed(kept, 6)} {what}?"
     return plan
 
 
@@ -404,17 +392,17 @@ def _text_matrix(table: Table, image: str, rest: list[str], text: list[str]) -> 
         return _asked_long(image, rest)
     plan = Plan("annotators", image, columns=people)
     left = plan.ignored(table.header)
-    more = f", and {_listed(left)} none" if left else ""
+    more = f", and columns {listed(left, 6)} none" if left else ""
     if sure != people:
         own = " and ".join(quoted(name) for name in people if name not in sure)
         without = f"; without: {replace(plan, columns=sure).option()}" if sure else ""
         more += f" ({own} with some words that no other column has{without})"
     if more:
-        plan.question = f"are {_listed(people)} annotators{more}?"
+        plan.question = f"are columns {listed(people, 6)} annotators{more}?"
     return plan
 
 
-def _counts_among(numbers: "dict[str, np.ndarray]") -> tuple[list[str], list[str], list[str]]:
+def _counts_among(numbers: dict[str, np.ndarray]) -> tuple[list[str], list[str], list[str]]:
     """Columns that may be counts, those that may be and may not, and what speaks against each of the others.
 
     A class can follow from the others by chance, or be called like none. So a column is none for sure only
@@ -452,7 +440,7 @@ def _counts_among(numbers: "dict[str, np.ndarray]") -> tuple[list[str], list[str
     return kept, doubtful, [f"{quoted(name)} {words}" for name, words in {**none, **suspects}.items()]
 
 
-def _derived(numbers: "dict[str, np.ndarray]", kept: list[str]) -> tuple[str, str, bool] | None:
+def _derived(numbers: dict[str, np.ndarray], kept: list[str]) -> tuple[str, str, bool] | None:
     """A column that follows from the others, or from all but one of them, how, and whether beyond doubt."""
     if len(kept) < 3:
         return None
@@ -500,8 +488,6 @@ def _agree(a: np.ndarray, b: np.ndarray, sure: bool = False) -> bool:
 
 def _numbers(table: Table, name: str) -> np.ndarray:
     """Cells of a column as float64, nan where they are none; only plain decimal numbers count as numbers."""
-    import pandas as pd
-
     text = table.column(name).astype(str).str.strip()
     text = text.where(text.str.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", flags=re.ASCII), "nan")
     return pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
@@ -574,25 +560,21 @@ def _counts_like(matrix: np.ndarray) -> bool:
 
 
 # The votes.
-
-
 def _frame(
-    image: "pd.Series", annotator: object, label: object, count: object, table: Table, lines: object
-) -> "pd.DataFrame":
-    import pandas as pd
-
+    image: pd.Series, annotator: object, label: object, count: object, table: Table, lines: object
+) -> pd.DataFrame:
     columns = (image, annotator, label, count, table.file, lines)
     return pd.DataFrame(dict(zip(VOTE, columns, strict=True))).astype({"count": "int64"})
 
 
-def _votes_in_lines(table: Table, plan: Plan) -> "pd.DataFrame":
+def _votes_in_lines(table: Table, plan: Plan) -> pd.DataFrame:
     image, label = table.column(plan.image), table.column(plan.label)
     who = table.column(plan.annotator) if plan.annotator else ""
     counts = np.nan_to_num(_checked_counts(table, [plan.count])[:, 0]) if plan.count else 1
     return _frame(image, who, label, counts, table, table.lines)
 
 
-def _votes_of_counts(table: Table, plan: Plan, annotators: int | None) -> "pd.DataFrame":
+def _votes_of_counts(table: Table, plan: Plan, annotators: int | None) -> pd.DataFrame:
     """Counts of classes in columns, or shares of a number of annotators."""
     names = plan.columns
     if annotators:
@@ -613,10 +595,8 @@ def _votes_of_counts(table: Table, plan: Plan, annotators: int | None) -> "pd.Da
     return _frame(image.to_numpy()[row], "", np.array(names, object)[k], values[row, k], table, lines)
 
 
-def _votes_side_by_side(table: Table, plan: Plan) -> "pd.DataFrame":
+def _votes_side_by_side(table: Table, plan: Plan) -> pd.DataFrame:
     """Annotators, or votes of nobody in particular, in columns; an empty cell is no vote."""
-    import pandas as pd
-
     image = table.column(plan.image)
     first = _first_of_image(table, image)
     parts = [votes_of()]
@@ -629,7 +609,7 @@ def _votes_side_by_side(table: Table, plan: Plan) -> "pd.DataFrame":
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def _first_of_image(table: Table, image: "pd.Series") -> "pd.Series":
+def _first_of_image(table: Table, image: pd.Series) -> pd.Series:
     """Which rows are the first of their image; a further one is a problem."""
     names = image.map(normal)
     again = names.duplicated()

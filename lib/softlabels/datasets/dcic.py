@@ -127,8 +127,6 @@ def fold_rows(folds: np.ndarray, slice: int) -> dict[str, np.ndarray]:
 
 
 # The files: images in folders, and sets of annotations as JSON.
-
-
 def image_id(path: str) -> str:
     """Return the id of an image: its file name without ".png"; a legacy suffix from "-[" on is dropped."""
     name = path.rpartition("/")[2]
@@ -147,7 +145,7 @@ def read(root: Path, name: str, classes: tuple[str, ...] = ()) -> Collection:
     """
     problems: list[Problem] = []
     index = _index(root, problems)
-    files, ids = tuple(index.values()), tuple(index)
+    files = tuple(index.values())
     file = opened(root / ANNOTATIONS)
     problems += file.problems
     entries = [] if file.problems else list(_annotations(file.content, problems))
@@ -155,8 +153,8 @@ def read(root: Path, name: str, classes: tuple[str, ...] = ()) -> Collection:
         remedy = "put PNG images into fold1 to fold5"
         problems.append(Problem("no images", str(root), "no image in any folder", remedy))
     if not files or (not entries and problems):
-        return Collection(name, root, files, ids, problems=tuple(problems), unreadable=True)
-    rows = {known: i for i, known in enumerate(ids)}
+        return Collection(name, root, files, problems=tuple(problems), unreadable=True)
+    rows = {known: i for i, known in enumerate(index)}
     votes: list[tuple[int, str, str]] = []  # image, annotator, label
     for where, session, entry in entries:
         problem = _wrong(where, entry, rows, classes)
@@ -170,13 +168,12 @@ def read(root: Path, name: str, classes: tuple[str, ...] = ()) -> Collection:
     person, number = ({name: i for i, name in enumerate(names)} for names in (annotators, found))
     numbered = [(i, person[who], number[label]) for i, who, label in votes]
     annotations = Annotations(*np.array(numbered, np.int64).reshape(-1, 3).T)
-    counts = count(annotations.image, annotations.label, len(ids), max(1, len(found)))[:, : len(found)]
+    counts = count(annotations.image, annotations.label, len(files), max(1, len(found)))[:, : len(found)]
     problems += common_problems(files, found, counts, ANNOTATIONS)
     return Collection(
         name=name,
         root=root,
         files=files,
-        ids=ids,
         classes=found,
         counts=counts,
         annotations=annotations,

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from softlabels.datasets import folder, formats
 from softlabels.datasets.base import Dataset, Source, checksum, file_sha256
@@ -91,30 +92,24 @@ def _arrays(path: Path) -> tuple[list[str] | None, np.ndarray]:
             if len(names) != len(values):
                 raise ValueError(f"{len(names)} names for {len(values)} rows")
             return names, values
-        return _from_table(path, kind)
+        comma = "\t" if kind == ".tsv" else ","
+        if kind == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            table = pd.read_csv(path, sep=comma, dtype={NAME: str}, keep_default_na=False)
+        if NAME not in table.columns:
+            listed = ", ".join(quoted(str(name)) for name in table.columns[:5])
+            raise ValueError(f"no column {quoted(NAME)}; its columns are {listed}")
+        numbers = table.drop(columns=NAME)
+        words = [str(name) for name in numbers if not pd.api.types.is_numeric_dtype(numbers[name])]
+        if words:
+            raise ValueError(f"column {quoted(words[0])} is not numbers in every row")
+        return [normal(str(name)) for name in table[NAME]], numbers.to_numpy(np.float32)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as features ({printable(str(error), 200)})") from error
     except ImportError as error:
         remedy = 'pip install "softlabels[formats]", or save .npy'
         raise DataError(f"{path}: a library that reads parquet is not installed; {remedy}") from error
-
-
-def _from_table(path: Path, kind: str) -> tuple[list[str], np.ndarray]:
-    import pandas as pd
-
-    if kind == ".parquet":
-        table = pd.read_parquet(path)
-    else:
-        comma = "\t" if kind == ".tsv" else ","
-        table = pd.read_csv(path, sep=comma, dtype={NAME: str}, keep_default_na=False)
-    if NAME not in table.columns:
-        listed = ", ".join(quoted(str(name)) for name in table.columns[:5])
-        raise ValueError(f"no column {quoted(NAME)}; its columns are {listed}")
-    numbers = table.drop(columns=NAME)
-    words = [str(name) for name in numbers if not pd.api.types.is_numeric_dtype(numbers[name])]
-    if words:
-        raise ValueError(f"column {quoted(words[0])} is not numbers in every row")
-    return [normal(str(name)) for name in table[NAME]], numbers.to_numpy(np.float32)
 
 
 def pin(votes: Path, features: Path) -> str:

@@ -196,8 +196,6 @@ def _loaded(cell: str) -> Any:
 
 
 # Label Studio (labelstud.io/guide/export): tasks with annotations, one object for each annotation, or CSV.
-
-
 def _completions(task: dict[str, Any]) -> list[Any] | None:
     """A task's list of annotations; old versions call it completions."""
     return next(
@@ -285,8 +283,6 @@ def label_studio_min(file: File, options: Options) -> Reading:
 
 
 # Amazon Mechanical Turk: the results of a batch as CSV.
-
-
 @reads("mturk", columns("HITId", "WorkerId", start="Answer."))
 def mturk(file: File, options: Options) -> Reading:
     """Approved and submitted assignments; answers as words, as radio buttons, or as JSON of a crowd form."""
@@ -349,8 +345,6 @@ def _crowd_answer(cell: str) -> Any:
 
 
 # Toloka: the answers of a pool as TSV.
-
-
 @reads("toloka", columns("ASSIGNMENT:worker_id", start="OUTPUT:"))
 def toloka(file: File, options: Options) -> Reading:
     """Answers that were not rejected; control tasks are votes as well, and counted in a note."""
@@ -381,8 +375,6 @@ def toloka(file: File, options: Options) -> Reading:
 
 
 # Zooniverse: classifications as the project exports them, and question extracts of panoptes_aggregation.
-
-
 @reads("zooniverse", columns("classification_id", "annotations", "subject_data"))
 def zooniverse(file: File, options: Options) -> Reading:
     """Answers to one task of a workflow, on the file that the subject's data name (else the subject's id)."""
@@ -441,8 +433,6 @@ def zooniverse_flat(file: File, options: Options) -> Reading:
 
 
 # CVAT (docs.cvat.ai, XML annotation format 1.1): tags of images; one file is one annotator.
-
-
 def _is_cvat(file: File) -> bool:
     """XML with <annotations> and images below it."""
     root = file.content
@@ -467,8 +457,6 @@ def cvat(file: File, options: Options) -> Reading:
 
 
 # VIA, the VGG Image Annotator 2: a project or its annotations as JSON, or CSV.
-
-
 def _via_entries(content: Any) -> dict[str, Any]:
     """Entries with filename, regions and file_attributes, alone or in a project."""
     if isinstance(content, dict) and isinstance(content.get("_via_img_metadata"), dict):
@@ -512,8 +500,6 @@ def _via(found: _Votes, options: Options, every: list[tuple[str, Any, int]], reg
 
 
 # doccano (JSON lines of a classification project) and Prodigy (JSON lines of a dataset).
-
-
 @reads("prodigy", entries(lambda e: "answer" in e and ({"_task_hash", "_input_hash"} & set(e))))
 def prodigy(file: File, options: Options) -> Reading:
     """Choices that were accepted, or one class accepted and rejected; ignored tasks are no votes."""
@@ -573,8 +559,6 @@ def doccano(file: File, options: Options) -> Reading:
 
 
 # Tables of JSON objects, and any table.
-
-
 def _is_records(file: File) -> bool:
     """Objects with plain values: a table in JSON."""
     content = file.content if isinstance(file.content, list) else []

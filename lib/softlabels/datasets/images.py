@@ -258,8 +258,6 @@ def _with_bar(work: Callable[[str], T], files: Sequence[str], title: str) -> Ite
 
 
 # Images of a known archive, all of one shape.
-
-
 def read_images(
     path: Path, names: Sequence[str], shape: tuple[int, int, int], others: bool = False
 ) -> np.ndarray:

@@ -11,10 +11,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
+import pandas as pd
 
 from softlabels.datasets import formats
 from softlabels.datasets.base import Annotations, file_sha256
@@ -31,9 +31,6 @@ from softlabels.datasets.collection import (
 from softlabels.datasets.containers import votes_of
 from softlabels.datasets.formats import Options, Reading
 from softlabels.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LONGEST = 200  # characters of a label; more are no name of a class
 UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an uploaded file
@@ -71,26 +68,23 @@ def gathered(
         problems.append(Problem("no images", label, f"no image in {root}", remedy))
     elif not len(reading.votes) and not problems:
         problems.append(Problem("no annotations", label, "no votes", "add the annotations"))
-    found = Collection(name, root, files, files, sources=sources, form=reading.format, taken=reading.taken)
+    found = Collection(name, root, files, sources=sources, form=reading.format, taken=reading.taken)
     if not files or not len(reading.votes):
         return replace(found, problems=tuple(problems), unreadable=True)
     votes, notes = _tidied(reading)
     rows, more = _placed(votes, files, root)
     found = _with_votes(replace(found, notes=notes), votes, rows, reading, [*problems, *more], label)
-    problems = common_problems(files, found.classes, found.counts, label)
-    return replace(found, problems=(*found.problems, *problems), folds=np.zeros(len(files), np.int64))
+    more = common_problems(files, found.classes, found.counts, label)
+    return replace(found, problems=(*found.problems, *more))
 
 
 def without_images(table: Path, reading: Reading) -> Collection:
     """The votes of a reading as they stand, images by the names that the file has for them."""
-    import pandas as pd
-
     votes, notes = _tidied(reading)
     rows, names = pd.factorize(votes["image"].map(normal), sort=True)
     files, own = tuple(map(str, names)), table.name
-    found = Collection(
-        own, table.parent, files, files, sources=(own,), form=reading.format, taken=reading.taken, notes=notes
-    )
+    found = Collection(own, table.parent, files, sources=(own,), form=reading.format, taken=reading.taken)
+    found = replace(found, notes=notes)
     found = _with_votes(found, votes, rows, reading, _problems(reading, table), own)
     return replace(found, problems=(*found.problems, *lookalikes(found.classes, own, "classes")))
 
@@ -103,7 +97,7 @@ def _problems(reading: Reading, table: Path) -> list[Problem]:
 
 def _with_votes(
     found: Collection,
-    votes: "pd.DataFrame",
+    votes: pd.DataFrame,
     rows: np.ndarray,
     reading: Reading,
     problems: list[Problem],
@@ -136,9 +130,7 @@ def _with_votes(
 
 
 # Words: 7 and 7.0 are one, as are both Unicode forms of an accent.
-
-
-def _tidied(reading: Reading) -> tuple["pd.DataFrame", tuple[str, ...]]:
+def _tidied(reading: Reading) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Votes whose names are written alike, and all notes."""
     votes, notes = reading.votes.reset_index(drop=True), [*reading.notes]
     votes["image"] = votes["image"].astype(str)
@@ -155,12 +147,8 @@ def _tidied(reading: Reading) -> tuple["pd.DataFrame", tuple[str, ...]]:
 
 
 # Images.
-
-
-def _placed(votes: "pd.DataFrame", files: Sequence[str], root: Path) -> tuple[np.ndarray, list[Problem]]:
+def _placed(votes: pd.DataFrame, files: Sequence[str], root: Path) -> tuple[np.ndarray, list[Problem]]:
     """Row of the image of each vote, -1 where there is none; and what is wrong with the names."""
-    import pandas as pd
-
     index, unread = _Index(files), unread_images(root)
     codes, names = pd.factorize(votes["image"], use_na_sentinel=False)
     names = [str(name) for name in names]
@@ -262,11 +250,7 @@ class _Index:
 
 
 # Votes.
-
-
-def _complete(
-    kept: "pd.DataFrame", files: Sequence[str], named: bool
-) -> tuple["pd.DataFrame", list[Problem]]:
+def _complete(kept: pd.DataFrame, files: Sequence[str], named: bool) -> tuple[pd.DataFrame, list[Problem]]:
     """Votes that have a label and an annotator, and nobody's second vote on an image."""
     problems = []
     blank = kept["label"] == ""
@@ -314,8 +298,6 @@ def tables(root: Path, name: str, files: Sequence[Path], options: Options | None
     A reader is who is named inside, where nobody is named in two of the files; else the file's own name.
     None where they are no such files: other forms, one reader in two, counts, or versions of one another.
     """
-    import pandas as pd
-
     readings = [formats.read(path, options) for path in files]
     stems = [path.name.split(".")[0] for path in files]
     people = [normal(re.sub(PREFIX, "", stem) or stem) for stem in stems]

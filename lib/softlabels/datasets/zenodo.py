@@ -151,8 +151,6 @@ def _continue(key: str, url: str, size: int, part: Path) -> None:
 
 
 # Unpacking: nothing outside of the target, no links, no bombs.
-
-
 def unpack(archive: Path, target: Path) -> Path:
     """Unpack a zip file; the folder `target` appears whole or not at all. One process at a time.
 

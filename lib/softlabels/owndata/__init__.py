@@ -4,9 +4,10 @@ import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from softlabels import datasets
 from softlabels.analysis import names
@@ -23,9 +24,6 @@ from softlabels.owndata import annotmix, frozen, tables
 from softlabels.owndata.check import label_facts
 from softlabels.runs import grids, profiles
 from softlabels.runs.grids import seeds_of
-
-if TYPE_CHECKING:  # who only trains need not have it
-    import pandas as pd
 
 METRICS = ("macro_accuracy", "kl")
 PANEL, FEW, BOOTSTRAPS = 4, 50, 50  # of the noise ceiling
@@ -51,7 +49,7 @@ class OwnData:
 
     name: str
     data: Dataset
-    runs: "pd.DataFrame | None" = None
+    runs: pd.DataFrame | None = None
     people: tuple[str, ...] = ()
     until: float = math.inf
 
@@ -66,7 +64,7 @@ class OwnData:
         return int(np.median(self.data.counts.sum(1).round()))
 
     @property
-    def settings(self) -> "list[pd.DataFrame]":
+    def settings(self) -> list[pd.DataFrame]:
         """The runs cut by annotations kept; empty where nothing can be compared."""
         return [] if self.runs is None else [here for _, here in settings(self.runs, complete_only=False)]
 
@@ -75,12 +73,12 @@ class OwnData:
         """Pairs of runs with all annotations."""
         return len(complete(self.settings[0])) // 2 if self.settings else 0
 
-    def trained(self, here: "pd.DataFrame", arm: str = "soft") -> "pd.DataFrame":
+    def trained(self, here: pd.DataFrame, arm: str = "soft") -> pd.DataFrame:
         """Runs of one arm of a setting; of one annotation both arms are the same."""
         return here[here.arm == ("soft" if kept_in(here) == 1 else arm)]
 
 
-def kept_in(here: "pd.DataFrame") -> int:
+def kept_in(here: pd.DataFrame) -> int:
     """Annotations of each image that the runs of a setting learn from; 0: all."""
     return here.config.iloc[0].annotations
 
@@ -268,10 +266,8 @@ def summary(own: OwnData) -> str:
     )
 
 
-def facts(own: OwnData) -> "pd.DataFrame":
+def facts(own: OwnData) -> pd.DataFrame:
     """Describe images, annotations and agreement in a table of words."""
-    import pandas as pd
-
     rows = [("dataset", own.name), (f"{own.item}s", f"{len(own.data):,}")]
     rows += label_facts(own.data.counts, own.data.classes, own.item)
     return pd.DataFrame(rows, columns=["what", "value"])
@@ -305,10 +301,8 @@ def curves(own: OwnData) -> dict[str, dict[str, list[tuple[int, float, float]]]]
     return {metric: {arm: curve(own, arm, metric) for arm in ("hard", "soft")} for metric in METRICS}
 
 
-def budget_table(own: OwnData) -> "pd.DataFrame":
+def budget_table(own: OwnData) -> pd.DataFrame:
     """Accuracy and KL of both arms by annotations per image: mean ± standard deviation."""
-    import pandas as pd
-
     rows = []
     for here in sorted(own.settings, key=lambda one: kept_in(one) or 10**9):
         kept = kept_in(here)

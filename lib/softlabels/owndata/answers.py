@@ -211,8 +211,6 @@ def curve_in_words(own: OwnData) -> str:
 
 
 # `softlabels answer`: train as far as the time goes, and write the answer as one page.
-
-
 def seconds_of(text: str) -> float:
     """Read a time such as ``10min``, ``90s`` or ``1.5h``, in seconds; anything else raises `ConfigError`."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text.strip().lower(), re.ASCII)

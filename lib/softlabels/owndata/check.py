@@ -14,7 +14,7 @@ import numpy as np
 from softlabels.analysis.formatting import number
 from softlabels.datasets import folder, images
 from softlabels.datasets.base import file_sha256
-from softlabels.datasets.collection import Collection, Problem, printable, quoted, summary
+from softlabels.datasets.collection import Collection, Problem, listed, printable, quoted, summary
 from softlabels.datasets.formats import Options
 from softlabels.errors import DataError
 from softlabels.labels import agreement, votes
@@ -90,10 +90,7 @@ def _form_facts(found: Collection) -> list[tuple[str, str]]:
     roles: dict[str, list[str]] = {}
     for name, role in found.taken:
         roles.setdefault(role, []).append(name)
-    words = []
-    for role, names in roles.items():
-        more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-        words.append(f"{role}: {', '.join(map(quoted, names[:6]))}{more}")
+    words = [f"{role}: {listed(names, 6)}" for role, names in roles.items()]
     return [("votes read as", found.form), *([("columns", "; ".join(words))] if words else [])]
 
 
@@ -178,9 +175,9 @@ def _label_notes(
         )
     small = [(name, n) for name, n, _ in classes if n < SMALL_CLASS]
     if small:
-        listed = ", ".join(f"{quoted(name)} ({n})" for name, n in small[:8])
+        shown = ", ".join(f"{quoted(name)} ({n})" for name, n in small[:8])
         more = f" and {len(small) - 8} more" if len(small) > 8 else ""
-        notes.append(f"Classes that are the majority of fewer than {SMALL_CLASS} images: {listed}{more}.")
+        notes.append(f"Classes that are the majority of fewer than {SMALL_CLASS} images: {shown}{more}.")
     odd = [quoted(name) for name in names if name.casefold() in MISSING_WORDS]
     if odd:
         notes.append(f"{', '.join(odd)} may stand for a missing value; it is counted as a class.")
@@ -225,9 +222,9 @@ def verdict(report: Report) -> str:
     if report.status == FINE:
         return "No problems. The data can be loaded."
     kinds = Counter(problem.kind for problem in report.problems)
-    listed = ", ".join(f"{kind} ({n:,})" for kind, n in kinds.most_common())
+    found = ", ".join(f"{kind} ({n:,})" for kind, n in kinds.most_common())
     what = "Nothing could be read" if report.status == UNREADABLE else "The data cannot be loaded yet"
-    return f"{what}. Problems: {listed}."
+    return f"{what}. Problems: {found}."
 
 
 def write_problems(problems: Sequence[Problem], file: TextIO) -> None:
@@ -242,8 +239,6 @@ def write_problems(problems: Sequence[Problem], file: TextIO) -> None:
 
 
 # The report as one HTML page that needs nothing else and runs nothing.
-
-
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;
   max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
