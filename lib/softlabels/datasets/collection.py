@@ -57,10 +57,7 @@ class Collection:
 
     name: str
     root: Path
-    files: tuple[
-        str, ...
-    ] = ()  # paths of the images, relative to `root`, with "/"; in the order of their ids
-    ids: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # paths of the images, relative to `root`, with "/"
     classes: tuple[str, ...] = ()
     counts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # float32 [N, K]
     annotations: Annotations | None = None  # None where no annotator is named
