@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from softlabels import errors, paths
 from softlabels.datasets.base import checksum
+from softlabels.store import write_atomically
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -95,9 +96,7 @@ def read_checksum(path: Path) -> str | None:
 
 def write_checksum(path: Path, sha256: str) -> None:
     """Keep a checksum beside the array at `path`."""
-    part = path.with_suffix(".json.part")
-    part.write_text(json.dumps({"sha256": sha256}))
-    part.replace(path.with_suffix(".json"))
+    write_atomically(path.with_suffix(".json"), json.dumps({"sha256": sha256}).encode())
 
 
 def arrays(

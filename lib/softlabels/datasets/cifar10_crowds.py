@@ -155,12 +155,9 @@ def load_10n(image_size: int | None = None) -> Dataset:
     """
     base = cifar10.load_jpeg(image_size)
     assert base.truth is not None
-    test = np.random.default_rng(0).permutation(cifar10.N_TEST) + N
-    splits = {
-        "train": np.arange(N),
-        "validation": np.sort(test[:N_CHOOSING]),
-        "test": np.sort(test[N_CHOOSING:]),
-    }
+    rows = np.random.default_rng(0).permutation(cifar10.N_TEST) + N
+    choosing, test = (np.sort(part) for part in np.split(rows, [N_CHOOSING]))
+    splits = {"train": np.arange(N), "validation": choosing, "test": test}
     return crowd(
         "cifar10n-jpeg",
         base.images,

@@ -126,12 +126,9 @@ def load_sentiment(image_size: int | None = None) -> Dataset:
     sentences, truth = zip(*(_sentences(part) for part in N_SENTENCES), strict=True)
     answers = np.loadtxt(fetch.fetch("sentiment/answers.txt"), dtype=np.int64)
     sentence, annotator = np.nonzero(answers >= 0)
-    rest = np.random.default_rng(0).permutation(N_SENTENCES["test"]) + N_SENTENCES["train"]
-    splits = {
-        "train": np.arange(N_SENTENCES["train"]),
-        "validation": np.sort(rest[:500]),
-        "test": np.sort(rest[500:]),
-    }
+    rows = np.random.default_rng(0).permutation(N_SENTENCES["test"]) + N_SENTENCES["train"]
+    choosing, test = (np.sort(part) for part in np.split(rows, [500]))
+    splits = {"train": np.arange(N_SENTENCES["train"]), "validation": choosing, "test": test}
     return crowd(
         "sentiment",
         texts.encode([sentence for part in sentences for sentence in part]),
@@ -149,9 +146,8 @@ def _sentences(part: str) -> tuple[list[str], np.ndarray]:
     path = fetch.fetch(f"sentiment/Sentiment_text_{part}.txt")
     found = path.read_text("utf-8").rstrip("\n").split("\n")
     truth = np.loadtxt(fetch.fetch(f"sentiment/Sentiment_Z_{part}.txt")).astype(np.int64)
-    if not len(found) == len(truth) == N_SENTENCES[part]:
-        words = f"{N_SENTENCES[part]} sentences, found {len(found)} and {len(truth)} classes"
-        raise DataError(f"{path}: expected {words}")
+    if not len(found) == len(truth) == (n := N_SENTENCES[part]):
+        raise DataError(f"{path}: expected {n} sentences, found {len(found)} and {len(truth)} classes")
     return found, truth
 
 

@@ -120,10 +120,9 @@ def fold_rows(folds: np.ndarray, slice: int) -> dict[str, np.ndarray]:
     For slice v, fold v + 1 validates and fold v + 2 tests, counted cyclically from 1; the other three train.
     (The benchmark's README says that slice 1 validates on fold 1 and tests on fold 2; its code does this.)
     """
-    validation, test = slice % N_FOLDS + 1, (slice + 1) % N_FOLDS + 1
-    rows = {"validation": folds == validation, "test": folds == test}
-    rows["train"] = ~(rows["validation"] | rows["test"])
-    return {name: np.flatnonzero(rows[name]) for name in ("train", "validation", "test")}
+    validation, test = folds == slice % N_FOLDS + 1, folds == (slice + 1) % N_FOLDS + 1
+    parts = {"train": ~(validation | test), "validation": validation, "test": test}
+    return {name: np.flatnonzero(rows) for name, rows in parts.items()}
 
 
 # The files: images in folders, and sets of annotations as JSON.

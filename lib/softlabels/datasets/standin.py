@@ -91,17 +91,14 @@ def textures(mix: np.ndarray, seed: int, first: int = 0) -> np.ndarray:
     phi = 2 * np.pi * u[:, 0, None, None]  # twice the direction of the streaks
     streaks = band * np.exp((np.cos(theta) * np.cos(phi) + np.sin(theta) * np.sin(phi) - 1) / 0.06)
     spectra = (streaks, np.exp(-((f / 0.045) ** 2))[None], band[None])  # of g, nr and ug
-    amplitude = np.sqrt(sum(mix[:, k, None, None] * _unit(power) for k, power in enumerate(spectra)))
+    # Of equal total power, so that a share of the mixture is a share of the variance.
+    powers = [power / power.sum((1, 2), keepdims=True) for power in spectra]
+    amplitude = np.sqrt(sum(mix[:, k, None, None] * power for k, power in enumerate(powers)))
     field = np.fft.irfft2(np.fft.rfft2(noise) * amplitude, s=(PIXELS, PIXELS))
     field /= field.std((1, 2), keepdims=True)
     brightness = 0.35 + 0.2 * u[:, 1, None, None]
     # Rounding makes the pixels the same on machines whose last bits differ.
     return np.clip(255 * (brightness + DEVIATION * field).round(6) + 0.5, 0, 255).astype(np.uint8)
-
-
-def _unit(power: np.ndarray) -> np.ndarray:
-    """Spectra of equal total power, so that a share of the mixture is a share of the variance."""
-    return power / power.sum((1, 2), keepdims=True)
 
 
 def confusions(seed: int) -> np.ndarray:
