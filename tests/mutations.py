@@ -133,7 +133,7 @@ MUTANTS = (
     ),
     Mutant(
         SHIFTED,
-        "datasets/votetable.py",
+        "datasets/folder.py",
         "kept = votes[rows >= 0].assign(row=rows[rows >= 0])",
         "kept = votes[rows >= 0].assign(row=(rows[rows >= 0] + 1) % len(files))",
         ("tests/test_folder.py::test_long_form",),

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from softlabels import errors
+from softlabels.datasets import fetch
 from softlabels.datasets import images as decoding
-from softlabels.datasets import zenodo
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 from softlabels.datasets.collection import (
     Collection,
@@ -82,7 +82,7 @@ def load(name: str, image_size: int | None = None, slice: int = 1) -> Dataset:
         1 to 5: which folds ``splits`` calls "validation" and "test"; see `fold_rows`.
     """
     own = official(name)
-    known, root = KNOWN[own], zenodo.folder(own.replace("#", ""))
+    known, root = KNOWN[own], fetch.unpacked(own.replace("#", ""))
     found = read(root, own, tuple(known.classes))
     title = "micebone" if own == "MiceBone" else f"dcic:{own}"
     source = Source(title, known.licence, f"DCIC {own}", "", URL)
