@@ -115,7 +115,7 @@ def read_table(table: Table, options: Options) -> Reading:
     for name in twice:  # whose cells cannot be told apart
         what = f"column {quoted(name)} occurs twice" if name else "more than one column without a name"
         table.problem("column twice", what, "rename or remove one", 1)
-    if twice or not table.header or table.rows is None:
+    if twice or not table.header:
         return reading
     try:
         plan = planned(table, options)
@@ -275,7 +275,7 @@ def _long(table: Table, image: str, exact: dict[str, str]) -> Plan:
 
 def _without_label(table: Table, image: str, exact: dict[str, str]) -> Plan:
     rest = [name for name in table.header if name != image]
-    if table.rows is None or not len(table.rows):
+    if not len(table.rows):
         return Plan("counts", image, columns=rest)
     repeated = 1 - table.column(image).nunique() / len(table.rows) > 0.2
     people = [exact["annotator"]] if exact["annotator"] else _named("annotator", rest)

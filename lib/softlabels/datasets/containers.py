@@ -87,7 +87,7 @@ class Table:
 
     file: str  # as messages name it
     header: list[str] = field(default_factory=list)
-    rows: pd.DataFrame | None = None  # text, columns 0, 1, …
+    rows: pd.DataFrame = field(default_factory=pd.DataFrame)  # text, columns 0, 1, …
     lines: list[int] = field(default_factory=list)  # 0 where the container has no lines
     problems: list[Problem] = field(default_factory=list)
     kind: str = "table"  # what the container is, in words
@@ -98,12 +98,10 @@ class Table:
 
     def column(self, name: str) -> pd.Series:
         """Cells of a column, as text."""
-        assert self.rows is not None
         return self.rows[self.header.index(name)]
 
     def records(self) -> Iterator[tuple[dict[str, str], int]]:
         """Yield each row, its cells by column, and its line."""
-        assert self.rows is not None
         for cells, line in zip(self.rows.itertuples(index=False, name=None), self.lines, strict=True):
             yield dict(zip(self.header, cells, strict=True)), line
 

@@ -206,23 +206,17 @@ def _with_votes(
     declared = {NUMERAL.sub(lambda m: m[0].split(".")[0], normal(name)) for name in reading.classes}
     voted = kept[kept["count"] > 0]
     classes = tuple(sorted({*voted["label"].unique(), *declared}))
-    label_of = {name: k for k, name in enumerate(classes)}
-    row, label = voted["row"].to_numpy(np.int64), voted["label"].map(label_of).to_numpy(np.int64)
+    row = voted["row"].to_numpy(np.int64)
+    label = pd.Categorical(voted["label"], classes).codes.astype(np.int64)
     counts = np.zeros((len(files), len(classes)), np.float32)
     np.add.at(counts, (row, label), voted["count"].to_numpy(np.float32))
-    annotations, annotators = None, tuple(sorted(voted["annotator"].unique())) if reading.named else ()
+    found = replace(found, classes=classes, counts=counts)
+    problems = [*problems, *more]
     if reading.named:
-        number_of = {name: k for k, name in enumerate(annotators)}
-        who = voted["annotator"].map(number_of).to_numpy(np.int64)
-        annotations = Annotations(row, who, label)
-    return replace(
-        found,
-        classes=classes,
-        counts=counts,
-        annotations=annotations,
-        annotators=annotators,
-        problems=(*problems, *more, *lookalikes(annotators, place, "annotators")),
-    )
+        who, people = pd.factorize(voted["annotator"], sort=True)
+        found = replace(found, annotations=Annotations(row, who, label), annotators=tuple(people))
+        problems += lookalikes(found.annotators, place, "annotators")
+    return replace(found, problems=tuple(problems))
 
 
 # Words: 7 and 7.0 are one, as are both Unicode forms of an accent.
