@@ -5,13 +5,12 @@ authors' counts leave sixteen of them out (they hold 511,000 labels, not the 511
 follows from the counts. Without them the labels must add up to the counts, which is checked.
 """
 
-import csv
-import io
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from softlabels import errors
 from softlabels.datasets import cifar10, fetch
@@ -113,28 +112,25 @@ def _table(path: Path) -> np.ndarray:
             if (size := archive.getinfo(TABLE).file_size) > LARGEST:
                 raise zipfile.BadZipFile(f"a table of {size} bytes")
             with archive.open(TABLE) as raw:
-                rows = csv.reader(io.TextIOWrapper(raw, "utf-8", newline=""))
-                header = next(rows, [])
-                if absent := [name for name in COLUMNS if name not in header]:
-                    raise errors.DataError(
-                        f"{path}: {TABLE}: expected a column {absent[0]}, found {', '.join(header)}"
-                    )
-                where = [header.index(name) for name in COLUMNS]
-                found = [_row(row, where, f"{path}: {TABLE}, line {rows.line_num}") for row in rows]
-                return np.array(found, np.int64).reshape(-1, len(COLUMNS))
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, UnicodeDecodeError, csv.Error) as error:
+                table = pd.read_csv(raw, dtype=str, keep_default_na=False)
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError) as error:  # pandas' are the last
         raise errors.DataError(f"{path}: expected an archive with {TABLE}; {error}; replace it") from None
-
-
-def _row(row: list[str], where: list[int], place: str) -> list[int]:
-    try:
-        found = [int(float(row[i])) for i in where]
-    except (IndexError, ValueError, OverflowError) as error:
-        raise errors.DataError(f"{place}: no number in one of {', '.join(COLUMNS)} ({error})") from None
-    _, check, label, image = found
-    if check == 0 and not (0 <= label < len(cifar10.CLASSES) and 0 <= image < cifar10.N_TEST):
-        raise errors.DataError(f"{place}: class {label} or image {image} is not one of CIFAR-10's test part")
-    return found
+    place = f"{path}: {TABLE}"
+    if absent := [name for name in COLUMNS if name not in table]:
+        raise errors.DataError(f"{place}: expected a column {absent[0]}, found {', '.join(table)}")
+    cells = table[list(COLUMNS)]
+    numbers = cells.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    if len(wrong := np.argwhere(~np.isfinite(numbers))):
+        row, k = wrong[0]
+        found = f"no number in one of {', '.join(COLUMNS)} ({cells.iloc[row, k]!r})"
+        raise errors.DataError(f"{place}, line {row + 2}: {found}")
+    _, check, label, image = numbers.astype(np.int64).T
+    known = (label >= 0) & (label < len(cifar10.CLASSES)) & (image >= 0) & (image < cifar10.N_TEST)
+    if len(outside := np.flatnonzero((check == 0) & ~known)):
+        row = outside[0]
+        found = f"class {label[row]} or image {image[row]} is not one of CIFAR-10's test part"
+        raise errors.DataError(f"{place}, line {row + 2}: {found}")
+    return numbers.astype(np.int64)
 
 
 # CIFAR-10N (Wei et al. 2022): the "worse" label of each training image, and who is said to have given it.
@@ -189,8 +185,7 @@ def answers() -> tuple[np.ndarray, np.ndarray]:
 def workers() -> np.ndarray:
     """Numbers of the three workers of each training image, in the Python order, int64 [50000, 3]."""
     path = fetch.fetch(WORKERS)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [[int(row[f"Worker{i}-id"]) for i in (1, 2, 3)] for row in csv.DictReader(file)]
+    rows = pd.read_csv(path, encoding="utf-8-sig")[[f"Worker{i}-id" for i in (1, 2, 3)]].to_numpy(np.int64)
     if len(rows) * BATCH != N:
         raise errors.DataError(f"{path}: expected {N // BATCH} batches of ten images, found {len(rows)}")
-    return np.repeat(np.array(rows), BATCH, axis=0)
+    return np.repeat(rows, BATCH, axis=0)

@@ -4,10 +4,8 @@ Only a part of each was annotated, and that part is for training. Everything els
 once, so that ``counts`` is a vote where people voted and the truth where they did not.
 """
 
-import csv
-from pathlib import Path
-
 import numpy as np
+import pandas as pd
 
 from softlabels.datasets import fetch, texts
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
@@ -40,7 +38,7 @@ def load_mgc(image_size: int | None = None) -> Dataset:
     names, x, truth = zip(*(_songs(part) for part in N_SONGS), strict=True)
     row = {name: i for i, name in enumerate(np.concatenate(names))}
     path = fetch.fetch("music/music_genre_answers.csv")
-    answers = _csv(path)
+    answers = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
     try:
         triples = [(row[a["id"]], int(a["annotator"]), GENRES.index(a["class"])) for a in answers]
     except (KeyError, ValueError) as error:
@@ -63,16 +61,11 @@ def load_mgc(image_size: int | None = None) -> Dataset:
 def _songs(part: str) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Names, features float32 [n, 124] and genres int64 [n] of one file."""
     path = fetch.fetch(f"music/music_genre_{part}.csv")
-    rows = _csv(path)
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
     x = np.array([[float(r[f"feature{j}"]) for j in range(N_FEATURES)] for r in rows], np.float32)
     if x.shape != (N_SONGS[part], N_FEATURES):
         raise DataError(f"{path}: expected {N_SONGS[part]} songs of {N_FEATURES} features, found {x.shape}")
     return [r["id"] for r in rows], x, np.array([GENRES.index(r["class"]) for r in rows])
-
-
-def _csv(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def load_labelme(image_size: int | None = None) -> Dataset:
