@@ -135,12 +135,7 @@ def image_id(path: str) -> str:
 def read(root: Path, name: str, classes: tuple[str, ...] = ()) -> Collection:
     """Read a folder in this format with every problem it has; nothing is decoded and nothing changed.
 
-    Parameters
-    ----------
-    root : Path
-        The folder that holds ``annotations.json``.
-    classes : tuple of str
-        The classes that there may be; empty: whatever the labels say.
+    `classes` are those that there may be; empty: whatever the labels say.
     """
     problems: list[Problem] = []
     index = _index(root, problems)

@@ -145,20 +145,14 @@ def _nothing(there: list[Path]) -> tuple[str, str]:
 def _gathered(
     root: Path, name: str, tables: Sequence[Path], reading: Reading, images: Sequence[str] | None = None
 ) -> Collection:
-    """Put the votes of a reading to the images of a folder.
+    """Put the votes of a reading to the images of a folder, all there are or those of these paths.
 
-    Parameters
-    ----------
-    tables : sequence of Path
-        The files of votes; none where the votes are the places of the images.
-    images : sequence of str or None
-        Paths of the images below `root`; None: all there are.
+    `tables` are the files of votes; there are none where the votes are the places of the images.
     """
     files = tuple(image_files(root) if images is None else sorted(images))
     sources = tuple(p.relative_to(root).as_posix() if p.is_relative_to(root) else p.name for p in tables)
     problems = _problems(reading, tables[0]) if tables else list(reading.problems)
-    label = f"{len(sources)} files of votes" if sources else "the folders"
-    label = sources[0] if len(sources) == 1 else label
+    label = f"{len(sources)} files of votes" if len(sources) > 1 else "".join(sources) or "the folders"
     if not files:
         remedy = "put the images into the folder of the table"
         problems.append(Problem("no images", label, f"no image in {root}", remedy))

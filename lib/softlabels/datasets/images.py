@@ -185,14 +185,8 @@ def array(
 ) -> tuple[np.ndarray, str]:
     """Return images as uint8 ``[N, size, size, 3]``, memory-mapped from the cache, and their SHA-256.
 
-    An image that cannot be read raises `DataError`, an impossible size `ConfigError`.
-
-    Parameters
-    ----------
-    content : str
-        Checksum of the files: other content is decoded anew, under another name.
-    size : int or None
-        Pixels; None is the median size of the images.
+    `content` is a checksum of the files: others are decoded anew, under another name. The size is None for
+    the median of the images. One that cannot be read raises `DataError`, an impossible size `ConfigError`.
     """
     if size is not None and (not isinstance(size, int | np.integer) or not 8 <= size <= LARGEST):
         raise errors.ConfigError(f"{name}: image_size must lie in [8, {LARGEST}], not {size!r}")
@@ -263,15 +257,8 @@ def read_images(
 ) -> np.ndarray:
     """Decode these images of an archive, in this order, uint8 ``[N, H, W, C]``.
 
-    `DataError` is raised where the file is no archive, or an image is missing, unknown, damaged or of another
-    shape.
-
-    Parameters
-    ----------
-    shape : (H, W, C)
-        What every image must have; C is 1 (grey) or 3 (RGB).
-    others : bool
-        The archive may hold more images than these.
+    `DataError` is raised where the file is no archive, or an image is missing, unknown (unless the archive
+    may hold `others`), damaged or of another shape; C is 1 (grey) or 3 (RGB).
     """
     images = np.empty((len(names), *shape), np.uint8)
     try:
