@@ -62,13 +62,8 @@ PREFIX = re.compile(
 def read(path: Path, options: Options | None = None) -> Collection:
     """Read a folder with every problem it has; nothing is decoded and nothing changed.
 
-    Parameters
-    ----------
-    path : Path
-        Images with a file of votes, one file for each reader, a folder for each class of each reader, or the
-        DCIC layout.
-    options : Options or None
-        What a user says of the file of votes.
+    It has images with a file of votes, of which `options` say what a user says, one file for each reader, a
+    folder for each class of each reader, or the DCIC layout.
     """
     name = path.resolve().name or "folder"
 
@@ -477,12 +472,8 @@ def pin(name: str) -> str:
 def load(path: str, image_size: int | None = None, slice: int = 1) -> Dataset:
     """Return the data of a folder, named ``folder@CHECKSUM``; raises as `pin` and `dcic.load`.
 
-    Parameters
-    ----------
-    image_size : int or None
-        Pixels; None is the median size of the images. All are made squares of this size.
-    slice : int
-        Which folds are official, as for `dcic.load`; without five folds there is no official split.
+    All images are made squares of one size, in pixels; None is their median size. A slice says which folds
+    are official, as for `dcic.load`; without five folds there is no official split.
     """
     return load_pinned(pin(PATH_PREFIX + path).removeprefix(PIN_PREFIX), image_size, slice)
 

@@ -59,12 +59,7 @@ class Report:
 def inspect(path: Path, options: Options | None = None) -> Report:
     """Read a folder, decode every image, and describe what is there; nothing is changed.
 
-    Parameters
-    ----------
-    path : Path
-        Images with votes in any format that `folder.read` takes.
-    options : Options or None
-        What the user says of the file of votes.
+    The folder is any that `folder.read` takes; `options` are what the user says of the file of votes.
     """
     found = folder.read(path, options)
     if not found.files:
