@@ -31,7 +31,7 @@ import exports
 import numpy as np
 import vote_folders
 from PIL import Image
-from softlabels.datasets import dcic, formats, images, votetable, zenodo
+from softlabels.datasets import dcic, fetch, formats, images
 from softlabels.datasets import folder as folders
 from softlabels.datasets.collection import demand
 from softlabels.errors import SoftlabelsError
@@ -210,7 +210,7 @@ def zip_of_images(folder, rng):
     (folder / "in.zip").write_bytes(damaged(content, rng) if rng.random() < 0.6 else content)
     target = folder / "inside" / "target"
     try:
-        zenodo.unpack(folder / "in.zip", target)
+        fetch.unpack(folder / "in.zip", target)
     finally:
         inside = [*folder.joinpath("inside").iterdir()] if (folder / "inside").exists() else []
         assert inside in ([], [target])
@@ -235,7 +235,7 @@ def annotations(folder, rng):
 def table(folder, rng):
     text = rng.choice([vote_folders.long_table, vote_folders.wide_table])()
     (folder / "annotations.csv").write_bytes(damaged(text.encode(), rng, 3))
-    votes(votetable.read(folder, "w", folder / "annotations.csv"))
+    votes(folders.read(folder))
 
 
 # Tables of known votes in every form that people keep them in, with what stands beside them. Whatever is
@@ -333,7 +333,7 @@ def forms(folder, rng):
         writer.writerow(order)
     writer.writerows(zip(*(columns[name] for name in order), strict=True))
     (folder / "annotations.csv").write_text(stream.getvalue(), encoding="utf-8")
-    found = votetable.read(folder, "w", folder / "annotations.csv")
+    found = folders.read(folder)
     if rng.random() < 0.7:  # say yes to the question, as its remedy does
         counted = {name for name in classes if isinstance(columns.get(name, [""])[0], int)}
         heads = {*people, *(f"label_{a + 1}" for a in range(5))} & {*columns} - counted
@@ -367,7 +367,7 @@ def confirmed(folder, found, classes, people):
             counts, heads = {*columns.get("counts", ())}, {*columns.get("annotators", ())}
             whole = (counts or classes, heads or people) == (classes, people)
             if counts <= classes and heads <= people and (whole or text is question.remedy):
-                return votetable.read(folder, "w", folder / "annotations.csv", formats.Options(columns))
+                return folders.read(folder, formats.Options(columns))
     return found
 
 

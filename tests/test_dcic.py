@@ -9,7 +9,7 @@ import pytest
 from dcic_folders import CLASSES, N, annotation_sets, edit, pixels, write
 from PIL import Image
 from softlabels import datasets, paths
-from softlabels.datasets import dcic, zenodo
+from softlabels.datasets import dcic, fetch
 from softlabels.errors import ConfigError, DataError, DataUnavailable
 from softlabels.labels import votes
 from softlabels.learning import inputs
@@ -22,7 +22,7 @@ def given(store, monkeypatch):
     data = store / "data"
     (data / "dcic").mkdir(parents=True)
     monkeypatch.setenv("SOFTLABELS_DATA", str(data))
-    monkeypatch.setattr(zenodo, "RECORD", "http://127.0.0.1:9/record")
+    monkeypatch.setattr(fetch, "RECORD", "http://127.0.0.1:9/record")
     monkeypatch.setattr("softlabels.datasets.fetch.PAUSES", ())
     return data / "dcic"
 
@@ -273,24 +273,24 @@ def evil(tmp_path, name, content=b"x", mode=None, compress=zipfile.ZIP_STORED):
 )
 def test_nothing_is_unpacked_outside(tmp_path, name):
     with pytest.raises(DataError, match="it would lie outside of the target folder"):
-        zenodo.unpack(evil(tmp_path, name), tmp_path / "in" / "target")
+        fetch.unpack(evil(tmp_path, name), tmp_path / "in" / "target")
     assert list((tmp_path / "in").iterdir()) == []
 
 
 def test_links_are_refused(tmp_path):
     archive = evil(tmp_path, "MiceBone/link", b"/etc/passwd", stat.S_IFLNK | 0o777)
     with pytest.raises(DataError, match="'MiceBone/link' is refused: it is a symbolic link"):
-        zenodo.unpack(archive, tmp_path / "target")
+        fetch.unpack(archive, tmp_path / "target")
     assert not (tmp_path / "target").exists()
 
 
 def test_bombs_are_refused(tmp_path, monkeypatch):
     archive = evil(tmp_path, "MiceBone/zeros", bytes(1 << 22), compress=zipfile.ZIP_DEFLATED)
     with pytest.raises(DataError, match=f"bytes that unpack to {1 << 22}"):
-        zenodo.unpack(archive, tmp_path / "target")
-    monkeypatch.setattr(zenodo, "MAX_TOTAL", 1000)
+        fetch.unpack(archive, tmp_path / "target")
+    monkeypatch.setattr(fetch, "MAX_TOTAL", 1000)
     with pytest.raises(DataError, match=f"{(1 << 22) + 2} bytes in all"):
-        zenodo.unpack(archive, tmp_path / "target")
+        fetch.unpack(archive, tmp_path / "target")
 
 
 def test_a_member_that_occurs_twice(tmp_path):
@@ -300,7 +300,7 @@ def test_a_member_that_occurs_twice(tmp_path):
         with pytest.warns(UserWarning, match="Duplicate"):
             opened.writestr("a", "2")
     with pytest.raises(DataError, match="'a' is refused: it occurs twice"):
-        zenodo.unpack(archive, tmp_path / "target")
+        fetch.unpack(archive, tmp_path / "target")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 0.5, 0.98])
@@ -309,7 +309,7 @@ def test_a_damaged_archive(bone, tmp_path, keep):
     archive = tmp_path / "b.zip"
     archive.write_bytes(content[: int(keep if keep > 1 else keep * len(content))])
     with pytest.raises(DataError, match="damaged"):
-        zenodo.unpack(archive, tmp_path / "target")
+        fetch.unpack(archive, tmp_path / "target")
 
 
 def test_a_flipped_byte_is_noticed(bone, tmp_path):
@@ -319,7 +319,7 @@ def test_a_flipped_byte_is_noticed(bone, tmp_path):
     content[at] ^= 1
     archive.write_bytes(content)
     with pytest.raises(DataError, match="damaged"):
-        zenodo.unpack(archive, tmp_path / "target")
+        fetch.unpack(archive, tmp_path / "target")
 
 
 # The images.
@@ -348,7 +348,7 @@ def test_the_real_data_is_as_published(name):
         pytest.skip(f"{name} is not in the data folder")
     found = datasets.load(f"dcic:{name}")
     assert dict(zip(found.classes, np.bincount(found.counts.argmax(1)), strict=True)) == known.classes
-    root = zenodo.folder(folder)
+    root = fetch.unpacked(folder)
     folds = np.bincount(dcic.read(root, name).folds)[1:]
     assert tuple(folds) == tuple(known.folds)
     pixels = found.images.reshape(len(found), -1, 3)

@@ -9,7 +9,7 @@ import threading
 import pytest
 from dcic_folders import N, write
 from softlabels import datasets, paths
-from softlabels.datasets import fetch, zenodo
+from softlabels.datasets import fetch
 from softlabels.errors import DataError, DataUnavailable
 
 KEY = "MiceBone.zip"
@@ -66,10 +66,10 @@ def server(store, monkeypatch):
     monkeypatch.setenv("SOFTLABELS_DATA", str(store / "data"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(fetch, "PAUSES", (0.01, 0.01))
-    monkeypatch.setattr(zenodo, "BLOCK", 500)  # what is not a whole block is lost when a connection breaks
+    monkeypatch.setattr(fetch, "BLOCK", 500)  # what is not a whole block is lost when a connection breaks
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.content, server.requests, server.mood = (store / "archive.zip").read_bytes(), [], ""
-        monkeypatch.setattr(zenodo, "RECORD", f"http://127.0.0.1:{server.server_port}/record")
+        monkeypatch.setattr(fetch, "RECORD", f"http://127.0.0.1:{server.server_port}/record")
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
         server.shutdown()

@@ -85,10 +85,7 @@ class Dataset:
     def pictures(self, rows: np.ndarray | slice) -> np.ndarray:
         """Return images to look at, uint8 ``[n, H, W, C]``; training takes ``images``.
 
-        Raises
-        ------
-        DataError
-            The images of this dataset must not be shown.
+        Those of a dataset that must not be shown raise `DataError`.
         """
         if not self.source.show:
             raise DataError(f"{self.name}: its images must not be shown; show distributions or embeddings")
@@ -115,35 +112,19 @@ class Dataset:
 
 
 def demand_size(name: str, image_size: int | None, only: int) -> None:
-    """Refuse every size of a dataset whose images have one; None is the dataset's own.
-
-    Raises
-    ------
-    ConfigError
-    """
+    """Refuse, by `ConfigError`, every size of a dataset whose images have one; None is the dataset's own."""
     if image_size not in (None, only):
         raise ConfigError(f"{name}: image_size: expected {only} (or None), found {image_size!r}")
 
 
 def demand_integer(name: str, option: str, value: object, least: int) -> None:
-    """Refuse what is no whole number of at least `least`.
-
-    Raises
-    ------
-    ConfigError
-    """
+    """Refuse, by `ConfigError`, what is no whole number of at least `least`."""
     if not isinstance(value, int | np.integer) or value < least:
         raise ConfigError(f"{name}: {option} must be an integer of at least {least}, not {value!r}")
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises
-    ------
-    DataError
-        It cannot be read.
-    """
+    """SHA-256 of a file; one that cannot be read raises `DataError`."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

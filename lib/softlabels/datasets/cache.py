@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from softlabels import errors, paths
 from softlabels.datasets.base import checksum
+from softlabels.store import write_atomically
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -27,10 +28,7 @@ LARGE = 1 << 30  # bytes of an array from which on it may not stay in memory
 def cached(name: str, read: Callable[[Path], T | None], write: Callable[[Path], None]) -> T:
     """Return what `read` finds at a path of the cache; where that is None, `write` makes it first.
 
-    Raises
-    ------
-    DataError
-        What was written cannot be read back.
+    What was written and cannot be read back raises `DataError`.
     """
     folder = paths.cache() / "datasets"
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,9 +96,7 @@ def read_checksum(path: Path) -> str | None:
 
 def write_checksum(path: Path, sha256: str) -> None:
     """Keep a checksum beside the array at `path`."""
-    part = path.with_suffix(".json.part")
-    part.write_text(json.dumps({"sha256": sha256}))
-    part.replace(path.with_suffix(".json"))
+    write_atomically(path.with_suffix(".json"), json.dumps({"sha256": sha256}).encode())
 
 
 def arrays(
@@ -108,10 +104,7 @@ def arrays(
 ) -> tuple[list[np.ndarray], str]:
     """Arrays of a dataset, the first memory-mapped, and their checksum; made where absent or damaged.
 
-    Parameters
-    ----------
-    parts : sequence of str
-        What each array is; the first has the dataset's own file, the others one beside it.
+    `parts` says what each array is: the first has the dataset's own file, the others one beside it.
     """
 
     def files(path: Path) -> list[Path]:

@@ -38,21 +38,11 @@ class Part:
     logits: tuple[str, ...] = ()
 
 
+_SNLI = ("roberta-base_0_SNLI_dev.jsonl", "roberta-base_0_SNLI_test.jsonl")
+_MNLI = ("roberta-base_0_MNLI_dev.jsonl", "roberta-base_0_MNLI_test.jsonl")
 PARTS = {
-    "snli": Part(
-        "chaosNLI_snli.jsonl",
-        1514,
-        INFERENCE,
-        ("e", "n", "c"),
-        ("roberta-base_0_SNLI_dev.jsonl", "roberta-base_0_SNLI_test.jsonl"),
-    ),
-    "mnli": Part(
-        "chaosNLI_mnli_m.jsonl",
-        1599,
-        INFERENCE,
-        ("e", "n", "c"),
-        ("roberta-base_0_MNLI_dev.jsonl", "roberta-base_0_MNLI_test.jsonl"),
-    ),
+    "snli": Part("chaosNLI_snli.jsonl", 1514, INFERENCE, ("e", "n", "c"), _SNLI),
+    "mnli": Part("chaosNLI_mnli_m.jsonl", 1599, INFERENCE, ("e", "n", "c"), _MNLI),
     "alpha": Part("chaosNLI_alphanli.jsonl", 1532, ("first hypothesis", "second hypothesis"), ("1", "2")),
 }
 # Classes stand in the files of logits as entailment, contradiction, neutral.
@@ -61,27 +51,15 @@ ORDER = (0, 2, 1)
 
 @dataclass(frozen=True)
 class Examples:
-    """Pairs of texts and what people said of them.
-
-    Attributes
-    ----------
-    uids : list of N str
-    first, second : list of N str
-        Premise and hypothesis; or the same two observations around the first and the second hypothesis.
-    counts : float32 [N, K]
-        The hundred votes.
-    truth : int64 [N]
-        The label that the pair had before: the majority of about five people.
-    old : float32 [N, K]
-        Votes of these five; zeros where they are not published.
-    """
+    """Pairs of texts and what people said of them."""
 
     uids: list[str]
+    # Premise and hypothesis; or the same two observations around the first and the second hypothesis.
     first: list[str]
     second: list[str]
-    counts: np.ndarray
-    truth: np.ndarray
-    old: np.ndarray
+    counts: np.ndarray  # the hundred votes, float32 [N, K]
+    truth: np.ndarray  # label that the pair had before: the majority of about five people, int64 [N]
+    old: np.ndarray  # votes of these five, float32 [N, K]; zeros where they are not published
 
 
 def load(name: str, image_size: int | None = None) -> Dataset:
@@ -91,14 +69,8 @@ def load(name: str, image_size: int | None = None) -> Dataset:
     [N, 1536]; "snli/words" the same of mean token vectors (`texts`), [N, 1024]; "snli+logits" adds to the
     former the three logits of a RoBERTa-base that was fine-tuned on SNLI or MNLI (Baan et al. 2022), and
     "snli/logits" has nothing else. With logits, pairs that have none are left out. ``truth`` is the label of
-    before. Texts have no pixels; ``image_size`` is there because every loader takes it.
-
-    Raises
-    ------
-    ConfigError
-        There is no such dataset, or it has no such features.
-    DataError, DataUnavailable
-        As for `fetch` and `texts.embed`; or a line of a file is damaged.
+    before. Texts have no pixels; ``image_size`` is there because every loader takes it. Raises `ConfigError`
+    where there is no such dataset or it has no such features, else as `fetch`, `texts.embed` and `examples`.
     """
     part = re.split(r"[+/]", name)[0]
     if part not in PARTS:
@@ -141,16 +113,10 @@ def _vectors(found: Examples, words: bool) -> tuple[np.ndarray, bytes]:
 
 
 def examples(name: str) -> Examples:
-    """Read one of `PARTS`: texts, votes, and the labels of before.
-
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `fetch`; or a line is not what it should be, with its number.
-    """
+    """Read one of `PARTS`; a line that is not what it should be raises `DataError` with its number."""
     part = PARTS[name]
     path = fetch.fetch(f"chaosnli/{part.file}")
-    lines = list(_lines(path))
+    lines = _lines(path)
     if len(lines) != part.n:
         raise DataError(f"{path}: expected {part.n} lines, found {len(lines)}")
     old_keys = {c: i for i, c in enumerate(part.classes)}
@@ -185,10 +151,7 @@ def _pair(example: dict[str, str]) -> tuple[str, str]:
 def logits(name: str, uids: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Published logits of the examples that have them, float32 [n, 3], and their rows, int64 [n].
 
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `fetch`; or a line is not what it should be, with its number.
+    Raises as `examples`.
     """
     found: dict[str, list[float]] = {}
     for file in PARTS[name].logits:

@@ -6,7 +6,7 @@ PNGs give the same pixels, and a checksum holds both to it.
 
 import hashlib
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from softlabels.datasets import fetch
 from softlabels.datasets.base import Dataset, Source, checksum, demand_size
 from softlabels.datasets.cache import arrays
 from softlabels.datasets.images import read_images
+from softlabels.labels.votes import one_hot
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIZE = 32
@@ -42,12 +43,7 @@ Decoded = tuple[np.ndarray, np.ndarray]  # images uint8 [N, 32, 32, 3], labels i
 def load_10h(image_size: int | None = None) -> Dataset:
     """Return CIFAR-10H: all 10,000 CIFAR-10 test images and people's votes; ids are test indices.
 
-    Raises
-    ------
-    ConfigError
-        An image size other than 32.
-    DataError, DataUnavailable
-        As for `fetch`.
+    As all loaders here it raises `ConfigError` for an image size other than 32, and as `fetch` does.
     """
     demand_size("cifar10h", image_size, SIZE)
     images, truth = _decoded("cifar10h", lambda: _batches("test_batch"))
@@ -55,10 +51,7 @@ def load_10h(image_size: int | None = None) -> Dataset:
 
 
 def load_10h_9500(image_size: int | None = None) -> Dataset:
-    """Return test images 0-9499 of CIFAR-10H, pixel for pixel the same from the archive and from PNGs.
-
-    Raises as `load_10h`, as all loaders here.
-    """
+    """Return test images 0-9499 of CIFAR-10H, pixel for pixel the same from the archive and from PNGs."""
     demand_size("cifar10h-9500", image_size, SIZE)
     images, truth = _decoded("cifar10h-9500", _lossless)
     variant = "CIFAR-10 test images 0-9499, lossless"
@@ -73,12 +66,11 @@ def load_jpeg(image_size: int | None = None) -> Dataset:
     """
     demand_size("cifar10-jpeg", image_size, SIZE)
     images, truth = _decoded("cifar10-jpeg", _from_jpegs)
-    counts = np.concatenate([np.eye(len(CLASSES), dtype=np.float32)[truth[:N_TRAIN]], votes()])
-    variant = (
-        "lossy JPEG copy of CIFAR-10; test rows: CIFAR-10H votes, train rows: CIFAR-10's label as one vote"
-    )
+    counts = np.concatenate([one_hot(truth[:N_TRAIN], len(CLASSES)), votes()])
+    rows_are = "test rows: CIFAR-10H votes, train rows: CIFAR-10's label as one vote"
     rows = np.arange(N_TRAIN + N_TEST)
     splits = {"train": rows[:N_TRAIN], "test": rows[N_TRAIN:]}
+    variant = f"lossy JPEG copy of CIFAR-10; {rows_are}"
     return _dataset("cifar10-jpeg", images, truth, counts, variant, splits)
 
 
@@ -89,31 +81,20 @@ def load_pretraining(name: str, image_size: int | None = None) -> Dataset:
     Ids are those of `load_jpeg`. Train images have a single count, for CIFAR-10's own label; ``splits`` holds
     the rows of "train", "validation" (the last 2,500 training images) and "test".
     """
-    decode, variant = {
-        "cifar10": (lambda: _batches(*TRAIN_BATCHES), "CIFAR-10 training images"),
-        "cifar10-jpeg-train": (_train_jpegs, "lossy JPEG copy of CIFAR-10's training images"),
-    }[name]
+    lossy = name == "cifar10-jpeg-train"
+    variant = "lossy JPEG copy of CIFAR-10's training images" if lossy else "CIFAR-10 training images"
     demand_size(name, image_size, SIZE)
     test, labels = _decoded("cifar10h-9500", _lossless)
 
     def both() -> Decoded:
-        train, own = decode()
-        return np.concatenate((train, test)), np.concatenate((own, labels))
+        train, own = _decoded("cifar10-jpeg", _from_jpegs) if lossy else _batches(*TRAIN_BATCHES)
+        return np.concatenate((train[:N_TRAIN], test)), np.concatenate((own[:N_TRAIN], labels))
 
     (images, truth), _ = arrays(name, ("images", "labels"), both)
-    counts = np.concatenate((np.eye(len(CLASSES), dtype=np.float32)[truth[:N_TRAIN]], votes()[:N_LOSSLESS]))
-    rows = np.arange(N_TRAIN + N_LOSSLESS)
-    splits = {
-        "train": rows[: N_TRAIN - N_KEPT],
-        "validation": rows[N_TRAIN - N_KEPT : N_TRAIN],
-        "test": rows[N_TRAIN:],
-    }
+    counts = np.concatenate((one_hot(truth[:N_TRAIN], len(CLASSES)), votes()[:N_LOSSLESS]))
+    parts = np.split(np.arange(N_TRAIN + N_LOSSLESS), [N_TRAIN - N_KEPT, N_TRAIN])
+    splits = dict(zip(("train", "validation", "test"), parts, strict=True))
     return _dataset(name, images, truth, counts, f"{variant}; test images 0-9499, lossless", splits)
-
-
-def _train_jpegs() -> Decoded:
-    images, labels = _decoded("cifar10-jpeg", _from_jpegs)
-    return images[:N_TRAIN], labels[:N_TRAIN]
 
 
 def _dataset(
@@ -123,17 +104,12 @@ def _dataset(
     counts: np.ndarray,
     variant: str,
     splits: dict[str, np.ndarray] | None = None,
+    licence: str = LICENCE,
+    url: str = URL,
 ) -> Dataset:
-    return Dataset(
-        name=name,
-        images=images,
-        counts=counts,
-        classes=CLASSES,
-        source=Source(name, LICENCE, variant, checksum(images, counts, truth), URL),
-        ids=np.arange(len(images)),
-        truth=truth,
-        splits=splits or {},
-    )
+    source = Source(name, licence, variant, checksum(images, counts, truth), url)
+    ids = np.arange(len(images))
+    return Dataset(name, images, counts, CLASSES, source, ids, truth=truth, splits=splits or {})
 
 
 def votes() -> np.ndarray:
@@ -150,26 +126,31 @@ def _array(key: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _decoded(name: str, decode: Callable[[], Decoded]) -> Decoded:
-    """Images (memory-mapped) and labels from the cache; decoded where absent or damaged."""
-    (images, labels), _ = arrays(name, ("images", "labels"), lambda: _checked(name, *decode()))
-    return images, labels
+    """Images (memory-mapped) and labels from the cache; decoded where absent or damaged.
 
+    Lossless images are held to the published pixels.
+    """
 
-def _checked(name: str, images: np.ndarray, labels: np.ndarray) -> Decoded:
-    """Hold lossless images to the published pixels."""
-    found = hashlib.sha256(images[:N_LOSSLESS].tobytes()).hexdigest()
-    if name != "cifar10-jpeg" and found != LOSSLESS_SHA256:
-        raise errors.DataError(
-            f"{name}: expected pixels 0-9499 with SHA-256 {LOSSLESS_SHA256}, found {found}; replace "
-            f"{ARCHIVE} or {PNGS} in the data folder"
-        )
+    def checked() -> Decoded:
+        images, labels = decode()
+        found = hashlib.sha256(images[:N_LOSSLESS].tobytes()).hexdigest()
+        if name != "cifar10-jpeg" and found != LOSSLESS_SHA256:
+            raise errors.DataError(
+                f"{name}: expected pixels 0-9499 with SHA-256 {LOSSLESS_SHA256}, found {found}; replace "
+                f"{ARCHIVE} or {PNGS} in the data folder"
+            )
+        return images, labels
+
+    (images, labels), _ = arrays(name, ("images", "labels"), checked)
     return images, labels
 
 
 def _lossless() -> Decoded:
     """Test images 0-9499 from the archive where it is at hand, else from the PNGs, else downloaded."""
     if fetch.at_hand(ARCHIVE) is None and fetch.at_hand(PNGS) is not None:
-        return _from_pngs()
+        names = [f"{i:05d}.png" for i in range(N_LOSSLESS)]
+        images = read_images(fetch.fetch(PNGS), names, SHAPE)
+        return images, _array(TEST_LABELS, (N_TEST,))[:N_LOSSLESS].astype(np.int64)
     images, labels = _batches("test_batch")
     return images[:N_LOSSLESS], labels[:N_LOSSLESS]
 
@@ -196,25 +177,16 @@ def _batches(*names: str) -> Decoded:
     return np.ascontiguousarray(images), rows[:, 0].astype(np.int64)
 
 
-def _from_pngs() -> Decoded:
-    names = [f"{i:05d}.png" for i in range(N_LOSSLESS)]
-    images = read_images(fetch.fetch(PNGS), names, SHAPE)
-    return images, _array(TEST_LABELS, (N_TEST,))[:N_LOSSLESS].astype(np.int64)
-
-
 def _from_jpegs() -> Decoded:
     """All images in the original order: file k of a class is its k-th image there."""
-    path = fetch.fetch(JPEGS)
-    labels = _labels()
-    names = [*_jpeg_names("train", labels[:N_TRAIN]), *_jpeg_names("test", labels[N_TRAIN:])]
+    path, labels = fetch.fetch(JPEGS), _labels()
+    names = []
+    for part, own in (("train", labels[:N_TRAIN]), ("test", labels[N_TRAIN:])):
+        seen = [0] * len(CLASSES)
+        for label in own:
+            names.append(f"CIFAR-10-images-master/{part}/{CLASSES[label]}/{seen[label]:04d}.jpg")
+            seen[label] += 1
     return read_images(path, names, SHAPE), labels
-
-
-def _jpeg_names(split: str, labels: np.ndarray) -> Iterator[str]:
-    seen = [0] * len(CLASSES)
-    for label in labels:
-        yield f"CIFAR-10-images-master/{split}/{CLASSES[label]}/{seen[label]:04d}.jpg"
-        seen[label] += 1
 
 
 def _labels() -> np.ndarray:
@@ -228,13 +200,8 @@ def _labels() -> np.ndarray:
 
 
 # CIFAR-10.1 (Recht et al. 2018): new photographs collected as CIFAR-10's were, in two versions.
-
-
 def load_new(version: str, image_size: int | None = None) -> Dataset:
-    """Return version "v4", 2,021 images, or "v6", 2,000 with balanced classes; a label is its single count.
-
-    Raises as `load_10h`.
-    """
+    """Return version "v4", 2,021 images, or "v6", 2,000 in balanced classes; a label is its single count."""
     name = f"cifar10.1-{version}"
     demand_size(name, image_size, SIZE)
     images, truth = (
@@ -247,12 +214,7 @@ def load_new(version: str, image_size: int | None = None) -> Dataset:
             f"{images.shape} with {truth.shape}; replace the files in cifar10.1/"
         )
     truth = truth.astype(np.int64)
-    counts = np.eye(len(CLASSES), dtype=np.float32)[truth]
-    source = Source(
-        name=name,
-        licence="MIT; images: terms of the Tiny Images collection",
-        variant=f"CIFAR-10.1 {version}",
-        sha256=checksum(images, counts, truth),
-        url="https://github.com/modestyachts/CIFAR-10.1",
-    )
-    return Dataset(name, images, counts, CLASSES, source, ids=np.arange(len(images)), truth=truth)
+    licence = "MIT; images: terms of the Tiny Images collection"
+    url = "https://github.com/modestyachts/CIFAR-10.1"
+    counts = one_hot(truth, len(CLASSES))
+    return _dataset(name, images, truth, counts, f"CIFAR-10.1 {version}", licence=licence, url=url)

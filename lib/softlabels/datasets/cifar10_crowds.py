@@ -5,13 +5,12 @@ authors' counts leave sixteen of them out (they hold 511,000 labels, not the 511
 follows from the counts. Without them the labels must add up to the counts, which is checked.
 """
 
-import csv
-import io
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from softlabels import errors
 from softlabels.datasets import cifar10, fetch
@@ -30,14 +29,7 @@ def load_10h(image_size: int | None = None) -> Dataset:
     """Return the lossy copy of CIFAR-10 with the labels of the 100 least accurate people, as AM use them.
 
     ``splits``: the test images that one of them labelled to train on; of the training images 500, as many of
-    each class, for validation and the rest to test on.
-
-    Raises
-    ------
-    ConfigError
-        An image size other than 32.
-    DataError, DataUnavailable
-        As for `fetch` and `judgements`.
+    each class, for validation and the rest to test on. Raises as `cifar10.load_jpeg` and `judgements`.
     """
     from sklearn.model_selection import train_test_split
 
@@ -65,12 +57,8 @@ def load_10h(image_size: int | None = None) -> Dataset:
 def judgements() -> Annotations:
     """All 514,200 labels of test images, without attention checks; annotators as numbered in the file.
 
-    Raises
-    ------
-    DataError
-        The archive or a row is not what it should be, or the labels do not add up to the authors' counts.
-    DataUnavailable
-        As for `fetch`.
+    Raises as `fetch`, and `DataError` where the archive or a row is not what it should be, or the labels do
+    not add up to the authors' counts.
     """
     path = fetch.fetch(RAW)
     annotator, check, label, image = _table(path).T
@@ -124,30 +112,25 @@ def _table(path: Path) -> np.ndarray:
             if (size := archive.getinfo(TABLE).file_size) > LARGEST:
                 raise zipfile.BadZipFile(f"a table of {size} bytes")
             with archive.open(TABLE) as raw:
-                rows = csv.reader(io.TextIOWrapper(raw, "utf-8", newline=""))
-                where = _where(next(rows, []), f"{path}: {TABLE}")
-                found = [_row(row, where, f"{path}: {TABLE}, line {rows.line_num}") for row in rows]
-                return np.array(found, np.int64).reshape(-1, len(COLUMNS))
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, UnicodeDecodeError, csv.Error) as error:
+                table = pd.read_csv(raw, dtype=str, keep_default_na=False)
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError) as error:  # pandas' are the last
         raise errors.DataError(f"{path}: expected an archive with {TABLE}; {error}; replace it") from None
-
-
-def _where(header: list[str], place: str) -> list[int]:
-    absent = [name for name in COLUMNS if name not in header]
-    if absent:
-        raise errors.DataError(f"{place}: expected a column {absent[0]}, found {', '.join(header)}")
-    return [header.index(name) for name in COLUMNS]
-
-
-def _row(row: list[str], where: list[int], place: str) -> list[int]:
-    try:
-        found = [int(float(row[i])) for i in where]
-    except (IndexError, ValueError, OverflowError) as error:
-        raise errors.DataError(f"{place}: no number in one of {', '.join(COLUMNS)} ({error})") from None
-    _, check, label, image = found
-    if check == 0 and not (0 <= label < len(cifar10.CLASSES) and 0 <= image < cifar10.N_TEST):
-        raise errors.DataError(f"{place}: class {label} or image {image} is not one of CIFAR-10's test part")
-    return found
+    place = f"{path}: {TABLE}"
+    if absent := [name for name in COLUMNS if name not in table]:
+        raise errors.DataError(f"{place}: expected a column {absent[0]}, found {', '.join(table)}")
+    cells = table[list(COLUMNS)]
+    numbers = cells.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    if len(wrong := np.argwhere(~np.isfinite(numbers))):
+        row, k = wrong[0]
+        found = f"no number in one of {', '.join(COLUMNS)} ({cells.iloc[row, k]!r})"
+        raise errors.DataError(f"{place}, line {row + 2}: {found}")
+    _, check, label, image = numbers.astype(np.int64).T
+    known = (label >= 0) & (label < len(cifar10.CLASSES)) & (image >= 0) & (image < cifar10.N_TEST)
+    if len(outside := np.flatnonzero((check == 0) & ~known)):
+        row = outside[0]
+        found = f"class {label[row]} or image {image[row]} is not one of CIFAR-10's test part"
+        raise errors.DataError(f"{place}, line {row + 2}: {found}")
+    return numbers.astype(np.int64)
 
 
 # CIFAR-10N (Wei et al. 2022): the "worse" label of each training image, and who is said to have given it.
@@ -164,23 +147,13 @@ def load_10n(image_size: int | None = None) -> Dataset:
     """Return the lossy copy of CIFAR-10 with one "worse" label per training image, as AM use it.
 
     The label goes to the first of the image's three workers who gave it. ``splits``: 50,000 images to train
-    on, 1,000 and 9,000 of the test images.
-
-    Raises
-    ------
-    ConfigError
-        An image size other than 32.
-    DataError, DataUnavailable
-        As for `fetch`.
+    on, 1,000 and 9,000 of the test images. Raises as `cifar10.load_jpeg`.
     """
     base = cifar10.load_jpeg(image_size)
     assert base.truth is not None
-    test = np.random.default_rng(0).permutation(cifar10.N_TEST) + N
-    splits = {
-        "train": np.arange(N),
-        "validation": np.sort(test[:N_CHOOSING]),
-        "test": np.sort(test[N_CHOOSING:]),
-    }
+    rows = np.random.default_rng(0).permutation(cifar10.N_TEST) + N
+    choosing, test = (np.sort(part) for part in np.split(rows, [N_CHOOSING]))
+    splits = {"train": np.arange(N), "validation": choosing, "test": test}
     return crowd(
         "cifar10n-jpeg",
         base.images,
@@ -212,8 +185,7 @@ def answers() -> tuple[np.ndarray, np.ndarray]:
 def workers() -> np.ndarray:
     """Numbers of the three workers of each training image, in the Python order, int64 [50000, 3]."""
     path = fetch.fetch(WORKERS)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [[int(row[f"Worker{i}-id"]) for i in (1, 2, 3)] for row in csv.DictReader(file)]
+    rows = pd.read_csv(path, encoding="utf-8-sig")[[f"Worker{i}-id" for i in (1, 2, 3)]].to_numpy(np.int64)
     if len(rows) * BATCH != N:
         raise errors.DataError(f"{path}: expected {N // BATCH} batches of ten images, found {len(rows)}")
-    return np.repeat(np.array(rows), BATCH, axis=0)
+    return np.repeat(rows, BATCH, axis=0)

@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,48 +53,23 @@ class Problem:
 
 @dataclass(frozen=True)
 class Collection:
-    """What a reader found below `root`.
-
-    Attributes
-    ----------
-    files : tuple of N str
-        Paths of the images, relative to `root`, with "/"; in the order of their ids.
-    ids : tuple of N str
-    classes : tuple of K str
-    counts : float32 [N, K]
-    annotations : Annotations or None
-        None where no annotator is named.
-    annotators : tuple of str
-    folds : int64 [N]
-        Number of the fold that an image lies in, 0 for none.
-    sources : tuple of str
-        Files that hold the annotations, relative to `root`.
-    problems : tuple of Problem
-    unreadable : bool
-        Nothing could be read: there are no images, or no annotations, to speak of.
-    form : str
-        What the votes were read from, in words.
-    taken : tuple of (str, str)
-        Each column and what it was taken for.
-    notes : tuple of str
-        What was left out or put together while reading.
-    """
+    """What a reader found below `root`: N images, K classes."""
 
     name: str
     root: Path
-    files: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # paths of the images, relative to `root`, with "/"
     classes: tuple[str, ...] = ()
-    counts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    annotations: Annotations | None = None
+    counts: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))  # float32 [N, K]
+    annotations: Annotations | None = None  # None where no annotator is named
     annotators: tuple[str, ...] = ()
+    # In the DCIC layout the number of the fold that an image lies in, int64 [N].
     folds: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    sources: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()  # files that hold the annotations, relative to `root`
     problems: tuple[Problem, ...] = ()
-    unreadable: bool = False
-    form: str = ""
-    taken: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
+    unreadable: bool = False  # there are no images, or no annotations, to speak of
+    form: str = ""  # what the votes were read from, in words
+    taken: tuple[tuple[str, str], ...] = ()  # each column and what it was taken for
+    notes: tuple[str, ...] = ()  # what was left out or put together while reading
 
     def __len__(self) -> int:
         return len(self.files)
@@ -108,6 +84,12 @@ def printable(text: str, longest: int = 120) -> str:
 def quoted(text: str) -> str:
     """Text of the user in quotation marks, printable."""
     return f"'{printable(text, 60)}'"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(quoted, names[:most])) + more
 
 
 def normal(text: str) -> str:
@@ -140,7 +122,6 @@ def _files(root: Path) -> list[str]:
     found = []
     walked = {os.path.realpath(root)}
     for folder, folders, names in os.walk(root, followlinks=True):
-        inside = Path(folder).relative_to(root)
         new = []
         for name in sorted(folders):
             place = os.path.realpath(Path(folder, name))
@@ -148,11 +129,8 @@ def _files(root: Path) -> list[str]:
                 walked.add(place)
                 new.append(name)
         folders[:] = new
-        found += [
-            (inside / name).as_posix()
-            for name in names
-            if not name.startswith(".") and Path(folder, name).is_file()
-        ]
+        paths = (Path(folder, name) for name in names if not name.startswith("."))
+        found += [path.relative_to(root).as_posix() for path in paths if path.is_file()]
     return found
 
 
@@ -162,14 +140,9 @@ def common_problems(
     """Problems of any collection: images nobody annotated, too few images, one class, look-alikes."""
     # An image without annotation has no label to learn; leaving it out in silence would change the data.
     blank = counts.sum(1) == 0 if counts.size else np.ones(len(files), bool)
+    what, remedy = f"no annotation in {source}", "annotate it or move it elsewhere"
     found = [
-        Problem(
-            "image without annotation",
-            files[i],
-            f"no annotation in {source}",
-            "annotate it or move it elsewhere",
-        )
-        for i in np.flatnonzero(blank).tolist()
+        Problem("image without annotation", files[i], what, remedy) for i in np.flatnonzero(blank).tolist()
     ]
     if len(files) < MIN_IMAGES:
         remedy = f"at least {MIN_IMAGES} are needed to train, to choose and to test"
@@ -187,17 +160,14 @@ def lookalikes(names: Sequence[str], source: str, what: str) -> list[Problem]:
     for name in names:
         key = " ".join(name.split()).casefold()
         groups.setdefault(f"{float(key)}" if NUMBER.fullmatch(key) else key, []).append(name)
-    return [
-        Problem(
-            f"{what} that look alike",
-            source,
-            f"{what} {' and '.join(map(quoted, alike[:5]))} "
-            + ("are the same number" if NUMBER.fullmatch(key) else "differ only in case or spaces"),
-            "write them alike" + ("" if what == "classes" else ", or as different names if they are two"),
-        )
-        for key, alike in groups.items()
-        if len(alike) > 1
-    ]
+    remedy = "write them alike" + ("" if what == "classes" else ", or as different names if they are two")
+    found = []
+    for key, alike in groups.items():
+        if len(alike) > 1:
+            how = "are the same number" if NUMBER.fullmatch(key) else "differ only in case or spaces"
+            words = f"{what} {' and '.join(map(quoted, alike[:5]))} {how}"
+            found.append(Problem(f"{what} that look alike", source, words, remedy))
+    return found
 
 
 def summary(problems: Iterable[Problem]) -> list[str]:
@@ -205,9 +175,7 @@ def summary(problems: Iterable[Problem]) -> list[str]:
     kinds: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
         kinds.setdefault((problem.kind, problem.remedy), []).append(problem)
-    same: dict[str, int] = {}
-    for kind, _ in kinds:
-        same[kind] = same.get(kind, 0) + 1
+    same = Counter(kind for kind, _ in kinds)
     merged: dict[tuple[str, str], list[Problem]] = {}
     for (kind, remedy), found in kinds.items():  # remedies that name each image are one cause
         merged.setdefault((kind, "" if same[kind] > EXAMPLES else remedy), []).extend(found)
@@ -218,26 +186,18 @@ def summary(problems: Iterable[Problem]) -> list[str]:
             continue
         files = {problem.file for problem in found}
         place = f"{printable(found[0].file)}: " if len(files) == 1 else ""
-        shown = [
+        shown = "; ".join(
             problem.found
             + (f" (line {problem.line})" if problem.line else "")
             + ("" if len(files) == 1 else f" ({printable(problem.file)})")
             for problem in found[:EXAMPLES]
-        ]
-        lines.append(
-            f"{place}{found[0].kind}, {len(found):,} times, such as: {'; '.join(shown)}; {found[0].remedy}"
         )
+        lines.append(f"{place}{found[0].kind}, {len(found):,} times, such as: {shown}; {found[0].remedy}")
     return lines
 
 
 def demand(collection: Collection) -> Collection:
-    """Return a collection without problems.
-
-    Raises
-    ------
-    DataError
-        Naming the first few problems and how to see all of them.
-    """
+    """Return a collection without problems; `DataError` names the first few and how to see all of them."""
     problems = collection.problems
     if not problems:
         return collection

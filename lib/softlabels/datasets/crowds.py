@@ -4,10 +4,8 @@ Only a part of each was annotated, and that part is for training. Everything els
 once, so that ``counts`` is a vote where people voted and the truth where they did not.
 """
 
-import csv
-from pathlib import Path
-
 import numpy as np
+import pandas as pd
 
 from softlabels.datasets import fetch, texts
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
@@ -19,6 +17,7 @@ SCENES = ("highway", "insidecity", "tallbuilding", "street", "forest", "coast", 
 POLARITY = ("negative", "positive")
 N_SENTENCES = {"train": 4_999, "test": 3_999}
 N_SONGS, N_FEATURES = {"gold": 700, "test": 300}, 124
+PARTS = ("train", "valid", "test")  # of LabelMe
 
 # Rows of the test file that AM keep for validation: scikit-learn's stratified split of 300 songs into
 # 100 and 200 with seed 0, written down because it is part of the published protocol.
@@ -33,18 +32,13 @@ MUSIC_VALIDATION = (
 def load_mgc(image_size: int | None = None) -> Dataset:
     """Return music genres (Rodrigues et al. 2013): 1,000 songs, 124 features, 44 people on the first 700.
 
-    ``splits`` are AM's: 700 songs to train on, 100 and 200 of the other 300 for validation and test.
-    Songs have no pixels; ``image_size`` is there because every loader takes it.
-
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `fetch`.
+    ``splits`` are AM's: 700 songs to train on, 100 and 200 of the other 300 for validation and test. As all
+    loaders here it takes ``image_size`` because every loader does, and raises as `fetch`.
     """
     names, x, truth = zip(*(_songs(part) for part in N_SONGS), strict=True)
     row = {name: i for i, name in enumerate(np.concatenate(names))}
     path = fetch.fetch("music/music_genre_answers.csv")
-    answers = _table(path)
+    answers = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
     try:
         triples = [(row[a["id"]], int(a["annotator"]), GENRES.index(a["class"])) for a in answers]
     except (KeyError, ValueError) as error:
@@ -67,50 +61,32 @@ def load_mgc(image_size: int | None = None) -> Dataset:
 def _songs(part: str) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Names, features float32 [n, 124] and genres int64 [n] of one file."""
     path = fetch.fetch(f"music/music_genre_{part}.csv")
-    rows = _table(path)
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
     x = np.array([[float(r[f"feature{j}"]) for j in range(N_FEATURES)] for r in rows], np.float32)
     if x.shape != (N_SONGS[part], N_FEATURES):
         raise DataError(f"{path}: expected {N_SONGS[part]} songs of {N_FEATURES} features, found {x.shape}")
     return [r["id"] for r in rows], x, np.array([GENRES.index(r["class"]) for r in rows])
 
 
-def _table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def load_labelme(image_size: int | None = None) -> Dataset:
     """Return LabelMe (Rodrigues & Pereira 2018): pooled VGG16 features of 2,688 photographs, 59 people.
 
     ``splits`` are the authors': 1,000 annotated photographs to train on, 500 and 1,188 for validation and
-    test. Vectors have no pixels; ``image_size`` is there because every loader takes it.
-
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `fetch`.
+    test.
     """
-    parts = ("train", "valid", "test")
-    x = [np.load(fetch.fetch(f"labelme/LabelMe_VGG_avg_{p}.npy"), allow_pickle=False) for p in parts]
-    truth = [np.loadtxt(fetch.fetch(f"labelme/LabelMe_Z_{p}.txt")).astype(np.int64) for p in parts]
+    x = [np.load(fetch.fetch(f"labelme/LabelMe_VGG_avg_{p}.npy"), allow_pickle=False) for p in PARTS]
+    truth = [np.loadtxt(fetch.fetch(f"labelme/LabelMe_Z_{p}.txt")).astype(np.int64) for p in PARTS]
     answers = np.loadtxt(fetch.fetch("labelme/answers.txt"), dtype=np.int64)
     variant = "VGG16 features, pooled (512), of 2,688 photographs; 59 people labelled 1,000"
     return _labelme("labelme", np.concatenate(x).astype(np.float32), truth, answers, variant)
 
 
 def load_labelme_images(image_size: int | None = None) -> Dataset:
-    """Return the same photographs at 64 px.
-
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `fetch`.
-    """
+    """Return the same photographs at 64 px."""
     with np.load(fetch.fetch("labelme/labelme_64px.npz"), allow_pickle=False) as arrays:
         found = {name: arrays[name] for name in arrays}
-    parts = ("train", "valid", "test")
-    images = np.concatenate([found[f"x_{p}"] for p in parts])
-    truth = [found[f"y_{p}"].astype(np.int64) for p in parts]
+    images = np.concatenate([found[f"x_{p}"] for p in PARTS])
+    truth = [found[f"y_{p}"].astype(np.int64) for p in PARTS]
     variant = "2,688 photographs at 64 px; 59 people labelled 1,000"
     return _labelme("labelme-64px", images, truth, found["answers"].astype(np.int64), variant)
 
@@ -137,24 +113,15 @@ def load_sentiment(image_size: int | None = None) -> Dataset:
     """Return sentence polarity (Rodrigues et al. 2013): 8,998 sentences, 203 people on the first 4,999.
 
     ``splits``: the annotated sentences to train on, 500 of the other 3,999 for validation, the rest for test.
-    Sentences have no pixels; ``image_size`` is there because every loader takes it.
-
-    Raises
-    ------
-    DataError
-        As for `fetch`; also if the parts do not fit together, or the package brings other vectors.
-    DataUnavailable
-        As for `fetch`; also if the extra "text" (wordllama) is not installed.
+    `DataUnavailable` is raised, too, where the extra "text" (wordllama) is not installed, and `DataError`
+    where the parts do not fit together or the package brings other vectors.
     """
     sentences, truth = zip(*(_sentences(part) for part in N_SENTENCES), strict=True)
     answers = np.loadtxt(fetch.fetch("sentiment/answers.txt"), dtype=np.int64)
     sentence, annotator = np.nonzero(answers >= 0)
-    rest = np.random.default_rng(0).permutation(N_SENTENCES["test"]) + N_SENTENCES["train"]
-    splits = {
-        "train": np.arange(N_SENTENCES["train"]),
-        "validation": np.sort(rest[:500]),
-        "test": np.sort(rest[500:]),
-    }
+    rows = np.random.default_rng(0).permutation(N_SENTENCES["test"]) + N_SENTENCES["train"]
+    choosing, test = (np.sort(part) for part in np.split(rows, [500]))
+    splits = {"train": np.arange(N_SENTENCES["train"]), "validation": choosing, "test": test}
     return crowd(
         "sentiment",
         texts.encode([sentence for part in sentences for sentence in part]),
@@ -172,9 +139,8 @@ def _sentences(part: str) -> tuple[list[str], np.ndarray]:
     path = fetch.fetch(f"sentiment/Sentiment_text_{part}.txt")
     found = path.read_text("utf-8").rstrip("\n").split("\n")
     truth = np.loadtxt(fetch.fetch(f"sentiment/Sentiment_Z_{part}.txt")).astype(np.int64)
-    if not len(found) == len(truth) == N_SENTENCES[part]:
-        words = f"{N_SENTENCES[part]} sentences, found {len(found)} and {len(truth)} classes"
-        raise DataError(f"{path}: expected {words}")
+    if not len(found) == len(truth) == (n := N_SENTENCES[part]):
+        raise DataError(f"{path}: expected {n} sentences, found {len(found)} and {len(truth)} classes")
     return found, truth
 
 

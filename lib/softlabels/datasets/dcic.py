@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from softlabels import errors
+from softlabels.datasets import fetch
 from softlabels.datasets import images as decoding
-from softlabels.datasets import zenodo
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
 from softlabels.datasets.collection import (
     Collection,
@@ -28,10 +28,14 @@ from softlabels.datasets.collection import (
     normal,
     quoted,
 )
-from softlabels.datasets.formats.containers import opened
+from softlabels.datasets.containers import opened
 from softlabels.labels.votes import counts as count
 
-# What is published of the ten datasets.
+URL = "https://doi.org/10.5281/zenodo.7152309"
+N_FOLDS = 5
+ANNOTATIONS = "annotations.json"
+FOLD = re.compile(r"fold([1-9][0-9]?)")
+PATH = re.compile(r"(?!.*\.\./)(?:.*/)?fold[1-9][0-9]?/[^/]+", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,7 @@ KNOWN = {name: Known(**facts) for name, facts in _FACTS.items()}
 
 
 def official(name: str) -> str:
-    """Return the benchmark's own spelling of a dataset's name; case and ``#`` may be left out.
-
-    Raises
-    ------
-    ConfigError
-        There is no such dataset.
-    """
+    """Return the benchmark's own spelling of a dataset's name; case and ``#`` may be left out."""
     plain = {known.replace("#", "").casefold(): known for known in KNOWN}
     found = plain.get(name.replace("#", "").casefold())
     if found is None:
@@ -68,12 +66,11 @@ def official(name: str) -> str:
     return found
 
 
-URL = "https://doi.org/10.5281/zenodo.7152309"
-N_FOLDS = 5
-
-
 def load(name: str, image_size: int | None = None, slice: int = 1) -> Dataset:
     """Return one of the ten datasets of the benchmark; it is downloaded on first use.
+
+    Raises `ConfigError` for an unknown name or slice or an impossible size, `DataError` or `DataUnavailable`
+    where the archive is damaged, or neither here nor to be downloaded.
 
     Parameters
     ----------
@@ -83,21 +80,9 @@ def load(name: str, image_size: int | None = None, slice: int = 1) -> Dataset:
         Pixels; None is the published size.
     slice : int
         1 to 5: which folds ``splits`` calls "validation" and "test"; see `fold_rows`.
-
-    Returns
-    -------
-    Dataset
-        ``ids`` are the places of the images in the order of their file names.
-
-    Raises
-    ------
-    ConfigError
-        Unknown name or slice, or an impossible size.
-    DataError, DataUnavailable
-        The archive or its content is damaged, or it is neither here nor to be downloaded.
     """
     own = official(name)
-    known, root = KNOWN[own], zenodo.folder(own.replace("#", ""))
+    known, root = KNOWN[own], fetch.unpacked(own.replace("#", ""))
     found = read(root, own, tuple(known.classes))
     title = "micebone" if own == "MiceBone" else f"dcic:{own}"
     source = Source(title, known.licence, f"DCIC {own}", "", URL)
@@ -105,7 +90,10 @@ def load(name: str, image_size: int | None = None, slice: int = 1) -> Dataset:
 
 
 def dataset(found: Collection, source: Source, image_size: int | None, slice: int = 1) -> Dataset:
-    """Return a collection as a dataset, its images decoded; source and variant get checksum and pixels."""
+    """Return a collection as a dataset, its images decoded; source and variant get checksum and pixels.
+
+    ``ids`` are the places of the images in the order of their file names.
+    """
     demand(found)
     if slice not in range(1, N_FOLDS + 1):
         raise errors.ConfigError(f"{source.name}: slice must lie in [1, {N_FOLDS}], not {slice!r}")
@@ -132,20 +120,12 @@ def fold_rows(folds: np.ndarray, slice: int) -> dict[str, np.ndarray]:
     For slice v, fold v + 1 validates and fold v + 2 tests, counted cyclically from 1; the other three train.
     (The benchmark's README says that slice 1 validates on fold 1 and tests on fold 2; its code does this.)
     """
-    validation, test = slice % N_FOLDS + 1, (slice + 1) % N_FOLDS + 1
-    rows = {"validation": folds == validation, "test": folds == test}
-    rows["train"] = ~(rows["validation"] | rows["test"])
-    return {name: np.flatnonzero(rows[name]) for name in ("train", "validation", "test")}
+    validation, test = folds == slice % N_FOLDS + 1, folds == (slice + 1) % N_FOLDS + 1
+    parts = {"train": ~(validation | test), "validation": validation, "test": test}
+    return {name: np.flatnonzero(rows) for name, rows in parts.items()}
 
 
 # The files: images in folders, and sets of annotations as JSON.
-
-
-ANNOTATIONS = "annotations.json"
-FOLD = re.compile(r"fold([1-9][0-9]?)")
-PATH = re.compile(r"(?!.*\.\./)(?:.*/)?fold[1-9][0-9]?/[^/]+", re.DOTALL)
-
-
 def image_id(path: str) -> str:
     """Return the id of an image: its file name without ".png"; a legacy suffix from "-[" on is dropped."""
     name = path.rpartition("/")[2]
@@ -155,38 +135,39 @@ def image_id(path: str) -> str:
 def read(root: Path, name: str, classes: tuple[str, ...] = ()) -> Collection:
     """Read a folder in this format with every problem it has; nothing is decoded and nothing changed.
 
-    Parameters
-    ----------
-    root : Path
-        The folder that holds ``annotations.json``.
-    classes : tuple of str
-        The classes that there may be; empty: whatever the labels say.
+    `classes` are those that there may be; empty: whatever the labels say.
     """
     problems: list[Problem] = []
     index = _index(root, problems)
-    entries = list(_annotations(root / ANNOTATIONS, problems))
     files = tuple(index.values())
+    file = opened(root / ANNOTATIONS)
+    problems += file.problems
+    entries = [] if file.problems else list(_annotations(file.content, problems))
     if not files:
         remedy = "put PNG images into fold1 to fold5"
         problems.append(Problem("no images", str(root), "no image in any folder", remedy))
     if not files or (not entries and problems):
-        return Collection(name, root, files, tuple(index), problems=tuple(problems), unreadable=True)
-    votes: list[tuple[int, str, str]] = []  # image, annotator, label
+        return Collection(name, root, files, problems=tuple(problems), unreadable=True)
     rows = {known: i for i, known in enumerate(index)}
+    votes: list[tuple[int, str, str]] = []  # image, annotator, label
     for where, session, entry in entries:
-        _vote(where, session, entry, rows, classes, votes, problems)
+        problem = _wrong(where, entry, rows, classes)
+        if problem is not None:
+            problems.append(problem)
+        elif entry["class_label"] is not None:
+            row = rows[image_id(entry["image_path"])]
+            votes.append((row, session, normal(entry["class_label"])))
     found = classes or tuple(sorted({label for _, _, label in votes}))
     annotators = tuple(sorted({who for _, who, _ in votes}))
     person, number = ({name: i for i, name in enumerate(names)} for names in (annotators, found))
     numbered = [(i, person[who], number[label]) for i, who, label in votes]
     annotations = Annotations(*np.array(numbered, np.int64).reshape(-1, 3).T)
-    counts = count(annotations.image, annotations.label, len(index), max(1, len(found)))[:, : len(found)]
+    counts = count(annotations.image, annotations.label, len(files), max(1, len(found)))[:, : len(found)]
     problems += common_problems(files, found, counts, ANNOTATIONS)
     return Collection(
         name=name,
         root=root,
         files=files,
-        ids=tuple(index),
         classes=found,
         counts=counts,
         annotations=annotations,
@@ -202,18 +183,16 @@ def _index(root: Path, problems: list[Problem]) -> dict[str, str]:
     found: dict[str, str] = {}
     for file in image_files(root):
         own = image_id(file)
-        if not file.lower().endswith(".png") or not FOLD.fullmatch(PurePosixPath(file).parent.name):
-            remedy = "move it into fold1 to fold5, as a PNG file"
-            problems.append(
-                Problem("misplaced image", file, "not a PNG file in a folder fold<number>", remedy)
+        if not file.lower().endswith(".png") or not _fold(file):
+            what, remedy = (
+                "not a PNG file in a folder fold<number>",
+                "move it into fold1 to fold5, as a PNG file",
             )
+            problems.append(Problem("misplaced image", file, what, remedy))
         elif own in found:
+            what = f"id {quoted(own)} is also that of {quoted(found[own])}"
             remedy = "the file name without .png is the id of an image; rename or remove one"
-            problems.append(
-                Problem(
-                    "duplicate id", file, f"id {quoted(own)} is also that of {quoted(found[own])}", remedy
-                )
-            )
+            problems.append(Problem("duplicate id", file, what, remedy))
         else:
             found[own] = file
     return dict(sorted(found.items()))
@@ -224,13 +203,8 @@ def _fold(file: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _annotations(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _annotations(sets: Any, problems: list[Problem]) -> Iterator[tuple[str, str, Any]]:
     """Yield (place, annotator, entry) of everything that looks like an annotation."""
-    file, broken = opened(path)
-    problems += broken
-    if broken:
-        return
-    sets = file.content
     if not isinstance(sets, list):
         problems.append(_shape("a list of annotation sets", sets, ""))
         return
@@ -238,58 +212,36 @@ def _annotations(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str
         place = f"[{i}]"
         if not isinstance(session, dict) or not isinstance(session.get("annotations"), list):
             problems.append(_shape("an annotation set with a list of annotations", session, place))
-            continue
-        if not isinstance(session.get("name"), str) or not session["name"].strip():
-            problems.append(
-                _shape("a set with a name, the annotator's", session.get("name"), place + ".name")
-            )
-            continue
-        for j, entry in enumerate(session["annotations"]):
-            yield f"{place}.annotations[{j}]", normal(session["name"]), entry
+        elif not isinstance(name := session.get("name"), str) or not name.strip():
+            problems.append(_shape("a set with a name, the annotator's", name, f"{place}.name"))
+        else:
+            for j, entry in enumerate(session["annotations"]):
+                yield f"{place}.annotations[{j}]", normal(name), entry
+
+
+def _wrong(where: str, entry: Any, rows: dict[str, int], classes: tuple[str, ...]) -> Problem | None:
+    """What is wrong with an annotation."""
+    if not isinstance(entry, dict) or "class_label" not in entry:
+        return _shape("image_path and class_label", entry, where)
+    path, label = entry.get("image_path"), entry["class_label"]
+    if not isinstance(path, str):
+        return _shape("image_path and class_label", entry, where)
+    if not PATH.fullmatch(path):
+        return _shape("a path such as Name/fold1/image.png", path, f"{where}.image_path")
+    if image_id(path) not in rows:
+        what, remedy = f"there is no image {quoted(path)}", "add the image or remove the annotation"
+        return Problem("missing image", ANNOTATIONS + where, what, remedy)
+    if label is None:
+        return None
+    if not isinstance(label, str) or not label.strip():
+        return _shape("a class name or null", label, f"{where}.class_label")
+    if classes and normal(label) not in classes:
+        what = f"unknown class {quoted(label)}, expected one of {', '.join(classes)}"
+        return Problem("unknown class", ANNOTATIONS + where, what, "correct or remove it")
+    return None
 
 
 def _shape(expected: str, found: Any, place: str) -> Problem:
     shown = type(found).__name__ if isinstance(found, dict | list) else quoted(repr(found))
-    file = ANNOTATIONS + place
-    return Problem(
-        "wrong structure", file, f"expected {expected}, found {shown}", "see book/data.md for the format"
-    )
-
-
-def _vote(
-    where: str,
-    session: str,
-    entry: Any,
-    rows: dict[str, int],
-    classes: tuple[str, ...],
-    votes: list[tuple[int, str, str]],
-    problems: list[Problem],
-) -> None:
-    """Add one annotation to the votes, or its problem to the problems."""
-    if (
-        not isinstance(entry, dict)
-        or not isinstance(entry.get("image_path"), str)
-        or "class_label" not in entry
-    ):
-        problems.append(_shape("image_path and class_label", entry, where))
-        return
-    path, label = entry["image_path"], entry["class_label"]
-    if not PATH.fullmatch(path):
-        problems.append(_shape("a path such as Name/fold1/image.png", path, f"{where}.image_path"))
-        return
-    row = rows.get(image_id(path))
-    if row is None:
-        remedy = "add the image or remove the annotation"
-        problems.append(
-            Problem("missing image", ANNOTATIONS + where, f"there is no image {quoted(path)}", remedy)
-        )
-    elif label is None:
-        return
-    elif not isinstance(label, str) or not label.strip():
-        problems.append(_shape("a class name or null", label, f"{where}.class_label"))
-    elif classes and normal(label) not in classes:
-        known = f"one of {', '.join(classes)}"
-        found = f"unknown class {quoted(label)}, expected {known}"
-        problems.append(Problem("unknown class", ANNOTATIONS + where, found, "correct or remove it"))
-    else:
-        votes.append((row, session, normal(label)))
+    what = f"expected {expected}, found {shown}"
+    return Problem("wrong structure", ANNOTATIONS + place, what, "see book/data.md for the format")

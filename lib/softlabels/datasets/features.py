@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from softlabels.datasets import folder, formats
 from softlabels.datasets.base import Dataset, Source, checksum, file_sha256
@@ -22,7 +23,10 @@ NAME = "image"  # column of a table that names what a row describes
 
 
 def read(path: Path, votes: Path, names: Sequence[str]) -> np.ndarray:
-    """Read the vectors of voted things, float32 [N, D], in the order of `names`.
+    """Read the vectors of voted things, float32 [N, D], in the order of the N `names` that have votes.
+
+    Raises `DataError` where the file cannot be read, a thing has no row or two, the number of rows does not
+    fit, or a value is no finite number.
 
     Parameters
     ----------
@@ -33,20 +37,19 @@ def read(path: Path, votes: Path, names: Sequence[str]) -> np.ndarray:
         are left out.
     votes : Path
         The file of votes.
-    names : sequence of N str
-        Names that have votes.
-
-    Raises
-    ------
-    DataError
-        The file cannot be read, a thing has no row or two, the number of rows does not fit, or a value is no
-        finite number.
     """
     order, values = _arrays(path)
     if values.ndim != 2 or not values.shape[1]:
         raise DataError(f"{path}: expected a row of numbers for each thing, found shape {values.shape}")
     if order is None:
-        order = _first_named(votes)
+        if votes.is_dir():
+            raise DataError(
+                f"{votes}: rows of an array have no names, and a folder no order; give the file of votes in "
+                f"place of the folder, or features as a table with a column {quoted(NAME)}"
+            )
+        # Readers go column by column where votes lie side by side: lines tell the order.
+        lines = formats.read(votes).votes.sort_values(["file", "line"], kind="stable")
+        order = list(dict.fromkeys(normal(str(name)) for name in lines["image"]))
         if len(values) != len(order):
             raise DataError(
                 f"{path}: expected {len(order):,} rows, one for each thing that {votes.name} names, in the "
@@ -89,7 +92,19 @@ def _arrays(path: Path) -> tuple[list[str] | None, np.ndarray]:
             if len(names) != len(values):
                 raise ValueError(f"{len(names)} names for {len(values)} rows")
             return names, values
-        return _from_table(path, kind)
+        comma = "\t" if kind == ".tsv" else ","
+        if kind == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            table = pd.read_csv(path, sep=comma, dtype={NAME: str}, keep_default_na=False)
+        if NAME not in table.columns:
+            listed = ", ".join(quoted(str(name)) for name in table.columns[:5])
+            raise ValueError(f"no column {quoted(NAME)}; its columns are {listed}")
+        numbers = table.drop(columns=NAME)
+        words = [str(name) for name in numbers if not pd.api.types.is_numeric_dtype(numbers[name])]
+        if words:
+            raise ValueError(f"column {quoted(words[0])} is not numbers in every row")
+        return [normal(str(name)) for name in table[NAME]], numbers.to_numpy(np.float32)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as features ({printable(str(error), 200)})") from error
     except ImportError as error:
@@ -97,43 +112,10 @@ def _arrays(path: Path) -> tuple[list[str] | None, np.ndarray]:
         raise DataError(f"{path}: a library that reads parquet is not installed; {remedy}") from error
 
 
-def _from_table(path: Path, kind: str) -> tuple[list[str], np.ndarray]:
-    import pandas as pd
-
-    if kind == ".parquet":
-        table = pd.read_parquet(path)
-    else:
-        comma = "\t" if kind == ".tsv" else ","
-        table = pd.read_csv(path, sep=comma, dtype={NAME: str}, keep_default_na=False)
-    if NAME not in table.columns:
-        listed = ", ".join(quoted(str(name)) for name in table.columns[:5])
-        raise ValueError(f"no column {quoted(NAME)}; its columns are {listed}")
-    numbers = table.drop(columns=NAME)
-    words = [str(name) for name in numbers if not pd.api.types.is_numeric_dtype(numbers[name])]
-    if words:
-        raise ValueError(f"column {quoted(words[0])} is not numbers in every row")
-    return [normal(str(name)) for name in table[NAME]], numbers.to_numpy(np.float32)
-
-
-def _first_named(votes: Path) -> list[str]:
-    """What a file of votes names, in the order of first appearance."""
-    if votes.is_dir():
-        raise DataError(
-            f"{votes}: rows of an array have no names, and a folder no order; give the file of votes in "
-            f"place of the folder, or features as a table with a column {quoted(NAME)}"
-        )
-    # Readers go column by column where votes lie side by side: lines tell the order.
-    read = formats.read(votes, None).votes.sort_values(["file", "line"], kind="stable")
-    return list(dict.fromkeys(normal(str(name)) for name in read["image"]))
-
-
 def pin(votes: Path, features: Path) -> str:
     """Name votes and features by their content, ``features@CHECKSUM``, and note where they lie.
 
-    Raises
-    ------
-    DataError
-        The votes have problems, or the features do not fit them.
+    Raises `DataError` where the votes have problems or the features do not fit them.
     """
     votes, features = votes.expanduser().resolve(), features.expanduser().resolve()
     found = demand(folder.votes_of(votes))
@@ -146,12 +128,8 @@ def pin(votes: Path, features: Path) -> str:
 def load(checksum_of_both: str, image_size: int | None = None) -> Dataset:
     """Return pinned votes with their features as ``images``, float32 [N, D]; a size means nothing here.
 
-    Raises
-    ------
-    DataUnavailable
-        Nothing with this checksum is known here.
-    DataError
-        Votes or features have changed since they were named.
+    Raises `DataUnavailable` where nothing with this checksum is known here, and `DataError` where votes or
+    features have changed since they were named.
     """
     name = folder.FEATURES_PREFIX + checksum_of_both
     noted = folder.noted(name)

@@ -44,12 +44,7 @@ def load(image_size: int | None = None) -> Dataset:
     3,505 test images have a copy in the training part. The official parts are kept as they are: the copies
     make every model look better, in both arms.
 
-    Raises
-    ------
-    ConfigError
-        An image size other than 48.
-    DataError, DataUnavailable
-        As for `fetch`; or the table of votes is damaged, with the line.
+    Raises `ConfigError` for an image size other than 48, else as `fetch` and `votes`.
     """
     demand_size("ferplus", image_size, SIZE)
     (images, counts, ids, parts), sha256 = arrays("ferplus", ("images", "counts", "ids", "part"), _decoded)
@@ -66,7 +61,7 @@ def load(image_size: int | None = None) -> Dataset:
 
 
 def votes(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read the table of votes.
+    """Read the table of votes; a line that is not as the header says raises `DataError`.
 
     Returns
     -------
@@ -76,11 +71,6 @@ def votes(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         Numbers in the names of the images that are kept, in the fixed mixed order.
     counts : float32 [N, 8]
         Votes for the emotions.
-
-    Raises
-    ------
-    DataError
-        A line that is not as the header says.
     """
     with path.open(newline="", encoding="utf-8") as file:
         lines = csv.reader(file)
@@ -92,7 +82,9 @@ def votes(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     usage, ids, every = (np.array(column) for column in zip(*rows, strict=True))
     named = np.flatnonzero((ids >= 0) & keeps(every))
     first = named[np.unique(ids[named], return_index=True)[1]]
-    order = first[np.argsort(_mixed(ids[first]), kind="stable")]
+    # By Knuth's multiplicative hash the first n are spread evenly, the same with every version of numpy.
+    mixed = ids[first].astype(np.uint64) * np.uint64(2654435761) % np.uint64(2**32)
+    order = first[np.argsort(mixed, kind="stable")]
     return usage[order], ids[order], every[order, : len(CLASSES)].astype(np.float32)
 
 
@@ -100,12 +92,7 @@ def collected_votes() -> dict[int, list[int]]:
     """Return the votes for the emotions by image number, from the tables beside the images.
 
     They differ from the table of `votes` for copies of the same picture only: there each copy has the
-    votes of its own panel.
-
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `fetch`; or a table is missing or damaged.
+    votes of its own panel. A table that is missing or damaged raises `DataError`.
     """
     path, found = fetch.fetch(IMAGES), {}
     with zipfile.ZipFile(path) as archive:
@@ -119,11 +106,6 @@ def collected_votes() -> dict[int, list[int]]:
                 _, number, every = _row([part, file, *numbers], f"{path}: {name}:{place}")
                 found[number] = every[: len(CLASSES)]
     return found
-
-
-def _mixed(ids: np.ndarray) -> np.ndarray:
-    """Keys that sort numbers so that the first n are spread evenly, the same with every version of numpy."""
-    return ids.astype(np.uint64) * np.uint64(2654435761) % np.uint64(2**32)  # Knuth's multiplicative hash
 
 
 def _row(line: list[str], where: str) -> tuple[str, int, list[int]]:
@@ -140,21 +122,12 @@ def _row(line: list[str], where: str) -> tuple[str, int, list[int]]:
 
 
 def keeps(votes: np.ndarray) -> np.ndarray:
-    """Tell which images the authors keep (microsoft/FERPlus, ``src/ferplus.py``, mode "crossentropy").
+    """Which images the authors keep, bool [N] (microsoft/FERPlus, ``src/ferplus.py``, mode "crossentropy").
 
     Single votes are left out. Classes are taken from the most frequent one on, all of a tie together, until
     they hold three quarters of the rest, or are three, or "unknown" or "NF" is one of them; that one counts
     only where it comes first. An image is kept if what was taken is more than half of the votes, in at most
-    three classes, and an emotion leads.
-
-    Parameters
-    ----------
-    votes : int [N, 10]
-        Votes for the eight emotions, "unknown" and "NF".
-
-    Returns
-    -------
-    bool [N]
+    three classes, and an emotion leads. Votes [N, 10] are for the eight emotions, "unknown" and "NF".
     """
     rows, back = np.unique(votes, axis=0, return_inverse=True)
     return np.array([_keeps(row) for row in rows])[back.ravel()]

@@ -25,6 +25,8 @@ from softlabels.datasets.collection import Problem
 
 MAX_PIXELS = 1 << 26  # of one image, before it is decoded: a small file can claim to be a huge picture
 MAX_BYTES = 1 << 30
+MAX_PACKED = 1 << 24  # bytes of one image file in an archive
+LARGEST = 4096  # pixels, of the edge
 # Only these, whatever the file is called: some of Pillow's other readers start programs.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 Image.init()  # `formats` knows only what is loaded
@@ -32,6 +34,7 @@ DEEP_COLOUR = ("LA;16", "RGB;16", "RGBA;16")  # Pillow has no such modes, and dr
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I", *DEEP_COLOUR)
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 DEPTHS = (8, 10, 12, 14, 16)
+REMEDY = "replace the file"
 T = TypeVar("T")
 
 
@@ -49,22 +52,16 @@ class Unreadable(Exception):
 
 
 def examine(path: Path) -> Header:
-    """Decode one image to see that it is whole.
-
-    Raises
-    ------
-    Unreadable
-        With what was found, in a few words.
-    """
+    """Decode one image to see that it is whole; `Unreadable` says in a few words what was found."""
     with _opened(path) as image:
-        largest = 0
         if mode := deep_colour(path):
             return Header(image.size, mode, int(_deep_pixels(path).max()))
-        if image.mode in SIXTEEN_BIT:
-            values = np.asarray(image)
-            largest = int(values.max())
-            if largest > 0xFFFF or values.min() < 0:
-                raise Unreadable(f"values of {values.min()} to {largest}, outside of 16 bits")
+        if image.mode not in SIXTEEN_BIT:
+            return Header(image.size, image.mode)
+        values = np.asarray(image)
+        least, largest = int(values.min()), int(values.max())
+        if largest > 0xFFFF or least < 0:
+            raise Unreadable(f"values of {least} to {largest}, outside of 16 bits")
         return Header(image.size, image.mode, largest)
 
 
@@ -72,9 +69,10 @@ def decode(path: Path, size: int, depth: int = 16) -> np.ndarray:
     """Return one image as uint8 ``[size, size, 3]``; `depth` is that of the dataset's 16-bit images."""
     with _opened(path) as image:
         if deep_colour(path):
-            image = _shallow(path, image, depth)
-        upright = ImageOps.exif_transpose(image)
-        picture = _rgb(upright, depth)
+            shallow = Image.fromarray(_scaled(_deep_pixels(path), depth))
+            shallow.getexif()[0x0112] = image.getexif().get(0x0112, 1)  # the orientation
+            image = shallow
+        picture = _rgb(ImageOps.exif_transpose(image), depth)
         if picture.size != (size, size):
             picture = picture.resize((size, size), Image.Resampling.BICUBIC)
         return np.asarray(picture, dtype=np.uint8)
@@ -135,13 +133,6 @@ def _deep_pixels(path: Path) -> np.ndarray:
     return high << 8 | values
 
 
-def _shallow(path: Path, image: Image.Image, depth: int) -> Image.Image:
-    """The same picture with 8 bits, scaled as grey ones are, and with the orientation of `image`."""
-    picture = Image.fromarray(_scaled(_deep_pixels(path), depth))
-    picture.getexif()[0x0112] = image.getexif().get(0x0112, 1)
-    return picture
-
-
 def _scaled(values: np.ndarray, depth: int) -> np.ndarray:
     return np.minimum(values.astype(np.float32) * (255 / (2**depth - 1)) + 0.5, 255).astype(np.uint8)
 
@@ -168,26 +159,19 @@ def depth_of(largest: int) -> int:
     return next(depth for depth in DEPTHS if largest < 2**depth)
 
 
-REMEDY = "replace the file"
-LARGEST = 4096  # pixels, of the edge
-
-
 def headers(root: Path, files: Sequence[str], title: str) -> tuple[list[Header | None], list[Problem]]:
     """Decode all images once to learn their kinds and which of them cannot be read."""
-    found: list[Header | None] = []
-    problems = []
-    for name, result in zip(files, _with_bar(lambda n: _tried(root / n), files, title), strict=True):
-        if isinstance(result, str):
-            problems.append(Problem("unreadable image", name, result, REMEDY))
-        found.append(None if isinstance(result, str) else result)
-    return found, problems
+    problems: dict[str, Problem] = {}
 
+    def one(name: str) -> Header | None:
+        try:
+            return examine(root / name)
+        except Unreadable as error:
+            problems[name] = Problem("unreadable image", name, str(error), REMEDY)
+            return None
 
-def _tried(path: Path) -> Header | str:
-    try:
-        return examine(path)
-    except Unreadable as error:
-        return str(error)
+    found = list(_with_bar(one, files, title))
+    return found, [problems[name] for name in files if name in problems]
 
 
 def median_size(sizes: Sequence[tuple[int, int]]) -> int:
@@ -201,53 +185,44 @@ def array(
 ) -> tuple[np.ndarray, str]:
     """Return images as uint8 ``[N, size, size, 3]``, memory-mapped from the cache, and their SHA-256.
 
-    Parameters
-    ----------
-    content : str
-        Checksum of the files: other content is decoded anew, under another name.
-    size : int or None
-        Pixels; None is the median size of the images.
-
-    Raises
-    ------
-    DataError
-        An image cannot be read.
+    `content` is a checksum of the files: others are decoded anew, under another name. The size is None for
+    the median of the images. One that cannot be read raises `DataError`, an impossible size `ConfigError`.
     """
     if size is not None and (not isinstance(size, int | np.integer) or not 8 <= size <= LARGEST):
         raise errors.ConfigError(f"{name}: image_size must lie in [8, {LARGEST}], not {size!r}")
-    label = "own" if size is None else str(size)
-    return cached(
-        f"{name}-{content[:16]}-{label}px",
-        read=lambda path: _read(path, root, files, size),
-        write=lambda path: _write(path, root, files, size),
-    )
 
-
-def _read(path: Path, root: Path, files: Sequence[str], size: int | None) -> tuple[np.ndarray, str] | None:
-    """Return images and checksum, or None unless shape and a sample are what the files say."""
-    sha256, images = read_checksum(path), read_array(path)
-    if sha256 is None or images is None or images.dtype != np.uint8 or images.ndim != 4:
-        return None
-    if images.shape[0] != len(files) or (size is not None and images.shape[1:] != (size, size, 3)):
-        return None
-    try:
-        depth = int(path.with_suffix(".depth").read_text())
-    except (OSError, ValueError):
-        depth = 16
-    for i in np.unique(np.linspace(0, len(files) - 1, 8).astype(int)):
-        try:
-            same = np.array_equal(images[i], decode(root / files[i], images.shape[1], depth))
-        except Unreadable:
-            same = False
-        if not same:
+    def read(path: Path) -> tuple[np.ndarray, str] | None:
+        """Images and checksum, or None unless shape and a sample are what the files say."""
+        sha256, images = read_checksum(path), read_array(path)
+        if sha256 is None or images is None or images.dtype != np.uint8 or images.ndim != 4:
             return None
-    return images, sha256
+        if images.shape[0] != len(files) or (size is not None and images.shape[1:] != (size, size, 3)):
+            return None
+        try:
+            depth = int(path.with_suffix(".depth").read_text())
+        except (OSError, ValueError):
+            depth = 16
+        try:
+            for i in np.unique(np.linspace(0, len(files) - 1, 8).astype(int)):
+                if not np.array_equal(images[i], decode(root / files[i], images.shape[1], depth)):
+                    return None
+        except Unreadable:
+            return None
+        return images, sha256
 
+    def write(path: Path) -> None:
+        edge, depth = _size_and_depth(root, files, size)
+        path.with_suffix(".depth").write_text(str(depth))
 
-def _write(path: Path, root: Path, files: Sequence[str], size: int | None) -> None:
-    size, depth = _size_and_depth(root, files, size)
-    path.with_suffix(".depth").write_text(str(depth))
-    write_images(path, (len(files), size, size, 3), _decoded(root, files, size, depth))
+        def one(name: str) -> np.ndarray:
+            try:
+                return np.ascontiguousarray(decode(root / name, edge, depth))
+            except Unreadable as error:
+                raise errors.DataError(f"{root / name}: {error}; {REMEDY}") from error
+
+        write_images(path, (len(files), edge, edge, 3), _with_bar(one, files, "decoding"))
+
+    return cached(f"{name}-{content[:16]}-{'own' if size is None else size}px", read, write)
 
 
 def _size_and_depth(root: Path, files: Sequence[str], size: int | None) -> tuple[int, int]:
@@ -271,65 +246,36 @@ def _may_be_deep(path: Path) -> bool:
         return False
 
 
-def _decoded(root: Path, files: Sequence[str], size: int, depth: int) -> Iterator[np.ndarray]:
-    def one(name: str) -> np.ndarray:
-        try:
-            return np.ascontiguousarray(decode(root / name, size, depth))
-        except Unreadable as error:
-            raise errors.DataError(f"{root / name}: {error}; {REMEDY}") from error
-
-    return _with_bar(one, files, "decoding")
-
-
 def _with_bar(work: Callable[[str], T], files: Sequence[str], title: str) -> Iterator[T]:
     few = len(files) < 500
     return iter(tqdm(in_order(work, files), title, len(files), unit="image", leave=False, disable=few))
 
 
 # Images of a known archive, all of one shape.
-
-
-PACKED = (".png", ".jpg")
-MAX_PACKED = 1 << 24  # bytes of one image file
-
-
 def read_images(
     path: Path, names: Sequence[str], shape: tuple[int, int, int], others: bool = False
 ) -> np.ndarray:
     """Decode these images of an archive, in this order, uint8 ``[N, H, W, C]``.
 
-    Parameters
-    ----------
-    shape : (H, W, C)
-        What every image must have; C is 1 (grey) or 3 (RGB).
-    others : bool
-        The archive may hold more images than these.
-
-    Raises
-    ------
-    DataError
-        The file is no archive, an image is missing, unknown or damaged, or of another shape.
+    `DataError` is raised where the file is no archive, or an image is missing, unknown (unless the archive
+    may hold `others`), damaged or of another shape; C is 1 (grey) or 3 (RGB).
     """
     images = np.empty((len(names), *shape), np.uint8)
     try:
         with zipfile.ZipFile(path) as archive:
-            _check_names(path, {name for name in archive.namelist() if name.endswith(PACKED)}, names, others)
+            there = {name for name in archive.namelist() if name.endswith((".png", ".jpg"))}
+            if differ := set(names) - there if others else set(names) ^ there:
+                raise errors.DataError(
+                    f"{path}: expected {len(names)} known image names, found {len(differ)} missing or "
+                    f"unknown, the first {min(differ)}; {REMEDY}"
+                )
             for i, name in enumerate(tqdm(names, desc=f"decoding {path.name}", unit="image", leave=False)):
                 if (size := archive.getinfo(name).file_size) > MAX_PACKED:
                     raise zipfile.BadZipFile(f"an image {name} of {size} bytes")
                 images[i] = _decode(archive.read(name), shape, f"{path}: {name}")
     except BROKEN_ZIP as error:
-        raise errors.DataError(f"{path}: expected a zip archive, found {error}; replace the file") from None
+        raise errors.DataError(f"{path}: expected a zip archive, found {error}; {REMEDY}") from None
     return images
-
-
-def _check_names(path: Path, found: set[str], names: Sequence[str], others: bool) -> None:
-    differ = set(names) - found if others else set(names) ^ found
-    if differ:
-        raise errors.DataError(
-            f"{path}: expected {len(names)} known image names, found {len(differ)} missing or unknown, "
-            f"the first {min(differ)}; replace the file"
-        )
 
 
 def _decode(content: bytes, shape: tuple[int, int, int], where: str) -> np.ndarray:

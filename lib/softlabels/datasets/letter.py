@@ -30,12 +30,7 @@ def load(image_size: int | None = None) -> Dataset:
 
     Images to train on keep two to four answers each, as in AM; those of the test part keep all twenty, so
     that estimates of the annotators can be tested. Letters come as features; ``image_size`` is there
-    because every loader takes it.
-
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `fetch`.
+    because every loader takes it. Raises as `fetch`.
     """
     x, truth = read()
     splits = split(truth)
@@ -80,10 +75,7 @@ def split(truth: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def spread(truth: np.ndarray, n_classes: int) -> np.ndarray:
-    """Places in [0, 1), float64 [N]: each class's rows spread evenly, so any cut takes the same share of all.
-
-    Always the same.
-    """
+    """Places in [0, 1), always the same, float64 [N]: any cut takes the same share of each class."""
     rng = np.random.default_rng(0)
     order, place = rng.permutation(len(truth)), np.empty(len(truth))
     for k in range(n_classes):

@@ -25,12 +25,8 @@ def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES)
     """Return ten measurements of each synthetic image and the answers of three of twenty annotators.
 
     The measurements (see `measure`) stand for a network's features, so that a run takes seconds.
-    ``counts`` is the exact distribution, not the votes: what everything is tested against.
-
-    Raises
-    ------
-    ConfigError
-        As for the dataset "synthetic".
+    ``counts`` is the exact distribution, not the votes: what everything is tested against. Raises as
+    `synthetic.load`.
     """
     shapes = synthetic.load(image_size or synthetic.IMAGE_SIZE, seed, n_images)
     x, p = measure(shapes.images), votes.soft_labels(shapes.counts)
@@ -101,13 +97,6 @@ def _measure(x: np.ndarray) -> np.ndarray:
     half, gap = (xx + yy) / 2, np.sqrt((xx - yy) ** 2 / 4 + xy**2)
     ratio = np.sqrt(np.maximum(half - gap, 1e-6) / (half + gap + 1e-6))  # minor by major axis
     edge = weight[:, [0, -1], :].sum((1, 2)) + weight[:, :, [0, -1]].sum((1, 2))  # cut by the frame
-    shape = [
-        np.log(mass),
-        np.log(half + 1e-6),
-        ratio,
-        np.log1p(edge),
-        cx,
-        cy,
-        mass / (half * x.shape[1] ** 2),
-    ]
+    filled = mass / (half * x.shape[1] ** 2)
+    shape = [np.log(mass), np.log(half + 1e-6), ratio, np.log1p(edge), cx, cy, filled]
     return np.concatenate([colour, np.stack(shape, 1)], 1)

@@ -33,20 +33,8 @@ BLOCK = 64  # images drawn at a time
 def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES, slice: int = 1) -> Dataset:
     """Return the stand-in, written in the DCIC format on first use and read like any other such dataset.
 
-    Parameters
-    ----------
-    image_size : int or None
-        Pixels; None is 64, the size it is drawn at; other sizes are resized.
-    seed : int
-    n_images : int
-        The first n images of a larger set are the set of n.
-    slice : int
-        As for `dcic.load`.
-
-    Raises
-    ------
-    ConfigError
-        Fewer than ten images, a negative seed, or an unknown slice.
+    It is drawn at 64 pixels; other sizes are resized. The first n images of a larger set are the set of n.
+    Fewer than ten, a negative seed, or a slice unknown to `dcic.load` raise `ConfigError`.
     """
     root = folder(seed, n_images)
     variant = f"generated textures, simulated annotators, seed {seed}, {n_images} images"
@@ -93,13 +81,9 @@ def mixtures(seed: int, n_images: int) -> np.ndarray:
 
 def textures(mix: np.ndarray, seed: int, first: int = 0) -> np.ndarray:
     """Draw textures as uint8 ``[n, 64, 64]``: white noise whose spectrum is that of the mixture."""
-    noise = np.stack(
-        [
-            np.random.default_rng([seed, 2, first + i]).standard_normal((PIXELS, PIXELS))
-            for i in range(len(mix))
-        ]
-    )
-    u = np.stack([np.random.default_rng([seed, 3, first + i]).random(2) for i in range(len(mix))])
+    numbers, shape = range(first, first + len(mix)), (PIXELS, PIXELS)
+    noise = np.stack([np.random.default_rng([seed, 2, i]).standard_normal(shape) for i in numbers])
+    u = np.stack([np.random.default_rng([seed, 3, i]).random(2) for i in numbers])
     fy = np.fft.fftfreq(PIXELS)[:, None]
     fx = np.fft.rfftfreq(PIXELS)[None, :]
     f, theta = np.hypot(fx, fy), 2 * np.arctan2(fy, fx)
@@ -107,17 +91,14 @@ def textures(mix: np.ndarray, seed: int, first: int = 0) -> np.ndarray:
     phi = 2 * np.pi * u[:, 0, None, None]  # twice the direction of the streaks
     streaks = band * np.exp((np.cos(theta) * np.cos(phi) + np.sin(theta) * np.sin(phi) - 1) / 0.06)
     spectra = (streaks, np.exp(-((f / 0.045) ** 2))[None], band[None])  # of g, nr and ug
-    amplitude = np.sqrt(sum(mix[:, k, None, None] * _unit(power) for k, power in enumerate(spectra)))
+    # Of equal total power, so that a share of the mixture is a share of the variance.
+    powers = [power / power.sum((1, 2), keepdims=True) for power in spectra]
+    amplitude = np.sqrt(sum(mix[:, k, None, None] * power for k, power in enumerate(powers)))
     field = np.fft.irfft2(np.fft.rfft2(noise) * amplitude, s=(PIXELS, PIXELS))
     field /= field.std((1, 2), keepdims=True)
     brightness = 0.35 + 0.2 * u[:, 1, None, None]
     # Rounding makes the pixels the same on machines whose last bits differ.
     return np.clip(255 * (brightness + DEVIATION * field).round(6) + 0.5, 0, 255).astype(np.uint8)
-
-
-def _unit(power: np.ndarray) -> np.ndarray:
-    """Spectra of equal total power, so that a share of the mixture is a share of the variance."""
-    return power / power.sum((1, 2), keepdims=True)
 
 
 def confusions(seed: int) -> np.ndarray:
@@ -155,11 +136,11 @@ def annotation_sets(names: list[str], said: np.ndarray) -> list[dict]:
     """Put annotations into the format; some annotators have two sessions, some paths the legacy suffix."""
     sets = []
     for a in range(said.shape[1]):
-        rows = np.flatnonzero(said[:, a] > -2)
-        for part in np.array_split(rows, 1 + a % 2):
+        paths = [f"{n.removesuffix('.png')}-[0, 0].png" for n in names] if a % 5 == 4 else names
+        for part in np.array_split(np.flatnonzero(said[:, a] > -2), 1 + a % 2):
             entries = [
                 {
-                    "image_path": f"{NAME}/{_legacy(names[i]) if a % 5 == 4 else names[i]}",
+                    "image_path": f"{NAME}/{paths[i]}",
                     "class_label": None if said[i, a] < 0 else CLASSES[said[i, a]],
                     "created_at": "01-01-2000-00-00-00",
                 }
@@ -168,7 +149,3 @@ def annotation_sets(names: list[str], said: np.ndarray) -> list[dict]:
             header = {"name": f"annotator {a:02d}", "dataset_name": NAME, "user_mail": "INVALID"}
             sets.append({**header, "annotation_time": -1, "annotations": entries})
     return sets
-
-
-def _legacy(name: str) -> str:
-    return name.removesuffix(".png") + "-[0, 0].png"

@@ -139,11 +139,12 @@ def _plane(values: np.ndarray) -> np.ndarray:
 def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES) -> Dataset:
     """Return the synthetic dataset, generated on first use and memory-mapped from the cache.
 
+    A size below 8 pixels, no images, or a negative seed raise `ConfigError`.
+
     Parameters
     ----------
     image_size : int or None
         Pixels; None is 64. The same seed gives the same scenes at every size.
-    seed : int
     n_images : int
         The first n images of a larger set are the set of n.
 
@@ -154,45 +155,36 @@ def load(image_size: int | None = None, seed: int = 0, n_images: int = N_IMAGES)
         no true class. ``factors``: ``hue`` in [0, 1) (0 red, 1/3 green, 2/3 blue), ``axis_ratio`` in
         [.5, 1] (1 circle), ``colour_weight`` t of the next primary (0 in pure images), ``shape_weight`` s
         of the ellipse (0 circle, 1 ellipse).
-
-    Raises
-    ------
-    ConfigError
-        A size below 8 pixels, no images, or a negative seed.
     """
     size = IMAGE_SIZE if image_size is None else image_size
     for option, value, least in (("image_size", size, 8), ("n_images", n_images, 1), ("seed", seed, 0)):
         demand_integer("synthetic", option, value, least)
     scene = scenes(seed, n_images)
-    counts = distributions(scene)
-    images, sha256 = cached(
-        f"synthetic-{size}px-seed{seed}-{n_images}",
-        read=lambda path: _read(path, scene, size),
-        write=lambda path: write_images(path, (n_images, size, size, 3), _chunks(scene, size), counts),
-    )
+    counts, shape = distributions(scene), (n_images, size, size, 3)
+
+    def read(path: Path) -> tuple[np.ndarray, str] | None:
+        """Images and checksum, or None unless they are whole and a sample is what we would draw."""
+        sha256, images = read_checksum(path), read_array(path)
+        if sha256 is None or images is None or images.shape != shape or images.dtype != np.uint8:
+            return None
+        sample = np.unique(np.linspace(0, n_images - 1, 16).astype(int))
+        return (images, sha256) if np.array_equal(images[sample], render(scene[sample], size)) else None
+
+    def write(path: Path) -> None:
+        write_images(path, shape, _chunks(scene, size), counts)
+
+    images, sha256 = cached(f"synthetic-{size}px-seed{seed}-{n_images}", read, write)
+    variant = f"reconstruction, seed {seed}, {size} px, {n_images} images"
     weights = ("hue", "axis_ratio", "colour_weight", "shape_weight")
     return Dataset(
         name="synthetic",
         images=images,
         counts=counts,
         classes=CLASSES,
-        source=Source(
-            "synthetic", "CC BY 4.0", f"reconstruction, seed {seed}, {size} px, {n_images} images", sha256
-        ),
+        source=Source("synthetic", "CC BY 4.0", variant, sha256),
         ids=np.arange(n_images),
         factors={name: getattr(scene, name).astype(np.float32) for name in weights},
     )
-
-
-def _read(path: Path, scene: Scenes, image_size: int) -> tuple[np.ndarray, str] | None:
-    """Return images and checksum, or None unless they are whole and a sample is what we would draw."""
-    sha256, images = read_checksum(path), read_array(path)
-    if sha256 is None or images is None:
-        return None
-    if images.shape != (len(scene), image_size, image_size, 3) or images.dtype != np.uint8:
-        return None
-    sample = np.unique(np.linspace(0, len(scene) - 1, 16).astype(int))
-    return (images, sha256) if np.array_equal(images[sample], render(scene[sample], image_size)) else None
 
 
 def _chunks(scene: Scenes, image_size: int) -> Iterator[np.ndarray]:

@@ -7,7 +7,7 @@ the model was trained (Reimers & Gurevych 2019; MiniLM: Wang et al. 2020); kept 
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -48,22 +48,16 @@ def digest(texts: Sequence[str]) -> str:
 def embed(texts: Sequence[str]) -> np.ndarray:
     """Vector of each sentence, float32 [n, 384] of length one; from the cache where it is there.
 
-    Raises
-    ------
-    DataError
-        The package brings other files.
-    DataUnavailable
-        The extra "sentences" is not installed.
+    Raises `DataUnavailable` where the extra "sentences" is not installed, and `DataError` where the package
+    brings other files.
     """
 
     def read(path: Path) -> np.ndarray | None:
         found = read_array(path)
         return found if found is not None and found.shape == (len(texts), N_FEATURES) else None
 
-    def write(path: Path) -> None:
-        write_array(path, _embedded(texts))
-
-    return cached(f"sentences-{digest(texts)[:16]}", read, write)
+    name = f"sentences-{digest(texts)[:16]}"
+    return cached(name, read, lambda path: write_array(path, _embedded(texts)))
 
 
 def _embedded(texts: Sequence[str]) -> np.ndarray:
@@ -88,7 +82,9 @@ def _embedded(texts: Sequence[str]) -> np.ndarray:
     tokenizer.enable_padding()
     out = np.zeros((len(texts), N_FEATURES), np.float32)
     with torch.inference_mode():
-        for rows in _batches(texts):
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        for start in range(0, len(order), BATCH):  # of like length: padding costs as much as words
+            rows = order[start : start + BATCH]
             found = tokenizer.encode_batch([texts[row] for row in rows])
             ids, mask = (torch.tensor([getattr(f, n) for f in found]) for n in ("ids", "attention_mask"))
             states = network(input_ids=ids, attention_mask=mask).last_hidden_state  # [B, T, 384]
@@ -97,20 +93,10 @@ def _embedded(texts: Sequence[str]) -> np.ndarray:
     return out
 
 
-def _batches(texts: Sequence[str]) -> Iterator[np.ndarray]:
-    """Rows in batches of like length: padding costs as much as words."""
-    order = np.argsort([len(text) for text in texts], kind="stable")
-    for start in range(0, len(order), BATCH):
-        yield order[start : start + BATCH]
-
-
 def encode(texts: list[str]) -> np.ndarray:
     """Mean of the vectors of each text's tokens, float32 [n, 256]; zero for a text without tokens.
 
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `embed`; the extra is "text".
+    Raises as `embed`; the extra is "text".
     """
     from safetensors.numpy import load_file
 

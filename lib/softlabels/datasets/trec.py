@@ -27,14 +27,8 @@ def load(image_size: int | None = None) -> Dataset:
     """Return 5,952 questions as sentence vectors (`sentences`), and the answers of 20 simulated annotators.
 
     ``splits``: the official test questions; 500 of the others for validation, each class's share the same.
-    Questions to train on keep two to four answers each, as in AM; those of the test part keep all twenty, so
-    that estimates of the annotators can be tested. Questions have no pixels; ``image_size`` is there because
-    every loader takes it.
-
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `fetch` and `texts.embed`.
+    Answers are kept as in `letter`. Questions have no pixels; ``image_size`` is there because every loader
+    takes it. Raises as `read` and `texts.embed`.
     """
     questions, truth = read()
     splits = split(truth)
@@ -58,10 +52,7 @@ def load(image_size: int | None = None) -> Dataset:
 def read() -> tuple[list[str], np.ndarray]:
     """Questions, those of the training file first, and their coarse classes, int64 [5952].
 
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `fetch`; or a line is not what it should be, with its number.
+    A line that is not what it should be raises `DataError` with its number.
     """
     questions, truth = [], []
     for key, n in N.items():
@@ -84,8 +75,5 @@ def split(truth: np.ndarray) -> dict[str, np.ndarray]:
     first, last = N.values()
     place = letter.spread(truth[:first], len(CLASSES))
     validation, train = np.split(np.argsort(place, kind="stable"), [N_VALIDATION])
-    return {
-        "train": np.sort(train),
-        "validation": np.sort(validation),
-        "test": np.arange(first, first + last),
-    }
+    test = np.arange(first, first + last)
+    return {"train": np.sort(train), "validation": np.sort(validation), "test": test}

@@ -4,9 +4,10 @@ import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from softlabels import datasets
 from softlabels.analysis import names
@@ -24,9 +25,6 @@ from softlabels.owndata.check import label_facts
 from softlabels.runs import grids, profiles
 from softlabels.runs.grids import seeds_of
 
-if TYPE_CHECKING:  # who only trains need not have it
-    import pandas as pd
-
 METRICS = ("macro_accuracy", "kl")
 PANEL, FEW, BOOTSTRAPS = 4, 50, 50  # of the noise ceiling
 # KL of 2 n annotations is extrapolated, so it is shown for no more than this many times the data.
@@ -37,13 +35,10 @@ CLOSE = 0.01  # nats of KL that fewer votes may cost, for them to be enough
 
 @dataclass(frozen=True)
 class OwnData:
-    """A dataset with the runs that compare its labels.
+    """A dataset, by the name that a run knows, with the runs that compare its labels.
 
     Attributes
     ----------
-    name : str
-        As a run knows it.
-    data : Dataset
     runs : DataFrame
         A table of runs, all annotations first, then fewer; None before they were looked for.
     people : tuple of str
@@ -54,7 +49,7 @@ class OwnData:
 
     name: str
     data: Dataset
-    runs: "pd.DataFrame | None" = None
+    runs: pd.DataFrame | None = None
     people: tuple[str, ...] = ()
     until: float = math.inf
 
@@ -69,7 +64,7 @@ class OwnData:
         return int(np.median(self.data.counts.sum(1).round()))
 
     @property
-    def settings(self) -> "list[pd.DataFrame]":
+    def settings(self) -> list[pd.DataFrame]:
         """The runs cut by annotations kept; empty where nothing can be compared."""
         return [] if self.runs is None else [here for _, here in settings(self.runs, complete_only=False)]
 
@@ -78,12 +73,12 @@ class OwnData:
         """Pairs of runs with all annotations."""
         return len(complete(self.settings[0])) // 2 if self.settings else 0
 
-    def trained(self, here: "pd.DataFrame", arm: str = "soft") -> "pd.DataFrame":
+    def trained(self, here: pd.DataFrame, arm: str = "soft") -> pd.DataFrame:
         """Runs of one arm of a setting; of one annotation both arms are the same."""
         return here[here.arm == ("soft" if kept_in(here) == 1 else arm)]
 
 
-def kept_in(here: "pd.DataFrame") -> int:
+def kept_in(here: pd.DataFrame) -> int:
     """Annotations of each image that the runs of a setting learn from; 0: all."""
     return here.config.iloc[0].annotations
 
@@ -98,17 +93,8 @@ def study(
 ) -> OwnData:
     """Load a dataset and gather its runs; what has no record is trained only if `train`.
 
-    Parameters
-    ----------
-    dataset : str
-        ``folder:PATH``, a name by `features.pin`, or that of any other annotated data that `datasets.load`
-        takes.
-
-    Raises
-    ------
-    DataError
-        The folder has problems; `softlabels check PATH` lists all of them. Or the dataset has
-        exact distributions in place of annotations.
+    The dataset is ``folder:PATH``, a name by `features.pin`, or any other annotated data that `datasets.load`
+    takes. A folder with problems, or exact distributions in place of annotations, raise `DataError`.
     """
     name, chosen = frozen.pinned(dataset), seeds_of(seeds)
     data = _load(name, profile)
@@ -124,13 +110,7 @@ def cells(dataset: str, profile: str, seeds: Sequence[int]) -> list[grids.Cell]:
 
 
 def runs_of(own: OwnData, profile: str, seeds: Sequence[int], length: int | None = None) -> list[grids.Cell]:
-    """The runs that answer, none where nothing can be answered.
-
-    Parameters
-    ----------
-    length : int or None
-        Epochs; None: by the number of images.
-    """
+    """The runs that answer, none where nothing can be; `length` in epochs, or by the number of images."""
     if unanswerable(own):
         return []
     if length is None and folder.is_pinned(own.name):
@@ -150,24 +130,15 @@ def unanswerable(own: OwnData) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class Baselines:
-    """What can be had without looking at an image.
-
-    Attributes
-    ----------
-    kl : float
-        Of naming the mean label of all images for every image, in nats.
-    accuracy : float
-        Macro accuracy of naming one class for every image.
-    """
+class Baselines(NamedTuple):
+    """KL of the mean label of all images, in nats, and macro accuracy of naming one class for every image."""
 
     kl: float
     accuracy: float
 
 
 def baselines(own: OwnData) -> Baselines:
-    """Measure the mean label and a constant guess on all images."""
+    """What can be had without looking at an image."""
     q = votes.soft_labels(own.data.counts).astype(np.float64)
     mean = q.mean(0)
     kl = float(votes.entropy(mean[None])[0] - votes.entropy(q).mean())
@@ -184,13 +155,10 @@ def learned(own: OwnData) -> bool:
     three splits says nothing where a test part has twenty images.
     """
     base = baselines(own)
-    if not own.settings:
-        return False
     least = base.accuracy + LEARNED * (1 - base.accuracy)
-    for arm in ("hard", "soft"):
-        kl, accuracy = (
-            values(own.trained(own.settings[0], arm), f"test.{name}") for name in ("kl", METRICS[0])
-        )
+    for arm in ("hard", "soft") if own.settings else ():
+        trained = own.trained(own.settings[0], arm)
+        kl, accuracy = values(trained, "test.kl"), values(trained, "test.macro_accuracy")
         if len(accuracy) and accuracy.mean() > least and accuracy.min() > base.accuracy:
             return True
         if len(kl):
@@ -232,10 +200,7 @@ def dawid_skene_gain(own: OwnData) -> Interval | None:
 def annot_mix_gain(own: OwnData, device: str | None = None) -> Interval | None:
     """What annot-mix gains over the votes, learnt from features; None where there are none, or as above.
 
-    Raises
-    ------
-    annotmix.OutOfTime
-        Its ten trainings do not fit into what is left of the budget.
+    `annotmix.OutOfTime` is raised where its ten trainings do not fit into what is left of the budget.
     """
     if own.data.annotations is None or (data := frozen.vectors(own.data)) is None:
         return None
@@ -250,12 +215,8 @@ def gain(
     The annotators are split into halves; the class of one half, by the estimate and by most votes, is
     held against the votes of the other: the share that agrees, over images that both have judged. Mean over
     `repeats` splits, with the interval of a bootstrap over images. None without named annotators, or with
-    fewer than four.
-
-    Parameters
-    ----------
-    estimate : callable
-        Data with the counts and judgements of one half, and the latter alone -> P(class) [N, K].
+    fewer than four. `estimate` makes P(class) [N, K] of data with the counts and judgements of one half, and
+    of the latter.
     """
     given, n = own.data.annotations, len(own.data)
     if given is None or len(np.unique(given.annotator)) < 4:
@@ -286,9 +247,9 @@ def gain(
 
 
 def _load(name: str, profile: str) -> Dataset:
-    own, known = profiles.chosen(profiles.OWN, profile), datasets.options_of(name)
+    own = profiles.chosen(profiles.OWN, profile)
     options = {"image_size": own.image_size}
-    if "n_images" in known and own.limit:  # as a run loads it
+    if "n_images" in datasets.options_of(name) and own.limit:  # as a run loads it
         options["n_images"] = own.limit
     data = datasets.load(name, **options).first(own.limit)
     if not np.array_equal(data.counts, data.counts.round()):
@@ -305,10 +266,8 @@ def summary(own: OwnData) -> str:
     )
 
 
-def facts(own: OwnData) -> "pd.DataFrame":
+def facts(own: OwnData) -> pd.DataFrame:
     """Describe images, annotations and agreement in a table of words."""
-    import pandas as pd
-
     rows = [("dataset", own.name), (f"{own.item}s", f"{len(own.data):,}")]
     rows += label_facts(own.data.counts, own.data.classes, own.item)
     return pd.DataFrame(rows, columns=["what", "value"])
@@ -342,10 +301,8 @@ def curves(own: OwnData) -> dict[str, dict[str, list[tuple[int, float, float]]]]
     return {metric: {arm: curve(own, arm, metric) for arm in ("hard", "soft")} for metric in METRICS}
 
 
-def budget_table(own: OwnData) -> "pd.DataFrame":
+def budget_table(own: OwnData) -> pd.DataFrame:
     """Accuracy and KL of both arms by annotations per image: mean ± standard deviation."""
-    import pandas as pd
-
     rows = []
     for here in sorted(own.settings, key=lambda one: kept_in(one) or 10**9):
         kept = kept_in(here)

@@ -31,10 +31,7 @@ CHUNK = 4096  # judgements whose matrices are held at once
 def of_collection(found: Collection, path: Path, given: Path | None) -> Dataset:
     """What was voted on as vectors: of the file `given`, else of the images in the folder `path`.
 
-    Raises
-    ------
-    DataError
-        A file of votes has no images and no features, or the features do not fit.
+    A file of votes without images and features, or features that do not fit, raise `DataError`.
     """
     if given is None:
         if not path.is_dir():
@@ -56,19 +53,9 @@ class OutOfTime(Exception):
 def estimate(data: Dataset, device: str | None = None, seed: int = 0, until: float = math.inf) -> np.ndarray:
     """Distribution of the true class of each thing, float64 [N, K]; rows sum to 1.
 
-    Parameters
-    ----------
-    data : Dataset
-        Vectors with named annotators; its counts are not looked at.
-    until : float
-        What `time.monotonic` says when it should be over, in seconds.
-
-    Raises
-    ------
-    OutOfTime
-        A fold that takes as long as the longest so far would end later than `until`.
-    DataError
-        There are no vectors, or fewer than `PEOPLE` annotators are named.
+    The data are vectors with named annotators; counts are not looked at. `OutOfTime` is raised where a fold
+    that takes as long as the longest so far would end later than `until`, in seconds of `time.monotonic`;
+    `DataError` where there are no vectors, or fewer than `PEOPLE` annotators are named.
     """
     import torch
 

@@ -58,7 +58,14 @@ def answer(own: OwnData) -> list[str]:
 
 def of_votes(own: OwnData) -> list[str]:
     """What votes say without the runs: what to ask again, who stands out, what estimates bring."""
-    return [_again(own), owndata.conspicuous(own), *_estimates(own)]
+    names = folder.files(own.name) or tuple(f"number {i}" for i in own.data.ids.tolist())
+    found = owndata.again(own, names, 5)
+    listed = ", ".join(f"{printable(name, 60)} ({number(gain, 5)})" for name, gain in found)
+    again = (
+        f"Ask again first about {listed}: there one more vote takes most from the variance of the soft "
+        f"label. `softlabels labels` lists all {own.item}s with what a vote would gain."
+    )
+    return [again, owndata.conspicuous(own), *_estimates(own)]
 
 
 def _networks(own: OwnData) -> list[str]:
@@ -80,16 +87,6 @@ def _networks(own: OwnData) -> list[str]:
         f"training (profile paper), or {seen} what people judged.",
         *measures,
     ]
-
-
-def _again(own: OwnData) -> str:
-    names = folder.files(own.name) or tuple(f"number {i}" for i in own.data.ids.tolist())
-    found = owndata.again(own, names, 5)
-    listed = ", ".join(f"{printable(name, 60)} ({number(gain, 5)})" for name, gain in found)
-    return (
-        f"Ask again first about {listed}: there one more vote takes most from the variance of the soft "
-        f"label. `softlabels labels` lists all {own.item}s with what a vote would gain."
-    )
 
 
 def _estimates(own: OwnData) -> list[str]:
@@ -150,8 +147,19 @@ def _by_how_much(own: OwnData, metric: str) -> str:
 
 
 def _more(own: OwnData) -> list[str]:
-    points = owndata.curve(own, "soft", "kl")
-    found = _enough(own)
+    """How many votes are enough, and what more of them would bring."""
+    points, found = owndata.curve(own, "soft", "kl"), []
+    if any(len(values(own.trained(here), "test.kl")) for here in own.settings[1:]):
+        enough = owndata.enough(own)
+        if enough is None:
+            few = f"More than {max(map(kept_in, own.settings[1:]))} annotations an {own.item} are needed"
+            found.append(f"{few} to come within {CLOSE} nats of all.")
+        else:
+            kept, apart = enough
+            found.append(
+                f"{kept} annotation{'s' if kept > 1 else ''} an {own.item} {'are' if kept > 1 else 'is'} "
+                f"enough: KL is within {CLOSE} nats of that with all {own.annotations} ({interval(apart)})."
+            )
     if len(points) >= 2 and points[0][0] == 1:
         first, last = points[0][1], points[-1][1]
         found.append(
@@ -166,20 +174,6 @@ def _more(own: OwnData) -> list[str]:
             f"about {interval(change)} nats, extrapolated as a + b / n from the budgets above.{trust}"
         )
     return found
-
-
-def _enough(own: OwnData) -> list[str]:
-    if not any(len(values(own.trained(here), "test.kl")) for here in own.settings[1:]):
-        return []
-    found = owndata.enough(own)
-    if found is None:
-        few = max(map(kept_in, own.settings[1:]))
-        return [f"More than {few} annotations an {own.item} are needed to come within {CLOSE} nats of all."]
-    kept, difference = found
-    return [
-        f"{kept} annotation{'s' if kept > 1 else ''} an {own.item} {'are' if kept > 1 else 'is'} enough: KL "
-        f"is within {CLOSE} nats of that with all {own.annotations} ({interval(difference)})."
-    ]
 
 
 def ceiling_in_words(own: OwnData) -> str:
@@ -217,16 +211,8 @@ def curve_in_words(own: OwnData) -> str:
 
 
 # `softlabels answer`: train as far as the time goes, and write the answer as one page.
-
-
 def seconds_of(text: str) -> float:
-    """Read a time such as ``10min``, ``90s`` or ``1.5h``, in seconds.
-
-    Raises
-    ------
-    ConfigError
-        Anything else, or nothing at all of it.
-    """
+    """Read a time such as ``10min``, ``90s`` or ``1.5h``, in seconds; anything else raises `ConfigError`."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text.strip().lower(), re.ASCII)
     if not match or match[2] not in UNITS or float(match[1]) <= 0:
         raise ConfigError(f"--budget: expected a time such as 10min, 90s or 2h, not {text!r}")
@@ -238,11 +224,8 @@ def study(
 ) -> OwnData:
     """Train what a dataset lacks, pairs with all annotations first, until the time is over.
 
-    Parameters
-    ----------
-    budget : float or None
-        Seconds. The runs are made short enough for one pair to fit, and no run is begun that is not
-        expected to; the first pair is trained in any case.
+    With a budget, in seconds, the runs are made short enough for one pair to fit, and no run is begun that is
+    not expected to; the first pair is trained in any case.
     """
     start, longest, found = time.monotonic(), 0.0, []
     own = owndata.study(dataset, profile, [])
@@ -271,11 +254,10 @@ def seconds_per_step(profile: str, data: Dataset, device: str | None = None) -> 
 
     own, hw, n_classes = profiles.chosen(profiles.OWN, profile), hardware(device), len(data.classes)
     if data.images.ndim == 2:
-        width = data.images.shape[1]
+        batch = torch.randn(own.batch_size, data.images.shape[1])
         network: torch.nn.Module = models.build_for_vectors(
-            profiles.OWN_VECTORS["network"], n_classes, torch.zeros(width), torch.ones(width)
+            profiles.OWN_VECTORS["network"], n_classes, torch.zeros_like(batch[0]), torch.ones_like(batch[0])
         )
-        batch = torch.randn(own.batch_size, width)
     else:
         network = models.build(own.network, n_classes)
         batch = torch.randint(0, 256, (own.batch_size, own.image_size, own.image_size, 3), dtype=torch.uint8)
@@ -297,20 +279,21 @@ def seconds_per_step(profile: str, data: Dataset, device: str | None = None) -> 
 def page(own: OwnData, dataset: str, profile: str, sentences: Sequence[str] | None = None) -> str:
     """Write the answer as one HTML page with its figure inside; every word of the data is escaped.
 
-    Parameters
-    ----------
-    sentences : sequence of str or None
-        What `answers.answer` said, where it has been asked already.
+    `sentences` are what `answer` said, where it has been asked already.
     """
     title = html.escape(Path(dataset.removeprefix(folder.PATH_PREFIX)).name or dataset)
     sentences = answer(own) if sentences is None else sentences
+    names = folder.files(own.name)
+    gains = (
+        [(html.escape(name), f"{gain:.5f}") for name, gain in owndata.again(own, names, 50)] if names else []
+    )
     body = [
         f"<h1>Votes of {title}</h1>",
         *(f"<p>{_inline(sentence)}</p>" for sentence in sentences),
         *_figure(own, profile),
         "<h2>The votes</h2>",
         markup(owndata.facts(own)),
-        *_ask_again(own),
+        section("Vote on these again", (own.item, "gain of a vote"), gains, (1,)),
         f"<p><small>{html.escape(_source(own, profile))}</small></p>",
     ]
     return document(f"Votes of {title}", body)
@@ -327,38 +310,30 @@ def _figure(own: OwnData, profile: str) -> list[str]:
     from softlabels import figures
 
     image = base64.b64encode(figures.png(figures.budget(owndata.curves(own), own.item), profile)).decode()
-    alt = html.escape(curve_in_words(own))
     return [
         "<h2>With fewer and fewer votes</h2>",
-        f'<img alt="{alt}" src="data:image/png;base64,{image}">',
+        f'<img alt="{html.escape(curve_in_words(own))}" src="data:image/png;base64,{image}">',
         markup(owndata.budget_table(own)),
     ]
-
-
-def _ask_again(own: OwnData) -> list[str]:
-    names = folder.files(own.name)
-    if not names:
-        return []
-    rows = [(html.escape(name), f"{gain:.5f}") for name, gain in owndata.again(own, names, 50)]
-    return [section("Vote on these again", (own.item, "gain of a vote"), rows, (1,))]
 
 
 def _source(own: OwnData, profile: str) -> str:
     records = [] if own.runs is None else recorded(own.runs)
     left = 0 if own.runs is None else int(own.runs.record.isna().sum())
     minutes = sum(record.seconds for record in records) / 60
-    missing = f", {left} left out for want of time" if left else ""
     seeds = sorted({record.config.seed for record in records})
-    length = " and ".join(map(str, sorted({record.config.epochs for record in records}))) or "no"
-    least = max(1, round(LAST * max((r.config.epochs for r in records), default=1)))
+    lengths = sorted({record.config.epochs for record in records})
+    least = max(1, round(LAST * max(lengths, default=1)))
     improving = sum(r.best_epoch > r.config.epochs - least for r in records if r.config.epochs > 1)
-    late = f" {improving} of them improved to the end: longer training (profile paper) may change them."
-    took = f"{minutes:.1f} minutes{missing}"
-    seen = f" A small network learns from what {frozen.NETWORK}, as ImageNet trained it, sees in the images."
-    return (
-        f"Profile {profile}, {len(records)} runs of at most {length} epochs ({took}), "
+    words = (
+        f"Profile {profile}, {len(records)} runs of at most {' and '.join(map(str, lengths)) or 'no'} epochs "
+        f"({minutes:.1f} minutes{f', {left} left out for want of time' if left else ''}), "
         f"seeds {', '.join(map(str, seeds)) or 'none'}, data {own.name}; an interval is over {len(seeds)} "
         f"splits, and votes are enough where KL comes within {CLOSE} nats."
-        + (late if improving else "")
-        + (seen if frozen.is_frozen(own.name) else "")
     )
+    if improving:
+        words += f" {improving} of them improved to the end: longer training (profile paper) may change them."
+    if frozen.is_frozen(own.name):
+        seen = f"what {frozen.NETWORK}, as ImageNet trained it, sees in the images"
+        words += f" A small network learns from {seen}."
+    return words

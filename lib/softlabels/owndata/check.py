@@ -4,7 +4,8 @@ import csv
 import html
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -12,14 +13,8 @@ import numpy as np
 
 from softlabels.analysis.formatting import number
 from softlabels.datasets import folder, images
-from softlabels.datasets.base import Annotations, file_sha256
-from softlabels.datasets.collection import (
-    Collection,
-    Problem,
-    printable,
-    quoted,
-    summary,
-)
+from softlabels.datasets.base import file_sha256
+from softlabels.datasets.collection import Collection, Problem, listed, printable, quoted, summary
 from softlabels.datasets.formats import Options
 from softlabels.errors import DataError
 from softlabels.labels import agreement, votes
@@ -37,7 +32,6 @@ class Report:
 
     Attributes
     ----------
-    path : str
     facts : list of (str, str)
         Name and value, ready to be read.
     classes : list of (class, images whose majority it is, share of all annotations)
@@ -46,70 +40,52 @@ class Report:
         The most conspicuous first.
     notes : list of str
         What is allowed and yet worth a look.
-    problems : tuple of Problem
+    problems : sequence of Problem
         What has to be put right before the data can be loaded.
     status : int
         0: fine; 1: problems; 2: nothing could be read.
     """
 
     path: str
-    facts: list[tuple[str, str]]
-    classes: list[tuple[str, int, float]]
-    per_image: list[tuple[int, int]]
-    annotators: list[tuple[str, agreement.Annotator]]
-    notes: list[str]
-    problems: tuple[Problem, ...]
     status: int
+    problems: Sequence[Problem]
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    classes: list[tuple[str, int, float]] = field(default_factory=list)
+    per_image: list[tuple[int, int]] = field(default_factory=list)
+    annotators: list[tuple[str, agreement.Annotator]] = field(default_factory=list)
 
 
 def inspect(path: Path, options: Options | None = None) -> Report:
     """Read a folder, decode every image, and describe what is there; nothing is changed.
 
-    Parameters
-    ----------
-    path : Path
-        Images with votes in any format that `folder.read` takes.
-    options : Options or None
-        What the user says of the file of votes.
+    The folder is any that `folder.read` takes; `options` are what the user says of the file of votes.
     """
     found = folder.read(path, options)
     if not found.files:
-        return Report(str(path), [], [], [], [], [], found.problems, UNREADABLE)
+        return Report(str(path), UNREADABLE, found.problems)
     headers, damaged = images.headers(found.root, found.files, "decoding")
-    problems = (*found.problems, *damaged)
-    whole = [header for header in headers if header is not None]
-    used = found if found.unreadable else _annotated(found)
-    facts = [*_form_facts(found), ("images", f"{len(found):,}"), *_image_facts(whole)]
+    problems, notes = (*found.problems, *damaged), [*found.notes]
+    facts = _form_facts(found) if found.form else []
+    facts += [("images", f"{len(found):,}"), *_image_facts([h for h in headers if h is not None])]
     if found.unreadable:
-        return Report(str(path), facts, [], [], [], list(found.notes), problems, UNREADABLE)
-    facts += label_facts(used.counts, used.classes)
+        return Report(str(path), UNREADABLE, problems, facts, notes)
+    # The other images are problems already, and have no label to speak of.
+    counts, status = found.counts[found.counts.sum(1) > 0], PROBLEMS if problems else FINE
+    facts += label_facts(counts, found.classes)
     facts += [("annotators", f"{len(found.annotators):,}" if found.annotators else "not named")]
-    people = _people(found)
-    notes = [*found.notes, *_label_notes(used), *_copies(found)]
+    people, classes = _people(found), class_table(counts, found.classes)
+    notes += [*_label_notes(counts, found.classes, classes), *_copies(found)]
     notes += [f"Annotator {quoted(name)} {a.reason}." for name, a in people if a.reason]
-    status = PROBLEMS if problems else FINE
-    return Report(
-        str(path), facts, class_table(used), per_image(used.counts), people, notes, problems, status
-    )
-
-
-def _annotated(found: Collection) -> Collection:
-    """The images that have annotations: the others are problems already, and have no label to speak of."""
-    kept = np.flatnonzero(found.counts.sum(1) > 0)
-    return replace(found, counts=found.counts[kept], files=tuple(found.files[i] for i in kept))
+    return Report(str(path), status, problems, facts, notes, classes, per_image(counts), people)
 
 
 def _form_facts(found: Collection) -> list[tuple[str, str]]:
     """What the votes were read from, and what each column was taken for."""
-    if not found.form:
-        return []
     roles: dict[str, list[str]] = {}
     for name, role in found.taken:
         roles.setdefault(role, []).append(name)
-    words = []
-    for role, names in roles.items():
-        shown = ", ".join(map(quoted, names[:6])) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        words.append(f"{role}: {shown}")
+    words = [f"{role}: {listed(names, 6)}" for role, names in roles.items()]
     return [("votes read as", found.form), *([("columns", "; ".join(words))] if words else [])]
 
 
@@ -118,11 +94,12 @@ def _image_facts(headers: Sequence[images.Header]) -> list[tuple[str, str]]:
         return []
     kinds = Counter(header.mode for header in headers).most_common()
     sizes = sorted({header.size for header in headers}, key=lambda size: size[0] * size[1])
-    facts = [("kinds of images", ", ".join(f"{mode} ({n:,})" for mode, n in kinds))]
-    words = [f"{w} × {h}" for w, h in (sizes[0], sizes[-1])]
-    span = words[0] if len(sizes) == 1 else f"{words[0]} to {words[1]}, {len(sizes):,} different"
-    facts.append(("size in pixels", span))
-    facts.append(("median size", f"{images.median_size([header.size for header in headers])} pixels"))
+    least, most = (f"{w} × {h}" for w, h in (sizes[0], sizes[-1]))
+    facts = [
+        ("kinds of images", ", ".join(f"{mode} ({n:,})" for mode, n in kinds)),
+        ("size in pixels", least if len(sizes) == 1 else f"{least} to {most}, {len(sizes):,} different"),
+        ("median size", f"{images.median_size([header.size for header in headers])} pixels"),
+    ]
     deepest = max((h.largest for h in headers if h.mode in images.SIXTEEN_BIT), default=0)
     if deepest:
         facts.append(("depth", f"{images.depth_of(deepest)} bits (largest value {deepest:,})"))
@@ -156,13 +133,13 @@ def label_facts(counts: np.ndarray, classes: Sequence[str], item: str = "image")
     ]
 
 
-def class_table(found: Collection) -> list[tuple[str, int, float]]:
+def class_table(counts: np.ndarray, classes: Sequence[str]) -> list[tuple[str, int, float]]:
     """Class, images whose majority it is (a tie counts for each tied class), share of all annotations."""
-    if not found.counts.size:
+    if not counts.size:
         return []
-    winners = (found.counts == found.counts.max(1, keepdims=True)).sum(0)
-    mass = found.counts.sum(0, dtype=np.float64) / found.counts.sum(dtype=np.float64)
-    return [(c, int(n), float(m)) for c, n, m in zip(found.classes, winners, mass, strict=True)]
+    winners = (counts == counts.max(1, keepdims=True)).sum(0)
+    mass = counts.sum(0, dtype=np.float64) / counts.sum(dtype=np.float64)
+    return [(c, int(n), float(m)) for c, n, m in zip(classes, winners, mass, strict=True)]
 
 
 def per_image(counts: np.ndarray) -> list[tuple[int, int]]:
@@ -173,7 +150,7 @@ def per_image(counts: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _people(found: Collection) -> list[tuple[str, agreement.Annotator]]:
-    given: Annotations | None = found.annotations
+    given = found.annotations
     if given is None or not len(given.image):
         return []
     people = agreement.annotators(given, found.counts)
@@ -181,25 +158,24 @@ def _people(found: Collection) -> list[tuple[str, agreement.Annotator]]:
     return sorted(named, key=lambda pair: (not pair[1].reason, np.nan_to_num(pair[1].kappa, nan=2.0)))
 
 
-def _label_notes(used: Collection) -> list[str]:
+def _label_notes(
+    counts: np.ndarray, names: Sequence[str], classes: list[tuple[str, int, float]]
+) -> list[str]:
     notes = []
-    if used.counts.size:
-        single = float((used.counts.sum(1) < 2).mean())
-        if single > 0.9:
-            notes.append(
-                f"{single:.0%} of the images have one annotation: hard and soft labels are then the same, "
-                "and neither agreement nor the worth of a distribution can be told from them."
-            )
-    small = [(name, n) for name, n, _ in class_table(used) if n < SMALL_CLASS]
-    if small:
-        listed = ", ".join(f"{quoted(name)} ({n})" for name, n in small[:8])
-        more = f" and {len(small) - 8} more" if len(small) > 8 else ""
-        notes.append(f"Classes that are the majority of fewer than {SMALL_CLASS} images: {listed}{more}.")
-    odd = [name for name in used.classes if name.casefold() in MISSING_WORDS]
-    if odd:
+    single = float((counts.sum(1) < 2).mean()) if counts.size else 0.0
+    if single > 0.9:
         notes.append(
-            f"{', '.join(map(quoted, odd))} may stand for a missing value; it is counted as a class."
+            f"{single:.0%} of the images have one annotation: hard and soft labels are then the same, "
+            "and neither agreement nor the worth of a distribution can be told from them."
         )
+    small = [(name, n) for name, n, _ in classes if n < SMALL_CLASS]
+    if small:
+        shown = ", ".join(f"{quoted(name)} ({n})" for name, n in small[:8])
+        more = f" and {len(small) - 8} more" if len(small) > 8 else ""
+        notes.append(f"Classes that are the majority of fewer than {SMALL_CLASS} images: {shown}{more}.")
+    odd = [quoted(name) for name in names if name.casefold() in MISSING_WORDS]
+    if odd:
+        notes.append(f"{', '.join(odd)} may stand for a missing value; it is counted as a class.")
     return notes
 
 
@@ -207,10 +183,8 @@ def _copies(found: Collection) -> list[str]:
     """Name images that are the same file: one may be trained on and the other one tested."""
     groups: dict[str, list[str]] = {}
     for name in found.files:
-        try:
+        with suppress(DataError):  # which is among the unreadable images
             groups.setdefault(file_sha256(found.root / name), []).append(name)
-        except DataError:
-            continue  # it is among the unreadable images
     twins = [names for names in groups.values() if len(names) > 1]
     if not twins:
         return []
@@ -243,9 +217,9 @@ def verdict(report: Report) -> str:
     if report.status == FINE:
         return "No problems. The data can be loaded."
     kinds = Counter(problem.kind for problem in report.problems)
-    listed = ", ".join(f"{kind} ({n:,})" for kind, n in kinds.most_common())
+    found = ", ".join(f"{kind} ({n:,})" for kind, n in kinds.most_common())
     what = "Nothing could be read" if report.status == UNREADABLE else "The data cannot be loaded yet"
-    return f"{what}. Problems: {listed}."
+    return f"{what}. Problems: {found}."
 
 
 def write_problems(problems: Sequence[Problem], file: TextIO) -> None:
@@ -254,16 +228,12 @@ def write_problems(problems: Sequence[Problem], file: TextIO) -> None:
     writer.writerow(["kind", "file", "line", "found", "remedy"])
     for p in problems:
         cells = (p.kind, p.file, str(p.line or ""), p.found, p.remedy)
-        writer.writerow([_plain(printable(cell, 500)) for cell in cells])
-
-
-def _plain(cell: str) -> str:
-    return f"'{cell}" if cell.lstrip().startswith(("=", "+", "-", "@", "|", "%")) else cell
+        safe = [printable(cell, 500) for cell in cells]
+        formula = ("=", "+", "-", "@", "|", "%")
+        writer.writerow([f"'{cell}" if cell.lstrip().startswith(formula) else cell for cell in safe])
 
 
 # The report as one HTML page that needs nothing else and runs nothing.
-
-
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;
   max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
@@ -286,68 +256,49 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 def document(title: str, body: Iterable[str]) -> str:
     """An HTML page around parts whose words are escaped already; so are those of the title."""
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{title}</title><style>{STYLE}</style></head><body>",
-            *filter(None, body),
-            "</body></html>",
-        ]
-    )
+    head = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{title}</title><style>{STYLE}</style></head><body>",
+    ]
+    return "\n".join([*head, *filter(None, body), "</body></html>"])
 
 
 def page(report: Report) -> str:
     """Write a report as HTML; every word of the data is escaped."""
     title, tone = f"Annotations of {_text(report.path)}", "fine" if report.status == FINE else "bad"
     most = max((n for _, n in report.per_image), default=1)
+    notes = [f"<li>{_text(note, 1000)}</li>" for note in report.notes]
     people = (
         "<p>Agreement is the mean share of the others who say the same of the same image; κ is the same "
         "above chance. Whoever is conspicuous stands first, with the reason; that may well be a good one.</p>"
     )
     left = len(report.problems) - ON_PAGE
     more = f"<p>{left:,} more: softlabels check PATH --csv FILE lists all.</p>" if left > 0 else ""
+    facts = [(_text(name), _text(value)) for name, value in report.facts]
+    classes = [(_text(c), f"{n:,}", f"{m:.1%}", _bar(m)) for c, n, m in report.classes]
+    voted = ("class", "images whose majority it is (ties count for each)", "share of annotations", "")
+    panels = [(f"{m:,}", f"{n:,}", _bar(n / most)) for m, n in report.per_image]
+    annotators = [
+        (_text(name), f"{a.n:,}", number(a.agreement, 3), number(a.kappa, 3), _text(a.reason))
+        for name, a in report.annotators[:500]
+    ]
+    judged = ("annotator", "annotations", "agreement", "κ", "conspicuous")
+    problems = [
+        (_text(p.kind), _text(p.file), str(p.line or ""), _text(p.found), _text(p.remedy))
+        for p in report.problems[:ON_PAGE]
+    ]
     body = [
         f"<h1>{title}</h1>",
         f'<p class="{tone}"><strong>{_text(verdict(report), 10**4)}</strong></p>',
-        section("What is there", ("", ""), [(_text(name), _text(value)) for name, value in report.facts]),
-        section(
-            "Classes",
-            ("class", "images whose majority it is (ties count for each)", "share of annotations", ""),
-            [(_text(c), f"{n:,}", f"{m:.1%}", _bar(m)) for c, n, m in report.classes],
-            (1, 2),
-        ),
-        section(
-            "Annotations per image",
-            ("annotations", "images", ""),
-            [(f"{m:,}", f"{n:,}", _bar(n / most)) for m, n in report.per_image],
-            (0, 1),
-        ),
-        section(
-            "Annotators",
-            ("annotator", "annotations", "agreement", "κ", "conspicuous"),
-            [
-                (_text(name), f"{a.n:,}", number(a.agreement, 3), number(a.kappa, 3), _text(a.reason))
-                for name, a in report.annotators[:500]
-            ],
-            (1, 2, 3),
-            before=people,
-        ),
-        "<h2>Notes</h2><ul>" + "".join(f"<li>{_text(n, 1000)}</li>" for n in report.notes) + "</ul>"
-        if report.notes
-        else "",
-        section(
-            "Problems",
-            ("kind", "file", "line", "found", "remedy"),
-            [
-                (_text(p.kind), _text(p.file), str(p.line or ""), _text(p.found), _text(p.remedy))
-                for p in report.problems[:ON_PAGE]
-            ],
-            (2,),
-            after=more,
-        ),
+        section("What is there", ("", ""), facts),
+        section("Classes", voted, classes, (1, 2)),
+        section("Annotations per image", ("annotations", "images", ""), panels, (0, 1)),
+        section("Annotators", judged, annotators, (1, 2, 3), before=people),
+        f"<h2>Notes</h2><ul>{''.join(notes)}</ul>" if notes else "",
+        section("Problems", ("kind", "file", "line", "found", "remedy"), problems, (2,), after=more),
     ]
     return document(title, body)
 

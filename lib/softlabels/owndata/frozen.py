@@ -27,15 +27,7 @@ FOLDER = "features"  # of the cache
 def pinned(dataset: str) -> str:
     """Name by which runs know a dataset; a small folder becomes features, where the weights are here.
 
-    Parameters
-    ----------
-    dataset : str
-        ``folder:PATH``, or any name that `datasets.load` takes.
-
-    Raises
-    ------
-    DataError
-        The folder has problems.
+    Raises as `folder.pin`.
     """
     name = folder.pin(dataset)
     if not name.startswith(folder.PIN_PREFIX) or len(folder.files(name)) >= FEWER or not available():

@@ -4,9 +4,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from softlabels.datasets import Annotations, folder
 from softlabels.datasets.collection import Collection, demand, printable, quoted, summary
@@ -16,9 +17,6 @@ from softlabels.labels import votes as labels
 from softlabels.labels.ceiling import WEIGHTS
 from softlabels.learning.annotators.aggregation import dawid_skene
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 # Problems of the images, or of how many there are; the votes are none the worse for them.
 OF_IMAGES = ("too few images", "number of classes", "image without annotation")
 
@@ -26,11 +24,8 @@ OF_IMAGES = ("too few images", "number of classes", "image without annotation")
 def convert(path: Path, output: Path, options: Options | None = None) -> list[str]:
     """Write the votes of a file, or of a folder, as a plain table; returns what was done, in sentences.
 
-    Raises
-    ------
-    DataError
-        The votes cannot be read without a doubt: every cause is named, and nothing is written. Or the output
-        is the input, or cannot be written.
+    Votes that cannot be read without a doubt raise `DataError`, which names every cause, and nothing is
+    written; so does an output that is the input, or cannot be written.
     """
     source, found = read(path, options)
     problems = [p for p in found.problems if p.kind not in OF_IMAGES]
@@ -46,13 +41,20 @@ def convert(path: Path, output: Path, options: Options | None = None) -> list[st
         table.to_csv(output, index=False, lineterminator="\n")
     except OSError as error:
         raise DataError(f"{output}: cannot be written ({error.strerror}); name another with -o") from error
-    return _told(found, table, output)
+    voted = set(table["label"])
+    silent = [name for name in found.classes if name not in voted]
+    done = [f"Read as: {found.form}."]
+    done += [f"  {printable(name)}: {role}" for name, role in found.taken[:40]]
+    done += [f"  {note}" for note in found.notes]
+    if silent:
+        done.append(f"  Classes that nobody chose are left out: {', '.join(map(quoted, silent[:8]))}.")
+    people = f" of {len(found.annotators):,} annotators" if found.annotators else " of nobody in particular"
+    images = f"{table['image'].nunique():,} images for {len(voted):,} classes"
+    return [*done, f"{output}: {len(table):,} votes{people} on {images}."]
 
 
-def votes(found: Collection) -> "pd.DataFrame":
+def votes(found: Collection) -> pd.DataFrame:
     """One row for each vote: image, annotator (where there are any) and label, as text."""
-    import pandas as pd
-
     given = found.annotations
     if given is None:
         image, label = np.nonzero(found.counts)
@@ -69,11 +71,6 @@ def read(path: Path, options: Options | None) -> tuple[Path | None, Collection]:
     """Read a file of votes, or a folder with one; also the file, where there is one.
 
     Images of a folder are named by their paths in it, those of a file alone as the file names them.
-
-    Raises
-    ------
-    DataError
-        Nothing is there.
     """
     found = folder.votes_of(path, options)
     if not path.is_dir():
@@ -81,25 +78,7 @@ def read(path: Path, options: Options | None) -> tuple[Path | None, Collection]:
     return (path / found.sources[0] if len(found.sources) == 1 else None), found
 
 
-def _told(found: Collection, table: "pd.DataFrame", output: Path) -> list[str]:
-    people = f" of {len(found.annotators):,} annotators" if found.annotators else " of nobody in particular"
-    voted = set(table["label"])
-    silent = [name for name in found.classes if name not in voted]
-    lines = [f"Read as: {found.form}."]
-    lines += [f"  {printable(name)}: {role}" for name, role in found.taken[:40]]
-    lines += [f"  {note}" for note in found.notes]
-    if silent:
-        lines.append(f"  Classes that nobody chose are left out: {', '.join(map(quoted, silent[:8]))}.")
-    lines.append(
-        f"{output}: {len(table):,} votes{people} on {table['image'].nunique():,} images for "
-        f"{len(voted):,} classes."
-    )
-    return lines
-
-
 # What is known of each image: counts, soft labels of several kinds, agreement, and whether to ask again.
-
-
 EPSILON = 0.1  # of label smoothing
 # Columns for each class are called KIND:CLASS, as in "soft:cat".
 COLUMNS = {
@@ -120,18 +99,11 @@ COLUMNS = {
 }
 
 
-def table(found: Collection, annot_mix: np.ndarray | None = None) -> "pd.DataFrame":
+def table(found: Collection, annot_mix: np.ndarray | None = None) -> pd.DataFrame:
     """Describe each image that has votes in a row; `COLUMNS` says what the columns are.
 
-    Parameters
-    ----------
-    annot_mix : float [N, K] or None
-        What `annotmix.estimate` says of all images of the collection.
-
-    Raises
-    ------
-    DataError
-        The collection has problems that touch its votes.
+    `annot_mix` [N, K] is what `annotmix.estimate` says of all images. A collection without votes raises
+    `DataError`.
     """
     if not len(found) or not found.counts.size:
         raise DataError(f"{found.root}: expected votes, found none; `softlabels check` says what is there")
@@ -151,10 +123,8 @@ def frame(
     classes: Sequence[str],
     annotations: Annotations | None = None,
     annot_mix: np.ndarray | None = None,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """The same from arrays: names of N images, counts [N, K], names of K classes, votes, estimates [N, K]."""
-    import pandas as pd
-
     soft, k = labels.soft_labels(counts), len(classes)
     top = counts == counts.max(1, keepdims=True)
     majority = counts.argmax(1)
@@ -172,16 +142,16 @@ def frame(
     columns: dict[str, Any] = {"image": list(names), "votes": counts.sum(1).astype(np.int64)}
     for kind, values in blocks.items():
         columns |= {f"{kind}:{name}": values[:, j] for j, name in enumerate(classes)}
-    listed = [
-        "|".join(classes[j] for j in np.flatnonzero(row).tolist()) if row.sum() > 1 else "" for row in top
-    ]
+    tied = ["|".join(np.array(classes, object)[row]) if row.sum() > 1 else "" for row in top]
+    n, largest = counts.sum(1, dtype=np.float64), np.sort(counts, axis=1)
+    pairs = (counts.astype(np.float64) * (counts - 1)).sum(1)  # that agree
     columns |= {
         "majority": [classes[j] for j in majority.tolist()],
-        "tied": listed,
+        "tied": tied,
         "entropy": labels.entropy(soft),
-        "agreement": _agreement(counts),
+        "agreement": np.where(n > 1, pairs / np.maximum(n * (n - 1), 1), np.nan),
         "gain": gain,
-        "ask_again": _close(counts),
+        "ask_again": largest[:, -1] - largest[:, -2] <= 1 if k > 1 else np.ones(len(counts), bool),
     }
     return pd.DataFrame(columns)
 
@@ -195,42 +165,23 @@ def posterior_and_gain(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     n = counts.sum(1, keepdims=True, dtype=np.float64)
     shares = counts.sum(0, dtype=np.float64) / counts.sum(dtype=np.float64)
-    weight = min(WEIGHTS, key=lambda w: _surprise(counts, n, shares, w))
+
+    def surprise(weight: float) -> float:
+        """Mean −log probability of a vote given the others of its image, in nats."""
+        others = np.where(counts > 0, (counts - 1 + weight * shares) / (n - 1 + weight), 1.0)
+        return float(-(counts * np.log(others)).sum() / counts.sum())
+
+    weight = min(WEIGHTS, key=surprise)
     mean = (counts + weight * shares) / (n + weight)
     after = (n[:, 0] + weight + 1) ** 2
     return mean, (1 - (mean**2).sum(1)) / after
 
 
-def _surprise(counts: np.ndarray, n: np.ndarray, shares: np.ndarray, weight: float) -> float:
-    """Mean −log probability of a vote given the others of its image, in nats."""
-    others = np.where(counts > 0, (counts - 1 + weight * shares) / (n - 1 + weight), 1.0)
-    return float(-(counts * np.log(others)).sum() / counts.sum())
-
-
-def _agreement(counts: np.ndarray) -> np.ndarray:
-    n = counts.sum(1, dtype=np.float64)
-    pairs = (counts.astype(np.float64) * (counts - 1)).sum(1)
-    return np.where(n > 1, pairs / np.maximum(n * (n - 1), 1), np.nan)
-
-
-def _close(counts: np.ndarray) -> np.ndarray:
-    """Whether the two largest counts differ by one vote or none."""
-    if counts.shape[1] < 2:
-        return np.ones(len(counts), bool)
-    largest = np.sort(counts, axis=1)
-    return largest[:, -1] - largest[:, -2] <= 1
-
-
 def write(found: Collection, output: Path, annot_mix: np.ndarray | None = None) -> str:
     """Write the table of a collection as CSV, parquet or JSON lines by the ending; returns what was done.
 
-    JSON lines have one list for each kind of label, in the order of ``classes``.
-
-    Raises
-    ------
-    DataError
-        Problems of the votes, an unknown ending, a library that is missing, or a place that cannot be
-        written.
+    JSON lines have one list for each kind of label, in the order of ``classes``. `DataError` is raised for
+    problems of the votes, an unknown ending, a missing library, or a place that cannot be written.
     """
     rows = table(of_votes(found), annot_mix)
     kind = output.suffix.lower()

@@ -1,30 +1,27 @@
-"""Votes from what labelling tools and marketplaces export, each in its documented shape.
+"""Votes from what labelling tools and marketplaces export, each in its documented shape, and from tables.
 
-A reader takes a `File` and `Options` and returns a `Reading`. `reads` gives it a name and a sniffer, which
-looks at the same file and says whether it is one of its kind; the first in this module that does is asked.
-What is no vote of a person on a whole image (predictions, boxes, cancelled and rejected work) is left out,
-and a note says how much.
+A reader takes a `File` and `Options` and returns a `Reading`. `reads` adds it to `FORMATS` with a name and a
+sniffer, which looks at the same file and says whether it is one of its kind; the first in this module that
+does is asked. What is no vote of a person on a whole image (predictions, boxes, cancelled and rejected work)
+is left out, and a note says how much. Nothing is downloaded and nothing is changed.
 """
 
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from softlabels.datasets.collection import Problem, is_image, printable, quoted
-from softlabels.datasets.formats import tables
-from softlabels.datasets.formats.columns import like_images, plain
-from softlabels.datasets.formats.containers import (
-    File,
-    Options,
-    Reading,
-    Table,
-    records_table,
-    votes_of,
-)
+from softlabels.datasets.columns import like_images, plain, read_table
+from softlabels.datasets.containers import NOT_READ as NOT_READ
+from softlabels.datasets.containers import OPENED as OPENED
+from softlabels.datasets.containers import File, Options, Reading, Table, opened, records_table, votes_of
+from softlabels.datasets.containers import parse_columns as parse_columns
+from softlabels.datasets.containers import suffix as suffix
 
 Row = tuple[str, str, str, int, str, int]
 Sniffer = Callable[[File], bool]
@@ -53,6 +50,40 @@ def reads(name: str, sniff: Sniffer) -> Callable[[Reader], Reader]:
     return add
 
 
+def sniffed(file: File) -> Format | None:
+    """The format of a file, or None where nothing knows it."""
+    return next((known for known in FORMATS if known.sniff(file)), None)
+
+
+def named(path: Path) -> str:
+    """Name of the format of a file; empty where nothing knows it or it cannot be opened."""
+    known = sniffed(opened(path))
+    return known.name if known else ""
+
+
+def read(path: Path, options: Options | None = None) -> Reading:
+    """Read the votes of a file with every problem it has; without votes where nothing could be read."""
+    options = options or Options()
+    file = opened(path, options.header)
+    known = sniffed(file)
+    if known is None:
+        if not file.problems:
+            found = "no export that is known here, and no table"
+            remedy = "save the votes as CSV with columns image, annotator and label"
+            file.problems.append(Problem("no annotations", path.name, found, remedy))
+        return Reading("nothing that is known", votes_of(), problems=file.problems)
+    try:
+        reading = known.read(file, options)
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        # JSON from outside can have anything anywhere; what is of another shape is no export of this kind.
+        found = f"looks like {known.name}, and is not ({type(error).__name__}: {error})"
+        problem = Problem("broken export", path.name, found, "export the annotations again")
+        return Reading(known.name, votes_of(), problems=[*file.problems, problem])
+    if known.name != "table":  # a table's own problems are in its reading already
+        reading.problems = [*file.problems, *reading.problems]
+    return reading
+
+
 def columns(*names: str, start: str = "") -> Sniffer:
     """Whether a file is a table with these columns, and with one whose name begins so."""
 
@@ -73,11 +104,12 @@ def entries(test: Callable[[dict[str, Any]], object]) -> Sniffer:
     return sniff
 
 
-class _Collector:
+class _Votes:
     """Votes while an export is read, with what was left out and why."""
 
     def __init__(self, file: File, words: str) -> None:
         self.file, self.words = file, words
+        self.table = file.table or Table(file.name)
         self.rows: list[Row] = []
         self.left: Counter[str] = Counter()
         self.problems: list[Problem] = []
@@ -122,15 +154,19 @@ class _Collector:
                 self.vote(*vote)
         return name
 
-    def reading(self, taken: Iterable[tuple[str, str]]) -> Reading:
-        """The votes with a note on what was left out."""
+    def reading(
+        self, image: str | None = None, annotator: str | None = None, label: str | None = None
+    ) -> Reading:
+        """The votes, with where in the file they were found and a note on what was left out."""
         if listed := ", ".join(f"{n:,} {why}" for why, n in (+self.left).most_common()):
             self.notes.append(f"Left out, as no votes on an image: {listed}.")
         if not self.rows and not self.problems:
             remedy = "export the annotations with a class for each whole image"
             self.problem("no annotations", "no vote on an image", remedy)
         named = any(row[1] for row in self.rows)
-        return Reading(self.words, votes_of(self.rows), named, (), tuple(taken), self.notes, self.problems)
+        roles = ((image, "image"), (annotator, "annotator"), (label, "label"))
+        taken = tuple((name, role) for name, role in roles if name is not None)
+        return Reading(self.words, votes_of(self.rows), named, (), taken, self.notes, self.problems)
 
 
 def _word(value: Any) -> str:
@@ -141,15 +177,25 @@ def _word(value: Any) -> str:
     return str(value).strip()
 
 
-def _entries(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    for i, entry in enumerate(value if isinstance(value, list) else []):
-        if isinstance(entry, dict):
-            yield i, entry
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _loaded(cell: str) -> Any:
+    """JSON of a cell, or None where it holds none."""
+    if cell[:1] in ("[", "{"):
+        try:
+            return json.loads(cell)
+        except (ValueError, RecursionError):
+            return None
+    return None
 
 
 # Label Studio (labelstud.io/guide/export): tasks with annotations, one object for each annotation, or CSV.
-
-
 def _completions(task: dict[str, Any]) -> list[Any] | None:
     """A task's list of annotations; old versions call it completions."""
     return next(
@@ -160,20 +206,20 @@ def _completions(task: dict[str, Any]) -> list[Any] | None:
 @reads("label-studio", entries(lambda e: isinstance(e.get("data"), dict) and _completions(e) is not None))
 def label_studio(file: File, options: Options) -> Reading:
     """Choices, taxonomies and ratings of Label Studio's tasks; boxes and predictions are no votes."""
-    found = _Collector(file, "Label Studio, JSON")
+    found = _Votes(file, "Label Studio, JSON")
     answers: list[tuple[Any, ...]] = []
-    for i, task in _entries(file.content):
-        data = task.get("data")
-        image = _image_of(data if isinstance(data, dict) else {})
+    for i, task, _ in file.entries():
+        image = _image_of(_dict(task.get("data")))
         if isinstance(task.get("predictions"), list):
             found.left["predictions of a model"] += len(task["predictions"])
-        for j, done in _entries(_completions(task)):
+        for j, done in enumerate(_completions(task) or ()):
+            if not isinstance(done, dict):
+                continue
             if done.get("was_cancelled"):
                 found.left["cancelled annotations"] += 1
                 continue
-            for _, result in _entries(done.get("result")):
-                value = result.get("value")
-                chosen = _chosen(value if isinstance(value, dict) else {})
+            for result in _objects(done.get("result")):
+                chosen = _chosen(_dict(result.get("value")))
                 if chosen is None:
                     kind = printable(_word(result.get("type")) or "unknown", 30)
                     found.left[f"results of type {kind}"] += 1
@@ -181,7 +227,7 @@ def label_studio(file: File, options: Options) -> Reading:
                 who, where = _person(done.get("completed_by")), f"[{i}].annotations[{j}]"
                 answers.append((_word(result.get("from_name")), image, who, chosen, where))
     name = found.answers(answers, "questions", options)
-    return found.reading([("data", "image"), ("completed_by", "annotator"), (name or "choices", "label")])
+    return found.reading("data", "completed_by", name or "choices")
 
 
 def _chosen(value: dict[str, Any]) -> list[Any] | None:
@@ -217,7 +263,7 @@ _OWN = ("annotator", "annotation_id", "lead_time", "id", "created_at", "updated_
 def label_studio_min(file: File, options: Options) -> Reading:
     """Label Studio's JSON-MIN and CSV: one entry for each annotation."""
     table = file.table or records_table(file)
-    found = _Collector(file, f"Label Studio, {'CSV' if file.table else 'JSON-MIN'}")
+    found = _Votes(file, f"Label Studio, {'CSV' if file.table else 'JSON-MIN'}")
     rest = [name for name in table.header if name not in _OWN]
     usual = [name for name in rest if name in ("image", "img", "url", "text")]
     images = [name for name in rest if like_images(table.column(name))] or usual
@@ -226,79 +272,52 @@ def label_studio_min(file: File, options: Options) -> Reading:
         shown = ", ".join(map(quoted, rest[:8]))
         remedy = "export with the data and the choices"
         found.problem("no annotations", f"columns {shown}: no image and choice", remedy)
-        return found.reading([])
+        return found.reading()
     label = found.choice(answers, "columns of answers", options)
-    for row, line in _rows(table):
-        found.vote(row[images[0]], row["annotator"], _choices(row[label]), line=line)
-    return found.reading([(images[0], "image"), ("annotator", "annotator"), (label, "label")])
-
-
-def _choices(cell: str) -> Any:
-    """A choice of Label Studio's tables: a word, or JSON where several may be chosen."""
-    value = _loaded(cell)
-    if isinstance(value, dict) and isinstance(value.get("choices"), list):
-        return value["choices"]
-    return value if isinstance(value, list) else cell
-
-
-def _loaded(cell: str) -> Any:
-    if cell[:1] in "[{" and cell:
-        try:
-            return json.loads(cell)
-        except (ValueError, RecursionError):
-            return None
-    return None
-
-
-def _rows(table: Table) -> Iterator[tuple[dict[str, str], int]]:
-    assert table.rows is not None
-    for cells, line in zip(table.rows.itertuples(index=False, name=None), table.lines, strict=True):
-        yield dict(zip(table.header, cells, strict=True)), line
+    for row, line in table.records():
+        value = _loaded(row[label])  # a word, or JSON where several may be chosen
+        choices = value if isinstance(value, list) else _dict(value).get("choices")
+        chosen = choices if isinstance(choices, list) else row[label]
+        found.vote(row[images[0]], row["annotator"], chosen, line=line)
+    return found.reading(images[0], "annotator", label)
 
 
 # Amazon Mechanical Turk: the results of a batch as CSV.
-
-
 @reads("mturk", columns("HITId", "WorkerId", start="Answer."))
 def mturk(file: File, options: Options) -> Reading:
     """Approved and submitted assignments; answers as words, as radio buttons, or as JSON of a crowd form."""
-    table = file.table
-    assert table is not None
-    found = _Collector(file, "Amazon Mechanical Turk, results of a batch")
+    found = _Votes(file, "Amazon Mechanical Turk, results of a batch")
+    table = found.table
     inputs = [n for n in table.header if n.startswith("Input.")]
     images = [n for n in inputs if like_images(table.column(n))] or inputs
     image = options.columns.get("image", (images[0] if images else "",))[0]
     answers = [n for n in table.header if n.startswith("Answer.")]
     groups = _radio_groups(table, answers)
-    names = list(dict.fromkeys(groups.get(n, n) for n in answers))
     if image not in table.header or (len(images) > 1 and "image" not in options.columns):
         shown = ", ".join(map(quoted, inputs[:8]))
         remedy = "name the column: softlabels convert {} --columns 'image=Input.NAME'"
         found.problem("question about columns", f"which column is the image: {shown}?", remedy)
-        return found.reading([])
-    label = found.choice(names, "questions", options)
-    for row, line in _rows(table):
-        status = row.get("AssignmentStatus", "").casefold()
-        if status.startswith("reject"):
+        return found.reading()
+    label = found.choice((groups.get(n, n) for n in answers), "questions", options)
+    boxes = [n for n in answers if groups.get(n) == label]
+    for row, line in table.records():
+        if row.get("AssignmentStatus", "").casefold().startswith("reject"):
             found.left["rejected assignments"] += 1
-        elif label in groups.values():
-            boxes = (n for n in answers if groups.get(n) == label)
+        elif boxes:
             on = [n for n in boxes if row[n].strip().casefold() in ("true", "on", "1")]
-            chosen = [n.rpartition(".")[2] for n in on]
-            found.vote(row[image], row["WorkerId"], chosen, line=line)
+            found.vote(row[image], row["WorkerId"], [n.rpartition(".")[2] for n in on], line=line)
         else:
             found.vote(row[image], row["WorkerId"], _crowd_answer(row[label]), line=line)
-    return found.reading([(image, "image"), ("WorkerId", "annotator"), (label, "label")])
+    return found.reading(image, "WorkerId", label)
 
 
 def _radio_groups(table: Table, answers: list[str]) -> dict[str, str]:
     """Columns Answer.question.option that hold true and false only, and their question."""
     flags = ("true", "false", "on", "off", "")
     truth = [n for n in answers if all(c.strip().casefold() in flags for c in table.column(n).unique())]
-    by_question: dict[str, list[str]] = {}
-    for name in truth:
-        by_question.setdefault(name.rpartition(".")[0], []).append(name)
-    return {name: question for question, names in by_question.items() if len(names) > 1 for name in names}
+    question = {name: name.rpartition(".")[0] for name in truth}
+    options = Counter(question.values())
+    return {name: asked for name, asked in question.items() if options[asked] > 1}
 
 
 def _crowd_answer(cell: str) -> Any:
@@ -312,82 +331,69 @@ def _crowd_answer(cell: str) -> Any:
         entry = waiting.pop(0)
         if isinstance(entry, list):
             waiting = entry + waiting
+        elif isinstance(entry, str):
+            labels.append(entry)
         elif isinstance(entry, dict):
             if isinstance(entry.get("label"), str):
                 labels.append(entry["label"])
             elif isinstance(entry.get("labels"), list):
                 labels += [_word(v) for v in entry["labels"]]
             else:
-                on = [key for key, v in entry.items() if v is True]
-                labels += on
+                labels += [key for key, v in entry.items() if v is True]
                 waiting = [v for v in entry.values() if isinstance(v, dict | list)] + waiting
-        elif isinstance(entry, str):
-            labels.append(entry)
     return labels
 
 
 # Toloka: the answers of a pool as TSV.
-
-
 @reads("toloka", columns("ASSIGNMENT:worker_id", start="OUTPUT:"))
 def toloka(file: File, options: Options) -> Reading:
     """Answers that were not rejected; control tasks are votes as well, and counted in a note."""
-    table = file.table
-    assert table is not None
-    found = _Collector(file, "Toloka, answers of a pool")
+    found = _Votes(file, "Toloka, answers of a pool")
+    table = found.table
     inputs = [n for n in table.header if n.startswith("INPUT:")]
     called = [n for n in inputs if "image" in plain(n)]
     images = [n for n in inputs if like_images(table.column(n))] or called or inputs
     label = found.choice((n for n in table.header if n.startswith("OUTPUT:")), "outputs", options)
     if not images:
         found.problem("no annotations", "no column INPUT:…", "export the inputs as well")
-        return found.reading([])
+        return found.reading()
     golden = [n for n in table.header if n.startswith("GOLDEN:")]
     control = 0
-    for row, line in _rows(table):
+    for row, line in table.records():
         if not any(cell.strip() for cell in row.values()):
             continue
-        if (
-            "REJECT" in (row.get("ASSIGNMENT:status", ""), row.get("ACCEPT:verdict", ""))
-            or (row.get("ASSIGNMENT:status", "").upper() in ("REJECTED", "SKIPPED", "EXPIRED", "ACTIVE"))
-            or row.get("ACCEPT:verdict", "").strip() == "-"
-        ):
+        status, verdict = row.get("ASSIGNMENT:status", ""), row.get("ACCEPT:verdict", "")
+        unfinished = status.upper() in ("REJECTED", "SKIPPED", "EXPIRED", "ACTIVE")
+        if unfinished or "REJECT" in (status, verdict) or verdict.strip() == "-":
             found.left["rejected or unfinished answers"] += 1
             continue
         control += any(row[n].strip() for n in golden)
         found.vote(row[images[0]], row["ASSIGNMENT:worker_id"], row[label], line=line)
     if control:
         found.notes.append(f"{control:,} votes are on control tasks, whose answer the project knew.")
-    return found.reading([(images[0], "image"), ("ASSIGNMENT:worker_id", "annotator"), (label, "label")])
+    return found.reading(images[0], "ASSIGNMENT:worker_id", label)
 
 
 # Zooniverse: classifications as the project exports them, and question extracts of panoptes_aggregation.
-
-
 @reads("zooniverse", columns("classification_id", "annotations", "subject_data"))
 def zooniverse(file: File, options: Options) -> Reading:
     """Answers to one task of a workflow, on the file that the subject's data name (else the subject's id)."""
-    table = file.table
-    assert table is not None
-    found = _Collector(file, "Zooniverse, classifications")
+    found = _Votes(file, "Zooniverse, classifications")
     answers: list[tuple[Any, ...]] = []
-    for row, line in _rows(table):
-        subject = _loaded(row["subject_data"])
-        notes = _loaded(row["annotations"])
+    for row, line in found.table.records():
+        subject, notes = _loaded(row["subject_data"]), _loaded(row["annotations"])
         if not isinstance(notes, list) or not isinstance(subject, dict):
             found.problem("broken JSON", "annotations or subject_data that are no JSON", "export again", line)
             continue
         image = _subject(subject)
         who = row.get("user_name", "") or row.get("user_id", "")
-        for _, note in _entries(notes):
+        for note in _objects(notes):
             value = note.get("value")
             if isinstance(value, list):  # of a survey: objects with a choice
                 value = [_word(v.get("choice")) if isinstance(v, dict) else v for v in value]
             answers.append((_word(note.get("task")), image, who, value, "", line))
     task = found.answers(answers, "tasks", options)
-    return found.reading(
-        [("subject_data", "image"), ("user_name", "annotator"), (task or "annotations", "label")]
-    )
+    return found.reading("subject_data", "user_name", task or "annotations")
 
 
 def _subject(data: dict[str, Any]) -> str:
@@ -401,55 +407,44 @@ def _subject(data: dict[str, Any]) -> str:
 @reads("zooniverse-flat", columns("subject_id", "workflow_id", "task", start="data."))
 def zooniverse_flat(file: File, options: Options) -> Reading:
     """Question extracts (a line for each classification) or reductions (counts for each subject)."""
-    table = file.table
-    assert table is not None
-    single = "classification_id" in table.header
-    found = _Collector(file, f"Zooniverse, {'extracts' if single else 'reductions'} of questions")
-    classes = [n for n in table.header if n.startswith("data.") and n != "data.aggregation_version"]
-    task = found.choice(filter(None, table.column("task").unique()), "tasks", options)
-    for row, line in _rows(table):
+    header = file.table.header if file.table else []
+    single = "classification_id" in header
+    found = _Votes(file, f"Zooniverse, {'extracts' if single else 'reductions'} of questions")
+    classes = [n for n in header if n.startswith("data.") and n != "data.aggregation_version"]
+    task = found.choice(filter(None, found.table.column("task").unique()), "tasks", options)
+    for row, line in found.table.records():
         if row["task"] != task:
             continue
-        chosen = {
-            n.removeprefix("data."): row[n].strip() for n in classes if row[n].strip() not in ("", "0", "0.0")
-        }
-        counts = {name: _integer(cell) for name, cell in chosen.items()}
-        wrong = next((name for name, n in counts.items() if n is None), None)
+        chosen = {n.removeprefix("data."): row[n].strip() for n in classes}
+        chosen = {name: cell for name, cell in chosen.items() if cell not in ("", "0", "0.0")}
+        whole = {name: re.sub(r"\.0+$", "", cell) for name, cell in chosen.items()}
+        wrong = next((name for name, n in whole.items() if not re.fullmatch("[0-9]{1,6}", n)), None)
         if wrong is not None:
             what = f"{quoted(chosen[wrong])} for answer {quoted(wrong)}, expected a count"
             found.problem("not a count", what, "export again", line)
         elif single:
-            found.vote(row["subject_id"], row.get("user_name", ""), list(counts), line=line)
+            found.vote(row["subject_id"], row.get("user_name", ""), list(whole), line=line)
         else:
-            found.rows += [
-                (row["subject_id"], "", name, n, file.name, line) for name, n in counts.items() if n
-            ]
-    taken = [("subject_id", "image"), *([("user_name", "annotator")] if single else []), (task, "task")]
-    return found.reading([*taken, *((n, "an answer") for n in classes)])
-
-
-def _integer(cell: str) -> int | None:
-    whole = re.sub(r"\.0+$", "", cell)
-    return int(whole) if whole.isascii() and whole.isdigit() and len(whole) < 7 else None
+            counts = {name: int(n) for name, n in whole.items() if int(n)}
+            found.rows += [(row["subject_id"], "", name, n, file.name, line) for name, n in counts.items()]
+    reading = found.reading("subject_id", "user_name" if single else None)
+    reading.taken = (*reading.taken, (task, "task"), *((n, "an answer") for n in classes))
+    return reading
 
 
 # CVAT (docs.cvat.ai, XML annotation format 1.1): tags of images; one file is one annotator.
-
-
 def _is_cvat(file: File) -> bool:
     """XML with <annotations> and images below it."""
     root = file.content
-    return (
-        isinstance(root, Element)
-        and root.tag == "annotations"
-        and any(e.tag in ("image", "meta") for e in root)
-    )
+    if not isinstance(root, Element) or root.tag != "annotations":
+        return False
+    return any(e.tag in ("image", "meta") for e in root)
 
 
 @reads("cvat", _is_cvat)
 def cvat(file: File, options: Options) -> Reading:
     """Tags of whole images; the annotator is the job's assignee, else nobody is named."""
-    found, root = _Collector(file, "CVAT for images, XML"), file.content
+    found, root = _Votes(file, "CVAT for images, XML"), file.content
     people = {(e.text or "").strip() for e in root.iterfind(".//assignee/username")} - {""}
     who = next(iter(people)) if len(people) == 1 else ""
     for image in root.iter("image"):
@@ -458,20 +453,17 @@ def cvat(file: File, options: Options) -> Reading:
         found.left["shapes"] += len(image) - len(tags)
         found.left["automatic tags"] += len(tags) - len(by_hand)
         found.vote(image.get("name", ""), who, by_hand)
-    return found.reading([("image name", "image"), ("assignee", "annotator"), ("tag", "label")])
+    return found.reading("image name", "assignee", "tag")
 
 
 # VIA, the VGG Image Annotator 2: a project or its annotations as JSON, or CSV.
-
-
 def _via_entries(content: Any) -> dict[str, Any]:
     """Entries with filename, regions and file_attributes, alone or in a project."""
     if isinstance(content, dict) and isinstance(content.get("_via_img_metadata"), dict):
         content = content["_via_img_metadata"]
-    if not isinstance(content, dict):
-        return {}
-    known = [e for e in content.values() if isinstance(e, dict) and {"filename", "file_attributes"} <= set(e)]
-    return content if known and len(known) == len(content) else {}
+    every = _dict(content)
+    known = [e for e in every.values() if isinstance(e, dict) and {"filename", "file_attributes"} <= set(e)]
+    return every if known and len(known) == len(every) else {}
 
 
 @reads("via", lambda file: bool(_via_entries(file.content)))
@@ -479,76 +471,67 @@ def via(file: File, options: Options) -> Reading:
     """Attributes of files, chosen from a list or written; regions are no votes on the whole image."""
     every = _via_entries(file.content).values()
     regions = sum(len(e.get("regions") or ()) for e in every)
-    return _via(
-        file, options, "VIA, JSON", [(e["filename"], e["file_attributes"], 0) for e in every], regions
-    )
+    given = [(e["filename"], e["file_attributes"], 0) for e in every]
+    return _via(_Votes(file, "VIA, JSON"), options, given, regions)
 
 
 @reads("via-csv", columns("filename", "file_attributes", "region_count"))
 def via_csv(file: File, options: Options) -> Reading:
     """The same from a table, which has a line for each region: an image counts once."""
-    assert file.table is not None
+    found = _Votes(file, "VIA, CSV")
     seen: dict[str, tuple[str, Any, int]] = {}
     regions = 0
-    for row, line in _rows(file.table):
+    for row, line in found.table.records():
         seen.setdefault(row["filename"], (row["filename"], _loaded(row["file_attributes"]), line))
         regions += row.get("region_shape_attributes", "{}").strip() not in ("", "{}")
-    return _via(file, options, "VIA, CSV", list(seen.values()), regions)
+    return _via(found, options, list(seen.values()), regions)
 
 
-def _via(
-    file: File, options: Options, words: str, every: list[tuple[str, Any, int]], regions: int
-) -> Reading:
-    found = _Collector(file, words)
+def _via(found: _Votes, options: Options, every: list[tuple[str, Any, int]], regions: int) -> Reading:
     found.left["regions"] += regions
-    given = [value for _, value, _ in every if isinstance(value, dict)]
-    name = found.choice((k for value in given for k, v in value.items() if v), "attributes", options)
+    asked = (k for _, value, _ in every for k, v in _dict(value).items() if v)
+    name = found.choice(asked, "attributes", options)
     for image, value, line in every:
-        chosen = value.get(name) if isinstance(value, dict) else None
+        chosen = _dict(value).get(name)
         if isinstance(chosen, dict):  # boxes that were ticked
             chosen = [key for key, on in chosen.items() if on]
         found.vote(image, "", chosen, line=line)
-    return found.reading([("filename", "image"), (name or "file_attributes", "label")])
+    return found.reading("filename", label=name or "file_attributes")
 
 
 # doccano (JSON lines of a classification project) and Prodigy (JSON lines of a dataset).
-
-
 @reads("prodigy", entries(lambda e: "answer" in e and ({"_task_hash", "_input_hash"} & set(e))))
 def prodigy(file: File, options: Options) -> Reading:
     """Choices that were accepted, or one class accepted and rejected; ignored tasks are no votes."""
-    found = _Collector(file, "Prodigy, JSON lines")
-    every = list(_entries(file.content))
-    offered = {_word(e.get("label")) for _, e in every if "options" not in e} - {""}
-    for i, entry in every:
-        line = file.lines[i] if file.lines else 0
-        who = _word(entry.get("_annotator_id")) or _word(entry.get("_session_id"))
-        image = _prodigy_image(entry)
-        if entry.get("answer") == "ignore":
+    found = _Votes(file, "Prodigy, JSON lines")
+    offered = {_word(e.get("label")) for _, e, _ in file.entries() if "options" not in e} - {""}
+    for _, entry, line in file.entries():
+        answer, label, choices = entry.get("answer"), entry.get("label"), entry.get("options")
+        if answer == "ignore":
             found.left["ignored tasks"] += 1
-        elif isinstance(entry.get("options"), list):
-            if entry.get("answer") == "accept":
-                names = {
-                    _word(o.get("id")): _word(o.get("text")) or _word(o.get("id"))
-                    for _, o in _entries(entry["options"])
-                }
-                chosen = entry.get("accept")
-                ids = list(map(_word, chosen)) if isinstance(chosen, list) else [_word(chosen)]
-                found.vote(image, who, [names.get(c, c) for c in ids], line=line)
-            else:
+            continue
+        if isinstance(choices, list):
+            if answer != "accept":
                 found.left["rejected tasks"] += 1
-        elif entry.get("answer") == "accept":
-            found.vote(image, who, entry.get("label"), line=line)
-        elif len(offered) == 1:
-            found.vote(image, who, f"not {_word(entry.get('label'))}", line=line)
-        else:
-            found.left["rejections of one class of several"] += 1
-    return found.reading([("image", "image"), ("_annotator_id", "annotator"), ("accept or label", "label")])
+                continue
+            names = {
+                _word(o.get("id")): _word(o.get("text")) or _word(o.get("id")) for o in _objects(choices)
+            }
+            chosen = entry.get("accept")
+            label = [names.get(c, c) for c in map(_word, chosen if isinstance(chosen, list) else [chosen])]
+        elif answer != "accept":
+            if len(offered) != 1:
+                found.left["rejections of one class of several"] += 1
+                continue
+            label = f"not {_word(label)}"
+        who = _word(entry.get("_annotator_id")) or _word(entry.get("_session_id"))
+        found.vote(_prodigy_image(entry), who, label, line=line)
+    return found.reading("image", "_annotator_id", "accept or label")
 
 
 def _prodigy_image(entry: dict[str, Any]) -> str:
     """The image's name: pictures inside of the file (data:…) are named in meta or by path."""
-    meta = entry["meta"] if isinstance(entry.get("meta"), dict) else {}
+    meta = _dict(entry.get("meta"))
     places = [entry.get("path"), entry.get("image"), *map(meta.get, ("file", "path", "source"))]
     names = (v for v in places if isinstance(v, str) and v and not v.startswith("data:"))
     return next(names, _word(entry.get("text")))
@@ -563,21 +546,19 @@ def _is_doccano(entry: dict[str, Any]) -> bool:
 @reads("doccano", entries(_is_doccano))
 def doccano(file: File, options: Options) -> Reading:
     """Labels of files; doccano writes one file for each annotator, so nobody is named inside."""
-    found = _Collector(file, "doccano, JSON lines")
-    for i, entry in _entries(file.content):
+    found = _Votes(file, "doccano, JSON lines")
+    for _, entry, line in file.entries():
         image = next((_word(entry[key]) for key in ("filename", "data", "text") if _word(entry.get(key))), "")
         label = entry.get("label")
         if isinstance(label, list) and any(isinstance(part, list | dict) for part in label):
             found.left["spans"] += 1
             continue
         who = entry.get("username") or entry.get("annotator") or entry.get("user")
-        found.vote(image, who, label, line=file.lines[i] if file.lines else 0)
-    return found.reading([("filename", "image"), ("label", "label")])
+        found.vote(image, who, label, line=line)
+    return found.reading("filename", label="label")
 
 
 # Tables of JSON objects, and any table.
-
-
 def _is_records(file: File) -> bool:
     """Objects with plain values: a table in JSON."""
     content = file.content if isinstance(file.content, list) else []
@@ -590,11 +571,11 @@ def _is_records(file: File) -> bool:
 @reads("records", _is_records)
 def records(file: File, options: Options) -> Reading:
     """Read objects as lines of a table."""
-    return tables.read(records_table(file), options)
+    return read_table(records_table(file), options)
 
 
 @reads("table", lambda file: file.table is not None)
 def table(file: File, options: Options) -> Reading:
     """Read a table by its columns."""
     assert file.table is not None
-    return tables.read(file.table, options)
+    return read_table(file.table, options)
