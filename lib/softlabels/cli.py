@@ -11,7 +11,7 @@ from typing import Any
 from softlabels import __version__, paths, runs
 from softlabels.errors import CheckError, DataUnavailable, SoftlabelsError, unknown
 from softlabels.learning.config import RunConfig, Suite
-from softlabels.runs import archive, evaluations, grids, planning, profiles, records
+from softlabels.runs import evaluations, grids, planning, profiles, records
 
 PROFILE, SEEDS, CALL = "laptop", [0, 1, 2], "8min"
 
@@ -150,7 +150,7 @@ def _train_calls(options: argparse.Namespace) -> None:
     for record in found if options.publish else ():
         records.publish(record)
     if options.export and found:
-        archive.export(options.export, {record.id for record in found})
+        records.export(options.export, {record.id for record in found})
         print(f"{len(found)} records in {options.export}")
     print(f"{len(found)} runs trained, {left} left" + ("; the same command goes on" if left else ""))
 
@@ -210,11 +210,11 @@ def _verify(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     _need_chapter(options, "profile", "seeds", "dataset", "method", "only")
     chosen = [c.config.id for c in _cells(options)] if options.chapter else None
-    print(f"{archive.export(options.file, chosen, options.features)} records in {options.file}")
+    print(f"{records.export(options.file, chosen, options.features)} records in {options.file}")
 
 
 def _import(options: argparse.Namespace) -> None:
-    added, known = archive.load(options.file)
+    added, known = records.load(options.file)
     print(f"{added} records added, {known} were here already")
 
 

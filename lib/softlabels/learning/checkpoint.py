@@ -17,21 +17,11 @@ Weights = dict[str, Tensor]
 
 @dataclass
 class Progress:
-    """What an interrupted training needs beside model and optimiser.
+    """What an interrupted training needs beside model and optimiser."""
 
-    Attributes
-    ----------
-    history : list of dict
-        One row per finished epoch.
-    best_epoch : int
-        Counted from 1; 0 before the first.
-    best : dict of tensors
-        Weights of that epoch, on the CPU.
-    """
-
-    history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = 0
-    best: Weights = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)  # a row for each finished epoch
+    best_epoch: int = 0  # counted from 1; 0 before the first
+    best: Weights = field(default_factory=dict)  # of that epoch, on the CPU
 
 
 def snapshot(model: nn.Module) -> Weights:

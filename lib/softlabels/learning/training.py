@@ -126,13 +126,7 @@ def _epoch(
 
 
 def checked_mean(losses: Tensor, config: RunConfig, epoch: int) -> float:
-    """Mean of the losses of an epoch's batches.
-
-    Raises
-    ------
-    TrainingError
-        If one is not finite; it names epoch, batch and configuration.
-    """
+    """Mean of an epoch's losses; where one is not finite, `TrainingError` names batch and configuration."""
     # Checked once an epoch: asking a GPU after every batch would make it wait.
     wrong = (~losses.isfinite()).nonzero()
     if len(wrong):
@@ -178,13 +172,9 @@ def _validate(model: nn.Module, task: Task, hw: Hardware) -> dict[str, float]:
 def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.Module, Progress]:
     """Train a run to its end, from the checkpoint at `path` if there is one.
 
-    Returns
-    -------
-    model : nn.Module
-        With the weights of the epoch that `config.select` names. That epoch is chosen by
-        cross-entropy against the arm's *own* validation labels: whoever has hard labels only could
-        not choose by anything else.
-    progress : Progress
+    The network returned has the weights of the epoch that `config.select` names. That epoch is chosen by
+    cross-entropy against the arm's *own* validation labels: whoever has hard labels only could not choose by
+    anything else.
     """
     model, optimiser = build(config, task, hw)
     done = checkpoint.restore(path, config.id, model, optimiser)

@@ -19,19 +19,11 @@ from softlabels.learning.inputs import Task
 
 @dataclass(frozen=True)
 class Pairs:
-    """Judgements sorted by image, so that a batch of images finds its own without a dense matrix.
+    """Judgements sorted by image, so that a batch of images finds its own without a dense matrix."""
 
-    Attributes
-    ----------
-    annotator, label : int64 tensors [L]
-    start : int64 tensor [N + 1]
-        Judgements of image i are entries start[i] to start[i + 1].
-    n_annotators, n_classes : int
-    """
-
-    annotator: Tensor
-    label: Tensor
-    start: Tensor
+    annotator: Tensor  # int64 [L]
+    label: Tensor  # int64 [L]
+    start: Tensor  # int64 [N + 1]; judgements of image i are entries start[i] to start[i + 1]
     n_annotators: int
     n_classes: int
 
@@ -49,13 +41,7 @@ class Pairs:
 
 
 def pairs(found: Annotations, n_images: int, n_classes: int, n_annotators: int) -> Pairs:
-    """Sort judgements by image.
-
-    Raises
-    ------
-    ConfigError
-        If there is nothing to learn: no judgement, or a single class.
-    """
+    """Sort judgements by image; `ConfigError` where there is no judgement, or a single class."""
     if not len(found.image):
         raise ConfigError("no image has a judgement; a method for annotators needs some")
     if n_classes < 2:
@@ -77,17 +63,11 @@ VALIDATION = 1 / 4  # of what a random split does not train on, where only a par
 class CrowdTask(Task):
     """A dataset with judgements, seen through one configuration.
 
-    Attributes
-    ----------
-    soft : float32 [N, C]
-        What is tested against: the exact distribution where it is known, else the true class.
-    pairs : Pairs
-        Judgements to learn from; those of training images only.
-    truth : int64 [N]
+    It is tested against `soft`: the exact distribution where it is known, else the true class.
     """
 
-    pairs: Pairs
-    truth: np.ndarray
+    pairs: Pairs  # judgements to learn from; those of training images only
+    truth: np.ndarray  # int64 [N]
 
 
 def split(data: datasets.Dataset, config: RunConfig) -> dict[str, np.ndarray]:
@@ -111,10 +91,7 @@ def split(data: datasets.Dataset, config: RunConfig) -> dict[str, np.ndarray]:
 def prepare(config: RunConfig) -> CrowdTask:
     """Load a dataset with judgements, split it, and make targets where the method aggregates.
 
-    Raises
-    ------
-    ConfigError
-        If the dataset has no judgements or no true labels, or nothing can be learnt from them.
+    Raises `ConfigError` if it has no judgements or no true labels, or nothing can be learnt from them.
     """
     return of_dataset(inputs.load(config), config)
 

@@ -210,12 +210,8 @@ def predict(both: nn.ModuleDict, task: CrowdTask, rows: np.ndarray, hw: Hardware
 def train(config: RunConfig, device: str | None = None) -> Result:
     """Train a run to its end and test its last epoch and its best one.
 
-    Raises
-    ------
-    ConfigError
-        As for `prepare`.
-    TrainingError
-        If the loss of a batch, or that of the validation part, is no longer finite.
+    Raises `ConfigError` as `prepare`, and `TrainingError` if the loss of a batch, or that of the validation
+    part, is no longer finite.
     """
     task, hw = prepare(config), hardware(device, "fp32")
     both, done, best, best_epoch = fit(config, task, hw)
