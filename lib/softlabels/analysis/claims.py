@@ -7,7 +7,7 @@ published one in the same unit, where a number could be found.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
@@ -23,39 +23,18 @@ HIGHER, LOWER = 1, -1
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim.
-
-    Attributes
-    ----------
-    id : str
-    group : str
-        One of `GROUPS`.
-    source : str
-        Key in the bibliography, or nothing for the book's own.
-    text : str
-    primary : str
-        The one comparison that decides, in words.
-    better : int
-        `HIGHER` or `LOWER`: the sign of the claimed difference; 0 claims that there is none.
-    effect : float or None
-        The published difference.
-    unit : str
-        "%" or "points" (differences are shown in hundredths), or nothing.
-    digits : int
-    margin : float
-        Of a claim of no difference: what still counts as none.
-    """
+    """One claim."""
 
     id: str
-    group: str
+    group: str  # one of `GROUPS`
     text: str
-    primary: str
-    better: int
-    source: str = ""
-    effect: float | None = None
-    unit: str = ""
+    primary: str  # the one comparison that decides, in words
+    better: int  # `HIGHER` or `LOWER`: the sign of the claimed difference; 0 claims that there is none
+    source: str = ""  # key in the bibliography, or nothing for the book's own
+    effect: float | None = None  # the published difference
+    unit: str = ""  # "%" or "points" (differences are shown in hundredths), or nothing
     digits: int = 4
-    margin: float = 0.0
+    margin: float = 0.0  # of a claim of no difference: what still counts as none
 
 
 def _human(*keys: str) -> Mapping:
@@ -102,9 +81,7 @@ def _effects() -> dict[str, float]:
 
 def _read() -> Iterator[Claim]:
     effects, side = _effects(), {"higher": HIGHER, "lower": LOWER, "no difference": 0}
-    for entry in json.loads(
-        resources.files("softlabels.analysis").joinpath("claims.json").read_text("utf-8")
-    ):
+    for entry in json.loads(Path(__file__).with_name("claims.json").read_text("utf-8")):
         words = {key: entry[key].format(**_human()) for key in ("text", "primary")}
         better = side[entry["better"]]
         yield Claim(**{**entry, **words, "better": better, "effect": effects.get(entry["id"])})

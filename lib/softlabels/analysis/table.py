@@ -65,10 +65,8 @@ def gather(
 
     Parameters
     ----------
-    train : bool
-        Train what has no record. Runs whose data cannot be had here stay missing in any case.
-    device : str or None
-        Where to train.
+    train, device : bool, str or None
+        Train what has no record, and where. Runs whose data cannot be had here stay missing in any case.
     fresh : bool
         Train everything again.
     committed_only : bool
@@ -196,10 +194,7 @@ def paired(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values of two tables on the pairs that both have, in one order.
 
-    Raises
-    ------
-    ValueError
-        If a table has several runs with the same values of the columns `on`.
+    Raises ValueError if a table has several runs with the same values of the columns `on`.
     """
     one, other = (side.dropna(subset=[measure] if measure in side else []) for side in (a, b))
     if measure not in one or measure not in other:
@@ -221,16 +216,10 @@ def pairs(
 def difference(
     runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard", relative: bool = False
 ) -> Interval | None:
-    """Mean of arm - base with its paired 95 % interval; None without a pair.
+    """Mean of arm - base, or of (arm - base) / base if `relative`, with its paired 95 % interval; or None.
 
-    Where the column "overlap" says that splits share images, with the correction of Nadeau and Bengio.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        One setting: of each arm one run for each pair.
-    relative : bool
-        Of (arm - base) / base instead.
+    `runs` are of one setting: of each arm one run for each pair. Where the column "overlap" says that splits
+    share images, with the correction of Nadeau and Bengio.
     """
     a, b = pairs(runs, measure, arm, base)
     if relative:
@@ -277,11 +266,8 @@ def evaluated(
 ) -> "pd.DataFrame":
     """What the suite of the profile found with the networks of these runs: attacks, shift, corruptions, blur.
 
-    Returns
-    -------
-    DataFrame
-        A row for each number: `OF_RUN`, kind, case, level, measure, value, and the evaluation; one row
-        without numbers for each that is missing. It is made now only if `train`.
+    A row for each number has `OF_RUN`, kind, case, level, measure, value, and the evaluation; each that is
+    missing has one row without numbers. It is made now only if `train`.
     """
     import pandas as pd
 
@@ -328,10 +314,7 @@ def unevaluated(found: "pd.DataFrame", runs: "pd.DataFrame") -> str:
 def by_epoch(runs: "pd.DataFrame", measure: str) -> dict[str, dict[float, list[float]]]:
     """What the history of each run says of a measure by arm and epoch, as `figures.curves` takes it.
 
-    Parameters
-    ----------
-    measure : str
-        Such as "validation_kl"; histories that do not have it are left out.
+    Histories that do not have the measure, such as "validation_kl", are left out.
     """
     found: dict[str, dict[float, list[float]]] = {}
     for arm, record in runs[runs.record.notna()][["arm", "record"]].itertuples(index=False):

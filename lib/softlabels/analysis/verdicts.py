@@ -28,25 +28,17 @@ POWER = 1.96 + 0.84  # standard errors between zero and an effect that is told f
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rule says of one claim.
-
-    Attributes
-    ----------
-    needs : str
-        Of an undecided claim: how many pairs would decide it, from the spread seen.
-    found : Interval or None
-        Of the primary comparison, where it was made with competent networks.
-    """
+    """What the rule says of one claim."""
 
     claim: str
     published: str
     ours: str
     verdict: str
     reason: str
-    needs: str = ""
+    needs: str = ""  # how many pairs would decide an undecided claim, from the spread seen
     group: str = "papers"
     id: str = ""
-    found: Interval | None = None
+    found: Interval | None = None  # of the primary comparison, where networks are competent
 
 
 def word(claim: Claim, found: Interval) -> str:
@@ -84,12 +76,8 @@ def pairs_to_decide(claim: Claim, found: Interval) -> int | None:
 def judge(claim: Claim, found: Interval | None, lacking: str = "", robustness: str = "") -> Verdict:
     """Judge a claim by the difference of its primary comparison.
 
-    Parameters
-    ----------
-    lacking : str
-        What the networks lack to count as competent (`competence.shortcoming`); they then decide nothing.
-    robustness : str
-        What other settings show, for the reason.
+    What the networks are `lacking` to count as competent (`competence.shortcoming`) lets them decide nothing;
+    `robustness` is what other settings show, for the reason.
     """
     scale = 100 if claim.unit else 1
 
@@ -141,14 +129,9 @@ def rule_on_trial(found: Sequence[Verdict]) -> pd.DataFrame:
     tried = [v for v in found if v.found is not None and CLAIMS[v.id].effect]
     rows = []
     for truth, share in TRUTHS.items():
-        each = [how_often(CLAIMS[v.id], v.found, share) for v in tried if v.found is not None]
-        rows.append(
-            {"true effect": truth}
-            | {
-                w: f"{100 * float(np.mean([e[w] for e in each])):.0f} %" if each else NOTHING
-                for w in WORDS[:3]
-            }
-        )
+        each = pd.DataFrame([how_often(CLAIMS[v.id], v.found, share) for v in tried if v.found is not None])
+        said = {w: f"{100 * each[w].mean():.0f} %" if len(each) else NOTHING for w in WORDS[:3]}
+        rows.append({"true effect": truth, **said})
     return pd.DataFrame(rows)
 
 

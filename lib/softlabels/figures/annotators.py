@@ -27,19 +27,10 @@ WORSE_BETTER = LinearSegmentedColormap.from_list("worse, better", [ARMS["hard"],
 def relative(
     found: "Mapping[str, pd.DataFrame]", base: str, reach: float, ratio: bool = False, digits: int = 1
 ) -> Figure:
-    """Draw every method on every dataset against one of them, the sources beside each other.
+    """Draw every method (row) on every dataset (column) against one of them, the sources beside each other.
 
     The base's line has its values, the others what they are above it: blue is better. As a `ratio` they are
-    how many times its value, and less is better.
-
-    Parameters
-    ----------
-    found : dict of str to DataFrame
-        Methods in rows, datasets in columns.
-    base : str
-        The method that the others are compared with.
-    reach : float
-        Difference, or ratio, at which a colour is full.
+    how many times its value, and less is better. A colour is full at a difference, or ratio, of `reach`.
     """
     if not found:
         return empty("no dataset has runs of all methods yet")
@@ -48,13 +39,9 @@ def relative(
     figure, axes = canvas(0.235 * len(methods) + 0.85, 1, len(found), sharey=True, width_ratios=columns)
     for axis, (source, table) in zip(axes[0], found.items(), strict=True):
         _cells(axis, table.reindex(methods), base, reach, ratio, digits)
-        names = [annotators.row(name) for name in table]
-        places, turned = (
-            np.arange(len(names)) + 0.5,
-            {"rotation": 60, "ha": "left", "rotation_mode": "anchor"},
-        )
+        names, places = [annotators.row(name) for name in table], np.arange(len(table.columns)) + 0.5
         if sum(columns) > 7:
-            axis.set_xticks(places, names, fontsize=9, **turned)
+            axis.set_xticks(places, names, fontsize=9, rotation=60, ha="left", rotation_mode="anchor")
         else:
             axis.set_xticks(places, [name.replace(" ", "\n") for name in names], fontsize=9)
         axis.xaxis.tick_top()
@@ -91,14 +78,9 @@ def mixed_triple(
     classes: Sequence[str],
     weight: float,
 ) -> Figure:
-    """Draw two labelled pairs and what they are mixed to: image, annotator, label.
+    """Draw two labelled pairs (images uint8 [2, H, W, C]) and what they are mixed to: image, annotator, label.
 
-    Parameters
-    ----------
-    images : uint8 [2, H, W, C]
-    annotators, labels : two numbers each
-    weight : float
-        λ, the share of the first.
+    `weight` is λ, the share of the first.
     """
     figure, axes = canvas(4.4, 3, 3, width_ratios=(1, 1.6, 1.6))
     share = [np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([weight, 1 - weight])]

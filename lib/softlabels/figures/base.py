@@ -167,11 +167,7 @@ def _mark(figure: Figure, profile: str) -> None:
 def picture(figure: Figure, profile: str = "") -> tuple[str, bytes]:
     """Draw a figure as it needs: lines as SVG; photographs and clouds of points as PNG, twice as fine.
 
-    Returns
-    -------
-    str
-        "svg+xml" or "png", the second half of its media type.
-    bytes
+    Returns "svg+xml" or "png", the second half of its media type, and the bytes.
     """
     points = sum(np.size(shown.get_offsets()) // 2 for axis in figure.axes for shown in axis.collections)
     if points * LEAST <= HEAVIEST and not any(axis.images for axis in figure.axes):
@@ -201,15 +197,10 @@ def caption_line(records: "Sequence[Record]", profile: str) -> str:
     data = [f"{r.data['name']} ({r.data['variant']}, SHA-256 {r.data['sha256'][:8]})" for r in records]
     commits = [_short_commit(r.environment["commit"]) for r in records]
     machines = [f"{r.environment['machine']}, {r.environment['device']}" for r in records]
-    minutes = sum(r.seconds for r in records) / 60
-    return " · ".join(
-        [
-            f"profile {profile}",
-            f"{len(records)} run{'s' if len(records) > 1 else ''}",
-            f"data {_distinct(data)}",
-            f"commit {_distinct(commits)}",
-            f"trained on {_distinct(machines)} in {minutes:.1f} minutes",
-        ]
+    minutes, many = sum(r.seconds for r in records) / 60, "s" if len(records) > 1 else ""
+    return (
+        f"profile {profile} · {len(records)} run{many} · data {_distinct(data)} · commit {_distinct(commits)} · "
+        f"trained on {_distinct(machines)} in {minutes:.1f} minutes"
     )
 
 
@@ -236,11 +227,8 @@ def show(
 
     Parameters
     ----------
-    figure : Figure
     alt : str
         What the figure shows, for people who do not see it.
-    caption : str
-        One or two sentences under it.
     records : list of Record
         The runs it is drawn from; their ids are listed under it.
     profile : str

@@ -23,14 +23,8 @@ def predictions(
 ) -> Figure:
     """Draw test images beside the people's distribution and what each arm predicts.
 
-    Parameters
-    ----------
-    images : uint8 [n, H, W, 3]
-        A handful.
-    q : [n, K]
-        Soft labels.
-    p : dict of str to [n, K]
-        Predicted probabilities of the arms "hard" and "soft".
+    A handful of images uint8 [n, H, W, 3], their soft labels q [n, K], and the probabilities p [n, K] that
+    the arms "hard" and "soft" predict.
     """
     figure, axes = canvas(1.25 * len(images) + 0.9, len(images), 2, width_ratios=(1, 4))
     bars = {"people": q, **p}
@@ -48,14 +42,7 @@ def predictions(
 
 @styled
 def votes(image: np.ndarray, counts: Mapping[str, int]) -> Figure:
-    """Draw one image, large, beside the number of people who gave it each class.
-
-    Parameters
-    ----------
-    image : uint8 [H, W, 3]
-    counts : dict of str to int
-        Votes by class; classes that nobody chose are shown too.
-    """
+    """Draw one image uint8 [H, W, 3], large, beside its votes by class; those that nobody chose are shown too."""
     figure, axes = canvas(2.5, 1, 2, width_ratios=(1, 1.3))
     _picture(axes[0, 0], image)
     bars = axes[0, 1].barh(range(len(counts)), list(counts.values()), 0.75, color=ARMS["people"])
@@ -103,11 +90,8 @@ def _probability_axis(axes: Axes, classes: Sequence[str]) -> None:
 def tiles(images: np.ndarray, q: np.ndarray, classes: Sequence[str], columns: int = 4) -> Figure:
     """Draw images, each with the bars of its label distribution and its one or two strongest classes.
 
-    Parameters
-    ----------
-    images : uint8 [n, H, W, 3]
-        Best a multiple of `columns`; none where a card holds none because they must not be shown.
-    q : [n, K]
+    Images uint8 [n, H, W, 3], best a multiple of `columns`, and q [n, K]; a card holds no images where they
+    must not be shown.
     """
     if not len(images):
         return empty("the images of this dataset are not to be shown")
@@ -139,20 +123,9 @@ def _strongest(row: np.ndarray, classes: Sequence[str]) -> str:
 def examples(
     records: "Mapping[str, Record]", n: int = 6
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Choose test images from the most certain to the most ambiguous.
+    """Choose test images from the most certain to the most ambiguous; the records are of one split.
 
-    Parameters
-    ----------
-    records : dict of str to Record
-        One for each arm, of the same split.
-
-    Returns
-    -------
-    ids : int64 [n]
-    q : float32 [n, K]
-        Their soft labels.
-    p : dict of str to float32 [n, K]
-        What each arm predicts.
+    Returns their ids int64 [n], their soft labels float32 [n, K], and what each arm predicts, as these.
     """
     arrays = {arm: record.arrays() for arm, record in records.items()}
     first = next(iter(arrays.values()))
@@ -166,15 +139,7 @@ def examples(
 def entropy_histograms(
     entropies: Mapping[str, np.ndarray], published: Mapping[str, float] | None = None
 ) -> Figure:
-    """Draw the histogram of label entropies of each dataset, with its mean and the published one.
-
-    Parameters
-    ----------
-    entropies : dict of str to float [N]
-        Nats, one per image.
-    published : dict of str to float
-        Published mean entropies of some of the datasets.
-    """
+    """Draw the histogram of label entropies [N], in nats, of each dataset, with its mean and the published one."""
     figure, axes = canvas(1.9 * len(entropies) + 0.4, len(entropies), sharex=True)
     end = max(float(np.max(values)) for values in entropies.values()) + 1e-9
     for axis, (name, values) in zip(axes[:, 0], entropies.items(), strict=True):
@@ -193,12 +158,7 @@ def entropy_histograms(
 
 @styled
 def reconstruction(rows: Sequence[tuple[str, float, float]]) -> Figure:
-    """Draw how far statistics of the reconstructed generator lie from the published ones.
-
-    Parameters
-    ----------
-    rows : list of (name, published, ours)
-    """
+    """Draw how far statistics (name, published, ours) of the reconstructed generator lie from those in print."""
     names, theirs, ours = zip(*rows, strict=True)
     deviation = 100 * (np.array(ours) / np.array(theirs) - 1)
     figure, axes = canvas(0.36 * len(rows) + 1.0)
@@ -211,10 +171,8 @@ def reconstruction(rows: Sequence[tuple[str, float, float]]) -> Figure:
     axis.set_xlabel("deviation from the published value [%]")
     axis.set_yticklabels(names)
     right = axis.secondary_yaxis("right")
-    texts = [
-        f"{t:,.0f} / {o:,.0f}" if t >= 10 else f"{t:.3f} / {o:.3f}" for t, o in zip(theirs, ours, strict=True)
-    ]
-    right.set_yticks(y, texts)
+    both = [f"{t:,.0f} / {o:,.0f}" if t >= 10 else f"{t:.3f} / {o:.3f}" for _, t, o in rows]
+    right.set_yticks(y, both)
     right.tick_params(length=0)
     axis.set_title("published / ours", loc="right")
     axis.grid(visible=False, axis="y")

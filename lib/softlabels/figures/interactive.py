@@ -45,16 +45,11 @@ def markup(kind: str, key: str, data: dict[str, Any], static: str) -> str:
     kind : {"atlas", "slider"}
         Script and style in the folder of templates.
     key : str
-        Its id on the page.
+        Its id on the page, of small letters, digits and hyphens; else `ConfigError`.
     data : dict
         What the script reads, as JSON.
     static : str
         HTML that stands where scripts are off.
-
-    Raises
-    ------
-    ConfigError
-        If `key` is no id: small letters, digits and hyphens.
     """
     if not re.fullmatch(r"[a-z][a-z0-9-]*", key):
         raise ConfigError(f"'{key}' cannot be an id: use small letters, digits and hyphens")

@@ -60,27 +60,15 @@ def differences(runs: "pd.DataFrame", metrics: Sequence[str] = ("macro_accuracy"
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of the first page's picture: what all votes change against the dataset's label or majority.
+    """One line of the first page's picture: what all votes change against the dataset's label or majority."""
 
-    Attributes
-    ----------
-    dataset, words : str
-        The group, and network and training in words.
-    accuracy, kl : Interval
-        Of the paired differences; `kl` relative to the other arm.
-    published_accuracy, published_kl : float or None
-        The same of the paper.
-    begun : bool
-        Pretrained, or trained briefly: not a network trained to the end from random weights.
-    """
-
-    dataset: str
-    words: str
-    accuracy: Interval
-    kl: Interval
+    dataset: str  # the group
+    words: str  # network and training
+    accuracy: Interval  # of the paired differences
+    kl: Interval  # the same, relative to the other arm
     published_accuracy: float | None = None
     published_kl: float | None = None
-    begun: bool = True
+    begun: bool = True  # pretrained, or trained briefly: not to the end from random weights
 
 
 @styled
@@ -171,10 +159,7 @@ def verdict_counts(counts: Mapping[str, Mapping[str, int]]) -> Figure:
 def landscape(advantage: "pd.DataFrame", metric: str) -> Figure:
     """Draw by how much soft labels are better in each setting of the search; blue where they are.
 
-    Parameters
-    ----------
-    advantage : DataFrame
-        Learning rates in rows, the other axes in columns; nan, left white, without both runs.
+    Learning rates are rows of the table, the other axes columns; nan, left white, without both runs.
     """
     import seaborn  # slow to load, and only the two heatmaps need it
 
@@ -204,12 +189,7 @@ def landscape(advantage: "pd.DataFrame", metric: str) -> Figure:
 
 @styled
 def tried(curves: Mapping[str, np.ndarray], metric: str) -> Figure:
-    """Draw what either arm is expected to reach after k random settings, the best by validation taken.
-
-    Parameters
-    ----------
-    curves : dict of arm to float [S]
-    """
+    """Draw what either arm is expected to reach [S] after k random settings, the best by validation taken."""
     if not all(map(len, curves.values())):
         return empty("no runs of both arms are here yet")
     figure, axes = canvas(3.0)

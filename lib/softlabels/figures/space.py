@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 
 @styled
 def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
-    """Draw BHL's figure 1: t-SNE maps of hard and soft features, coloured by hue and by shape.
-
-    Parameters
-    ----------
-    embeddings : dict of str to Embedding
-        One for each arm, of the same split.
-    """
+    """Draw BHL's figure 1: maps of both arms' features, of the same split, coloured by hue and by shape."""
     if not embeddings:
         return empty("no maps of both arms are here yet")
     figure, axes = canvas(3.2 * len(embeddings) + 0.4, len(embeddings), 2)
@@ -52,15 +46,7 @@ def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
 
 @styled
 def figure2(embeddings: "Mapping[str, Embedding]", classes: Sequence[str]) -> Figure:
-    """Draw BHL's figure 2: maps of hard and soft features; a point mixes the colours of its classes.
-
-    Parameters
-    ----------
-    embeddings : dict of str to Embedding
-        One for each arm, of the same split.
-    classes : tuple of K str
-        In the order of the distributions.
-    """
+    """Draw BHL's figure 2: maps of both arms' features, of the same split; a point mixes its classes' colours."""
     if not embeddings:
         return empty("no maps of both arms are here yet")
     figure, axes = canvas(3.9, 1, len(embeddings))
@@ -95,12 +81,9 @@ def _bare(axis: Axes, title: str) -> None:
 
 @styled
 def structure(runs: "pd.DataFrame") -> Figure:
-    """Draw the measures of structure: one dot for each run, a bar at the mean of each arm.
+    """Draw the measures of structure of one setting: a dot for each run, a bar at the mean of each arm.
 
-    Parameters
-    ----------
-    runs : DataFrame
-        One setting, from `embeddings.gather_with_maps`.
+    The runs are from `embeddings.gather_with_maps`.
     """
     runs = runs[runs.embedding.notna()]
     if runs.empty:
@@ -113,9 +96,8 @@ def structure(runs: "pd.DataFrame") -> Figure:
             values = runs[f"structure.{name}"][runs.arm == arm].to_numpy()
             axis.plot(values, np.full(len(values), y + shift), "o", color=ARMS[arm], alpha=0.7, ms=6)
             if len(values):
-                axis.plot(
-                    [np.mean(values)] * 2, [y + shift - 0.12, y + shift + 0.12], color=ARMS[arm], lw=2.5
-                )
+                ends = [y + shift - 0.12, y + shift + 0.12]
+                axis.plot([np.mean(values)] * 2, ends, color=ARMS[arm], lw=2.5)
     axis.set_yticks(range(len(titles)), list(titles.values()))
     axis.set_ylim(len(titles) - 0.5, -0.5)
     axis.set_xlabel("value (1 is perfectly regular)")

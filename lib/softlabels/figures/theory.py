@@ -26,13 +26,9 @@ TARGETS = {"hard": "argmax of q", "soft": "q itself", "sampled": "one vote each"
 def gradient_noise(
     ns: Sequence[int], measured: Mapping[str, Sequence[tuple[float, float]]], q: np.ndarray
 ) -> Figure:
-    """Draw squared bias and variance of the gradient by n, with the formula for the mean as a line.
+    """Draw squared bias and variance of the gradient, measured for each n, with the mean's formula as a line.
 
-    Parameters
-    ----------
-    measured : dict of arm to (squared bias, variance) for each n
-    q : [K]
-        The image's distribution, for the formula (1 - Σ_k q_k²) / n.
+    It is (1 - Σ_k q_k²) / n, where q [K] is the image's distribution.
     """
     figure, axes = canvas(2.9, 1, 2, sharex=True)
     for axis, column, title in zip(axes[0], (0, 1), ("squared bias", "variance"), strict=True):
@@ -77,12 +73,7 @@ def errors_by_images(sizes: Sequence[int], errors: Mapping[str, np.ndarray]) -> 
 
 @styled
 def order_of_accuracies(ns: Sequence[int], differences: Mapping[str, np.ndarray]) -> Figure:
-    """Draw soft - hard accuracy by annotations per image with 95 % intervals, a panel for each world.
-
-    Parameters
-    ----------
-    differences : dict of world to [len(ns), repeats]
-    """
+    """Draw soft - hard accuracy [len(ns), repeats] with 95 % intervals by annotations, a panel for each world."""
     figure, axes = canvas(2.9, 1, len(differences))
     for axis, (name, values) in zip(axes[0], differences.items(), strict=True):
         intervals = [paired_interval(row, np.zeros_like(row)) for row in values]
