@@ -46,7 +46,7 @@ def shortcoming(runs: "Sequence[Record]") -> str:
         return ""
     measured = [_measures(record) for record in runs]
     excess, share, accuracy = (
-        np.mean([m[name] for m in measured]) for name in ("excess", "share", "accuracy")
+        float(np.mean([m[k] for m in measured])) for k in ("excess", "share", "accuracy")
     )
     never = [name for m in measured for name in m["never"]]
     if excess < ACCURACY:

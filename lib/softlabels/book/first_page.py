@@ -40,13 +40,7 @@ SETTINGS = {"Generated shapes": 2, "Generated textures": 1, "CIFAR-10H": 2, "Pai
 
 
 def most_divided(counts: np.ndarray) -> int:
-    """Choose the row whose votes go to two classes and divide most evenly; of equals, that with most votes.
-
-    Parameters
-    ----------
-    counts : [N, K]
-        Votes by class.
-    """
+    """The row whose votes [N, K] go to two classes and divide most evenly; of equals, with most votes."""
     ordered = -np.sort(-np.asarray(counts, np.int64), axis=1)
     total = ordered.sum(1)
     between_two = ordered[:, 0] + ordered[:, 1] == total
@@ -105,14 +99,9 @@ def answer(found: "Sequence[Setting] | None" = None) -> str:
 
 
 def rebuilt(root: Path, changed: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Draw the first page's picture of a book built with other settings; returns the parts of its page.
+    """Draw the first page's picture of the book in `root`, built with other settings; the parts of its page.
 
-    Parameters
-    ----------
-    root : Path
-        Folder of that book, with its pages.
-    changed : dict of str to sequence of str
-        As `site.head.together` gives them: the profile and the seeds count.
+    Of the settings, as `site.head.together` gives them, profile and seeds count.
     """
     profile = next(iter(changed.get("profile", ())), PROFILES[0])
     seeds = ast.literal_eval(next(iter(changed.get("seeds", ())), str(list(SPLITS))))
@@ -178,13 +167,13 @@ def _figure(name: str, alt: str, found: "Sequence[Setting]") -> str:
 
 def draw() -> "dict[str, bytes]":
     """Pictures of the first page by the name of their file in ``book/_static``."""
-    _, image = _chosen()
-    found = settings()
+    (_, image), found, size = _chosen(), settings(), (2 * SHOWN, 2 * SHOWN)  # twice as fine as it is shown
+    card = figures.png(figures.card(image, TITLE, _plain(sentences(found))))
     return {
-        "example.png": _enlarged(image),
+        "example.png": _light(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)),
         "answer.svg": figures.svg(figures.answer(shown(found))),
         "answer-narrow.svg": figures.svg(figures.answer(shown(found), 4.8)),
-        "social.png": _light(figures.png(figures.card(image, TITLE, _plain(sentences(found)))), 128),
+        "social.png": _light(Image.open(io.BytesIO(card))),
     }
 
 
@@ -199,18 +188,10 @@ def renew(folder: Path | None = None) -> list[Path]:
     return changed
 
 
-def _enlarged(image: np.ndarray) -> bytes:
-    """The photograph, twice as large as it is shown, as PNG."""
-    size = (2 * SHOWN, 2 * SHOWN)
+def _light(image: Image.Image) -> bytes:
+    """A PNG with a palette, a third of its size: the first page is to be light."""
     buffer = io.BytesIO()
-    Image.fromarray(image).resize(size, Image.Resampling.BICUBIC).save(buffer, "PNG")
-    return _light(buffer.getvalue(), 128)
-
-
-def _light(image: bytes, colours: int) -> bytes:
-    """The same PNG with a palette, a third of its size: the first page is to be light."""
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(image)).convert("RGB").quantize(colours).save(buffer, "PNG", optimize=True)
+    image.convert("RGB").quantize(128).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
@@ -247,9 +228,9 @@ def _of_arms(runs: "pd.DataFrame") -> "Iterator[Setting]":
             continue
         one = _setting(here, ("soft", "hard"), names.line(here)[1])
         if one and here.dataset.iloc[0] == "synthetic":
-            one = replace(
-                one, published_accuracy=CLAIMS["bhl-accuracy"].effect, published_kl=_published_change()
-            )
+            soft, hard = (published.bhl("synthetic", arm, "kl")[0] for arm in ("soft", "hard"))
+            effect = CLAIMS["bhl-accuracy"].effect
+            one = replace(one, published_accuracy=effect, published_kl=soft / hard - 1)
         if one:
             yield one
 
@@ -277,12 +258,6 @@ def _setting(here: "pd.DataFrame", arms: tuple[str, str], words: str) -> Setting
     # Not trained from random weights for as many epochs as BHL train.
     begun = config.start != "scratch" or config.epochs < published.get("bhl", "epochs")
     return Setting(names.dataset(here.dataset.iloc[0]), words, accuracy, kl, begun=begun)
-
-
-def _published_change() -> float:
-    """BHL's KL on synthetic images, relative."""
-    soft, hard = (published.bhl("synthetic", arm, "kl")[0] for arm in ("soft", "hard"))
-    return soft / hard - 1
 
 
 @told(2)

@@ -78,7 +78,7 @@ def mixed_triple(
     classes: Sequence[str],
     weight: float,
 ) -> Figure:
-    """Draw two labelled pairs (images uint8 [2, H, W, C]) and what they are mixed to: image, annotator, label.
+    """Draw two labelled pairs (images uint8 [2, H, W, C]) and what they are mixed to, part by part.
 
     `weight` is λ, the share of the first.
     """

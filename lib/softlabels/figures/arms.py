@@ -107,7 +107,7 @@ def _scale(axis: Axes, scale: str, x: Sequence[float]) -> None:
 
 @styled
 def risk_coverage(lines: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]) -> Figure:
-    """Draw error by the share of images that is answered (risk by coverage), the mean over runs of each arm."""
+    """Draw error by the share of images that is answered (risk, coverage), the mean over runs of each arm."""
     if not any(lines.values()):
         return empty("no run is here yet")
     figure, axes = canvas(3.6)
@@ -127,7 +127,7 @@ def risk_coverage(lines: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]) 
 def blurring(
     images: np.ndarray, p: Mapping[str, np.ndarray], sigmas: Sequence[float], classes: Sequence[str]
 ) -> Figure:
-    """Draw one image blurred in steps, uint8 [steps, H, W, 3], and under each what every arm predicts, [steps, K]."""
+    """Draw one image blurred in steps [steps, H, W, 3], and under each what every arm predicts [steps, K]."""
     figure, axes = canvas(1.85 + 0.95 * len(p), 1 + len(p), len(sigmas), sharey="row")
     for column, (image, sigma) in enumerate(zip(images, sigmas, strict=True)):
         axes[0, column].imshow(image, interpolation="nearest")
@@ -138,7 +138,7 @@ def blurring(
             axis.bar(range(len(classes)), values[column].astype(float), 0.85, color=_line(arm)[0])
             axis.set(ylim=(0, 1.02), xticks=[])
             if row == len(p):
-                axis.set_xticks(range(len(classes)), map(plain, classes), rotation=90, fontsize=6)
+                axis.set_xticks(range(len(classes)), list(map(plain, classes)), rotation=90, fontsize=6)
             axis.set_yticks([0, 0.5, 1], ["0", "", "1"])
             top = int(values[column].argmax())
             axis.set_xlabel(f"{classes[top]} {values[column][top]:.2f}", fontsize=7.5)

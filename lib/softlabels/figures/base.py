@@ -199,8 +199,8 @@ def caption_line(records: "Sequence[Record]", profile: str) -> str:
     machines = [f"{r.environment['machine']}, {r.environment['device']}" for r in records]
     minutes, many = sum(r.seconds for r in records) / 60, "s" if len(records) > 1 else ""
     return (
-        f"profile {profile} · {len(records)} run{many} · data {_distinct(data)} · commit {_distinct(commits)} · "
-        f"trained on {_distinct(machines)} in {minutes:.1f} minutes"
+        f"profile {profile} · {len(records)} run{many} · data {_distinct(data)} · "
+        f"commit {_distinct(commits)} · trained on {_distinct(machines)} in {minutes:.1f} minutes"
     )
 
 

@@ -42,7 +42,7 @@ def predictions(
 
 @styled
 def votes(image: np.ndarray, counts: Mapping[str, int]) -> Figure:
-    """Draw one image uint8 [H, W, 3], large, beside its votes by class; those that nobody chose are shown too."""
+    """Draw one image uint8 [H, W, 3], large, beside its votes by class, also of those that nobody chose."""
     figure, axes = canvas(2.5, 1, 2, width_ratios=(1, 1.3))
     _picture(axes[0, 0], image)
     bars = axes[0, 1].barh(range(len(counts)), list(counts.values()), 0.75, color=ARMS["people"])
@@ -139,7 +139,7 @@ def examples(
 def entropy_histograms(
     entropies: Mapping[str, np.ndarray], published: Mapping[str, float] | None = None
 ) -> Figure:
-    """Draw the histogram of label entropies [N], in nats, of each dataset, with its mean and the published one."""
+    """Draw the histogram of label entropies (nats) of each dataset, with its mean and the published one."""
     figure, axes = canvas(1.9 * len(entropies) + 0.4, len(entropies), sharex=True)
     end = max(float(np.max(values)) for values in entropies.values()) + 1e-9
     for axis, (name, values) in zip(axes[:, 0], entropies.items(), strict=True):
@@ -158,7 +158,7 @@ def entropy_histograms(
 
 @styled
 def reconstruction(rows: Sequence[tuple[str, float, float]]) -> Figure:
-    """Draw how far statistics (name, published, ours) of the reconstructed generator lie from those in print."""
+    """Draw how far statistics (name, published, ours) of the rebuilt generator lie from those in print."""
     names, theirs, ours = zip(*rows, strict=True)
     deviation = 100 * (np.array(ours) / np.array(theirs) - 1)
     figure, axes = canvas(0.36 * len(rows) + 1.0)

@@ -46,7 +46,7 @@ def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
 
 @styled
 def figure2(embeddings: "Mapping[str, Embedding]", classes: Sequence[str]) -> Figure:
-    """Draw BHL's figure 2: maps of both arms' features, of the same split; a point mixes its classes' colours."""
+    """Draw BHL's figure 2: maps of both arms' features, of one split; a point mixes its classes' colours."""
     if not embeddings:
         return empty("no maps of both arms are here yet")
     figure, axes = canvas(3.9, 1, len(embeddings))

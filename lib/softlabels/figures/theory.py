@@ -73,7 +73,7 @@ def errors_by_images(sizes: Sequence[int], errors: Mapping[str, np.ndarray]) -> 
 
 @styled
 def order_of_accuracies(ns: Sequence[int], differences: Mapping[str, np.ndarray]) -> Figure:
-    """Draw soft - hard accuracy [len(ns), repeats] with 95 % intervals by annotations, a panel for each world."""
+    """Draw soft - hard accuracy [n, repeats] with 95 % intervals by annotations, a panel for each world."""
     figure, axes = canvas(2.9, 1, len(differences))
     for axis, (name, values) in zip(axes[0], differences.items(), strict=True):
         intervals = [paired_interval(row, np.zeros_like(row)) for row in values]
