@@ -149,13 +149,7 @@ def temperature(z: np.ndarray, target: np.ndarray) -> float:
 
 
 def describe(name: str) -> Facts:
-    """Describe one of `chaosnli.PARTS`; the seeds of its random draws are fixed.
-
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `chaosnli.examples`.
-    """
+    """Describe one of `chaosnli.PARTS`; seeds of random draws are fixed. Raises as `chaosnli.examples`."""
     found = chaosnli.examples(name)
     counts, rng = found.counts, np.random.default_rng(0)
     q, majority = votes.soft_labels(counts), counts.argmax(1)
@@ -181,28 +175,20 @@ def _divided(found: chaosnli.Examples) -> Facts:
     shape, majority = shapes(found.counts), found.counts.argmax(1)
     entropy = votes.entropy(votes.soft_labels(found.counts))
     lost = majority != found.truth
+    both = (found.old[:, [0, 2]] > 0).all(1)  # entailment and contradiction among the five
     table = {}
     for which, name in enumerate(SHAPES):
         here = shape == which
-        both = (found.old[here][:, [0, 2]] > 0).all(1)  # entailment and contradiction among the five
-        table[name] = {
-            "n": int(here.sum()),
-            "entropy": round(float(entropy[here].mean()), 6),
-            "changed": round(float(lost[here].mean()), 6),
-            "both_before": round(float(both.mean()), 6),
-        }
+        means = {"entropy": entropy, "changed": lost, "both_before": both}
+        shares = {key: round(float(values[here].mean()), 6) for key, values in means.items()}
+        table[name] = {"n": int(here.sum()), **shares}
     e, _, c = found.counts.T
     camps = np.where(shape == 1, np.minimum(e, c), -1)
     overruled = np.where(lost, found.counts.max(1), -1)
     short = np.array([max(len(a), len(b)) <= LONGEST for a, b in zip(found.first, found.second, strict=True)])
-    return {
-        "shapes": "".join(str(s) for s in shape),
-        "table": table,
-        "quoted": {
-            "two camps": _quoted(found, np.where(short, camps, -2)),
-            "overruled": _quoted(found, np.where(short, overruled, -2)),
-        },
-    }
+    kinds = {"two camps": camps, "overruled": overruled}
+    quoted = {name: _quoted(found, np.where(short, score, -2)) for name, score in kinds.items()}
+    return {"shapes": "".join(str(s) for s in shape), "table": table, "quoted": quoted}
 
 
 def _quoted(found: chaosnli.Examples, score: np.ndarray) -> list[dict[str, Any]]:

@@ -46,15 +46,11 @@ def tried(runs: pd.DataFrame) -> pd.DataFrame:
 
 def rates(runs: pd.DataFrame) -> pd.DataFrame:
     """Arms at other common learning rates, on one fold: validation loss, accuracy and KL."""
+    measures = {"validation loss": "validation.loss", "accuracy": "truth.macro_accuracy", "KL": "test.kl"}
     return pd.DataFrame(
         [
-            {
-                "learning rate": f"{row.lr:g}",
-                "arm": names.arm(row.arm),
-                "validation loss": number(row["validation.loss"], 3),
-                "accuracy": number(row["truth.macro_accuracy"], 3),
-                "KL": number(row["test.kl"], 3),
-            }
+            {"learning rate": f"{row.lr:g}", "arm": names.arm(row.arm)}
+            | {name: number(row[measure], 3) for name, measure in measures.items()}
             for _, row in tried(runs).iterrows()
         ]
     )
@@ -99,18 +95,12 @@ def verdicts(runs: pd.DataFrame, found: pd.DataFrame) -> list[Verdict]:
         ("singh-entropy", "test.entropy_correlation", True),
     )
     # The other start decides nothing.
-    held_out = [
-        judge(
-            CLAIMS[name],
-            compared(scratch, measure, relative),
-            lacks,
-            _direction(compared(tuned, measure, relative)),
-        )
-        for name, measure, relative in rows
-    ]
-    fine = judge(
-        CLAIMS["huc-fine-tuned"], compared(tuned, "test.cross_entropy", True), lacking(tuned, (PEOPLE, LABEL))
-    )
+    held_out = []
+    for name, measure, relative in rows:
+        other = _direction(compared(tuned, measure, relative))
+        held_out.append(judge(CLAIMS[name], compared(scratch, measure, relative), lacks, other))
+    found_tuned = compared(tuned, "test.cross_entropy", True)
+    fine = judge(CLAIMS["huc-fine-tuned"], found_tuned, lacking(tuned, (PEOPLE, LABEL)))
     case = "training images, JPEG copy"
     shift = [
         judge(CLAIMS["huc-shift-loss"], compared(at(found, case, "cross_entropy"), "value", True), lacks),

@@ -4,7 +4,7 @@ Each view of a slider is a row of steps, with a curve for each arm (mean over ru
 sentence for each step, both computed here. The page only chooses among them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +18,6 @@ from softlabels.figures import interactive
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from softlabels.runs.records import Record
 
 NOTHING = "There is nothing to slide over yet: its runs are missing."
 MEASURES = {"KL [nats]": "kl", "accuracy": "macro_accuracy", "entropy correlation": "entropy_correlation"}
@@ -39,34 +37,16 @@ def show(key: str, data: dict[str, Any], static: str) -> None:
 
 
 def view(
-    name: str,
-    measure: str,
-    steps: Steps,
-    curves: Mapping[str, Curve],
-    says: Callable[[float], str],
+    name: str, measure: str, steps: Steps, curves: Mapping[str, Curve], says: Callable[[float], str]
 ) -> dict[str, Any]:
-    """One choice of a slider.
-
-    Parameters
-    ----------
-    curves : dict
-        Values by arm and step; an arm without any is left out.
-    says : function
-        The sentence of a step.
-    """
+    """One choice of a slider: values by arm and step (without any it is left out), a sentence for each."""
     series = [
         {"key": "hard" if arm == "truth" else arm, "name": names.arm(arm), **_summary(values, steps)}
         for arm, values in curves.items()
         if values
     ]
-    return {
-        "name": name,
-        "measure": measure,
-        "steps": list(steps.values()),
-        "series": series,
-        "says": [says(step) for step in steps],
-        "start": len(steps) // 4,
-    }
+    said = {"steps": list(steps.values()), "series": series, "says": [says(step) for step in steps]}
+    return {"name": name, "measure": measure, **said, "start": len(steps) // 4}
 
 
 def _summary(values: Curve, steps: Steps) -> dict[str, list[float | None]]:
@@ -105,7 +85,11 @@ def budget(runs: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _budget(title: str, hard: str, here: "pd.DataFrame") -> dict[str, Any]:
-    errors = {arm: _errors(recorded(here[here.arm == arm])) for arm in (hard, "soft")}
+    runs = {arm: recorded(here[here.arm == arm]) for arm in (hard, "soft")}
+    errors = {
+        arm: {float(b): [review.routed(record, b / 100).system_error for record in found] for b in BUDGETS}
+        for arm, found in runs.items()
+    }
     alone = {arm: _per_thousand(values, 0) for arm, values in errors.items()}
 
     def says(step: float) -> str:
@@ -119,24 +103,17 @@ def _budget(title: str, hard: str, here: "pd.DataFrame") -> dict[str, Any]:
     return view(title, "Error of network and person", steps, errors, says)
 
 
-def _errors(records: "Iterable[Record]") -> dict[float, list[float]]:
-    found = list(records)
-    return {float(b): [review.routed(record, b / 100).system_error for record in found] for b in BUDGETS}
-
-
 def annotations(runs: "pd.DataFrame") -> dict[str, Any]:
     """Annotations for each image against KL, accuracy and the correlation of entropies."""
-    views = []
-    for name, measure in MEASURES.items():
-        lines = curves(runs.assign(arm="soft"), "annotations", f"test.{measure}")
-        if lines:
-            views.append(_annotations(name, lines))
+    lines = {
+        name: curves(runs.assign(arm="soft"), "annotations", f"test.{m}") for name, m in MEASURES.items()
+    }
     return {
         "title": "What if there were fewer annotations for each image?",
         "label": "Annotations for each image",
         "choice": "Measure",
         "axis": "annotations for each image",
-        "views": views,
+        "views": [_annotations(name, found) for name, found in lines.items() if found],
         "source": "All runs are tested against the distribution of all annotations.",
     }
 

@@ -61,13 +61,7 @@ def competent(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def measure(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One measure of Table 1: published rows, and ours below them, for both arms and their difference.
-
-    Parameters
-    ----------
-    metric : str
-        "macro_accuracy" or "kl".
-    """
+    """Accuracy or KL of Table 1: published rows, and ours below them, for both arms and their difference."""
     rows = []
     for dataset in dict.fromkeys([*runs.dataset, "micebone"]):
         rows += printed(dataset, metric)
@@ -76,17 +70,12 @@ def measure(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _ours(here: pd.DataFrame, metric: str) -> dict[str, str]:
-    hard, soft = (here[here.arm == arm] for arm in ARMS)
-    n = [int(arm.record.notna().sum()) for arm in (hard, soft)]
-    gaps = int(here.record.isna().sum())
-    words = (str(n[1]) if n[0] == n[1] else f"{n[0]} majority, {n[1]} votes") + (
-        f" ({gaps} missing)" if gaps else ""
-    )
+    hard, soft = (int(here.record[here.arm == arm].notna().sum()) for arm in ARMS)
+    words = str(soft) if hard == soft else f"{hard} majority, {soft} votes"
+    if gaps := int(here.record.isna().sum()):
+        words += f" ({gaps} missing)"
     row = {"setting": f"{names.title(here.setting.iloc[0])}, {here.epochs.iloc[0]} epochs", "n": words}
-    row |= {
-        names.arm(a): spread(*summary(of, f"test.{metric}")[:2])
-        for a, of in zip(ARMS, (hard, soft), strict=True)
-    }
+    row |= {names.arm(a): spread(*summary(here[here.arm == a], f"test.{metric}")[:2]) for a in ARMS}
     return row | {LESS: interval(difference(here, f"test.{metric}"))}
 
 
@@ -94,10 +83,8 @@ def printed(dataset: str, metric: str) -> list[dict[str, str]]:
     """What is published of a dataset; of CIFAR-10H its authors report cross-entropy, not KL."""
     if dataset in ("synthetic", "micebone"):
         entry = published.get("bhl")
-        where = (
-            f"**published**: {names.dataset(dataset)} · {entry[dataset]['network']}, {entry['epochs']} epochs"
-        )
-        row = {"setting": where, "n": str(entry["splits"])}
+        where = f"{names.dataset(dataset)} · {entry[dataset]['network']}, {entry['epochs']} epochs"
+        row = {"setting": f"**published**: {where}", "n": str(entry["splits"])}
         row |= {names.arm(arm): spread(*published.bhl(dataset, arm, metric), 4) for arm in ARMS}
         return [row | {LESS: signed(published.bhl_difference(dataset, metric))}]
     if dataset.startswith("cifar10h") and metric == "macro_accuracy":
@@ -130,12 +117,7 @@ def extras(
 
 
 def tuning(records: "Iterable[Record]", chosen: Mapping[tuple[str, str, str], float]) -> pd.DataFrame:
-    """Validation loss of every learning rate that was tried, in nats; the chosen one in bold.
-
-    Parameters
-    ----------
-    chosen : dict of (dataset, network, arm) to float
-    """
+    """Validation loss of every learning rate that was tried, in nats; that `chosen` for an arm in bold."""
     rows: dict[tuple[str, str, str], dict[str, str]] = {}
     for record in sorted(records, key=lambda r: r.config.lr):
         config, loss = record.config, number(record.metrics["validation"]["loss"], 3)

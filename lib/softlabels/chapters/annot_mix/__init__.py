@@ -7,7 +7,6 @@ independent, as AM's do, on random splits too.
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -22,14 +21,10 @@ from softlabels.analysis.verdicts import Verdict, judge
 from softlabels.learning.config import METHODS
 from softlabels.runs.profiles import FIRST
 
-if TYPE_CHECKING:
-    from softlabels.runs.records import Record
-
 COMPARED, CHANGED = "annot_mix", "annot_mix_ablations"  # grids
 # Rows of ours that a published row may stand beside, and why levels may differ.
-BESIDE = {"mgc": "mgc", "mgc, random splits": "mgc", "labelme": "labelme", "letter": "letter"}
-BESIDE |= {"labelme-64px": "labelme", "cifar10n": "cifar10n", "cifar10n, shuffled workers": "cifar10n"}
-BESIDE |= {"cifar10h": "cifar10h", "trec6": "trec6"}
+BESIDE = {name: name for name in ("mgc", "labelme", "letter", "cifar10n", "cifar10h", "trec6")}
+BESIDE |= {"mgc, random splits": "mgc", "labelme-64px": "labelme", "cifar10n, shuffled workers": "cifar10n"}
 MAIN = "mgc"  # music genres: real annotators; data, features, network and protocol of the paper
 OURS = "annot-mix"
 GRIDS = (COMPARED,)
@@ -55,18 +50,12 @@ def over_images(a: pd.DataFrame, b: pd.DataFrame) -> Interval | None:
     other images would. The latter is the wider one where the part is small.
     """
     both = a.merge(b, on="seed").sort_values("seed")
-    sides = [[_right(record) for record in both[column]] for column in ("record_x", "record_y")]
-    ids = [found for side in sides for found, _ in side]
+    sides = [[record.arrays() for record in both[column]] for column in ("record_x", "record_y")]
+    ids = [found["ids"] for side in sides for found in side]
     if not ids or any(not np.array_equal(ids[0], other) for other in ids):
         return None  # every seed has a test part of its own
-    x, y = (np.mean([right for _, right in side], 0) for side in sides)
-    return paired_interval(x.tolist(), y.tolist())
-
-
-def _right(record: "Record") -> tuple[np.ndarray, np.ndarray]:
-    """Ids of the images kept, and whether the network is right on each."""
-    found = record.arrays()
-    return found["ids"], found["log_probs"].argmax(1) == found["targets"].argmax(1)
+    right = [[f["log_probs"].argmax(1) == f["targets"].argmax(1) for f in side] for side in sides]
+    return paired_interval(*(np.mean(side, 0).tolist() for side in right))
 
 
 def full_rows(runs: pd.DataFrame, methods: Collection[str] = RANKED) -> list[str]:
