@@ -19,8 +19,8 @@ from PIL import Image
 
 from softlabels import datasets, figures, paths
 from softlabels.analysis import competence, names, published, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.formatting import number, signed
+from softlabels.analysis.verdicts import CLAIMS
 from softlabels.chapters import human_uncertainty, table1, verdicts
 from softlabels.errors import told
 from softlabels.figures.results import Setting

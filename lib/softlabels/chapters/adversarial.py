@@ -6,11 +6,10 @@ from typing import Any
 import pandas as pd
 
 from softlabels.analysis import names, published, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import NOTHING, interval, number, spread
 from softlabels.analysis.table import at, summary
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.chapters.human_uncertainty import LABEL, PEOPLE, compared
 
 GRIDS = ("human",)

@@ -16,13 +16,12 @@ import pandas as pd
 from scipy.special import log_softmax, softmax
 
 from softlabels.analysis import published, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import interval
 from softlabels.analysis.statistics import Interval, paired_interval
 from softlabels.analysis.table import ARMS, difference
 from softlabels.analysis.tables import share_reached
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.chapters import descriptions
 from softlabels.datasets import chaosnli
 from softlabels.labels import ceiling, metrics, votes

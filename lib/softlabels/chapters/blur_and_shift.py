@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from softlabels.analysis import table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.table import at, complete
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.chapters.human_uncertainty import LABEL, PEOPLE, compared
 
 GRIDS = ("human",)

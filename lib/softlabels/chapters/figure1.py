@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 
 from softlabels.analysis import names
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.embeddings import Embedding, Settings, gather_with_maps, measured
 from softlabels.analysis.formatting import number
 from softlabels.analysis.table import difference
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 
 GRIDS = ("figure1",)
 LEAST = int(Settings.perplexity)  # images of a cluster: as many as t-SNE takes for neighbours

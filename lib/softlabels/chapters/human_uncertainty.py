@@ -6,12 +6,11 @@ from typing import Any
 import pandas as pd
 
 from softlabels.analysis import names, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import number, signed
 from softlabels.analysis.statistics import Interval
 from softlabels.analysis.table import at, difference
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.learning.corruptions import KINDS as CORRUPTIONS
 
 GRIDS = ("pretraining", "human", "human-rates", "human-scratch")  # the first is what the second starts from

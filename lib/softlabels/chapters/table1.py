@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from softlabels.analysis import competence, names, published, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.embeddings import gather_with_maps
 from softlabels.analysis.formatting import NAMES, NOTHING, interval, markdown, number, signed, spread
 from softlabels.analysis.table import ARMS, complete, difference, pairs, settings, summary
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.chapters import figure1
 
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 
 from softlabels.analysis import names, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import NOTHING, interval, number, spread
 from softlabels.analysis.statistics import Interval, mean_sd
 from softlabels.analysis.table import difference, pairs, summary
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.labels import selective
 from softlabels.learning.config import generator
 from softlabels.runs.records import Record

@@ -15,8 +15,8 @@ import nbformat
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from softlabels.analysis.claims import CLAIMS, GROUPS, Claim
 from softlabels.analysis.formatting import NOTHING
+from softlabels.analysis.verdicts import CLAIMS, GROUPS, Claim
 from softlabels.book.site import tables
 from softlabels.book.site.provenance import is_html
 from softlabels.book.site.tables import Numbers

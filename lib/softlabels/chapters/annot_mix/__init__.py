@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 
 from softlabels.analysis import competence, published, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.formatting import interval, spread
 from softlabels.analysis.published import RANKED
 from softlabels.analysis.statistics import Interval, paired_interval
 from softlabels.analysis.table import paired, recorded, summary, values
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.learning.config import METHODS
 from softlabels.runs.profiles import FIRST
 

@@ -89,22 +89,9 @@ class _Group:
 
     def step(self, lr: float, betas: tuple[float, float], eps: float) -> None:
         """Take one step of Adam."""
-        adam(
-            [self.flat],
-            [self.grad],
-            [self.mean],
-            [self.square],
-            [],
-            [self.count],
-            fused=True,
-            amsgrad=False,
-            beta1=betas[0],
-            beta2=betas[1],
-            lr=lr,
-            weight_decay=self.decay,
-            eps=eps,
-            maximize=False,
-        )
+        vectors = [self.flat], [self.grad], [self.mean], [self.square], [], [self.count]
+        rates = {"lr": lr, "beta1": betas[0], "beta2": betas[1], "weight_decay": self.decay, "eps": eps}
+        adam(*vectors, fused=True, amsgrad=False, maximize=False, **rates)
 
 
 SHOWN = 64  # test images over which image-dependent confusion matrices are averaged
@@ -139,15 +126,8 @@ def build_all(config: RunConfig, task: CrowdTask, hw: Hardware) -> nn.ModuleDict
             network = models.build(config.network, n_classes, task.mean, task.std, config.dropout)
         head = network.head
         assert isinstance(head, nn.Linear)
-        method = build(
-            config.method,
-            task.pairs.n_annotators,
-            n_classes,
-            head.in_features,
-            config.mix_alpha,
-            config.eta,
-            config.mix_within,
-        )
+        sizes = task.pairs.n_annotators, n_classes, head.in_features
+        method = build(config.method, *sizes, config.mix_alpha, config.eta, config.mix_within)
     return nn.ModuleDict({"network": hw.place(network), "method": method.to(hw.device)})
 
 
@@ -158,12 +138,7 @@ def optimiser_of(config: RunConfig, both: nn.ModuleDict) -> RAdam:
 
 
 def epoch(
-    config: RunConfig,
-    task: CrowdTask,
-    hw: Hardware,
-    both: nn.ModuleDict,
-    optimiser: RAdam,
-    number: int,
+    config: RunConfig, task: CrowdTask, hw: Hardware, both: nn.ModuleDict, optimiser: RAdam, number: int
 ) -> float:
     """Train for one epoch (counted from 0); returns the mean loss in nats."""
     network, method = both["network"], both["method"]
@@ -273,11 +248,8 @@ def _tested(
     kept = np.unique(np.linspace(0, len(rows) - 1, min(KEPT, len(rows))).astype(int))
     scored, arrays, facts = annotators(both, task, log_p, h)
     found |= {"test": found[chosen_state]} | ({"annotators": scored} if scored else {})
-    facts |= {
-        "judgements": len(task.pairs.label),
-        "annotators": task.pairs.n_annotators,
-        "best_epoch": states["best"][1],
-    }
+    facts |= {"judgements": len(task.pairs.label), "annotators": task.pairs.n_annotators}
+    facts["best_epoch"] = states["best"][1]
     return Result(task, hw, done, rows[kept], log_p.numpy()[kept], h.numpy()[kept], found, facts, arrays)
 
 
