@@ -138,7 +138,9 @@ def tabulate(found: "Iterable[tuple[str, Cell, Record | None]]", profile: str = 
         setting = f"{data} · {cell.network} · {cell.recipe}"
         place = (name, profile, cell.dataset, cell.network, cell.recipe, setting, cell.arm, cell.seed)
         row = dict(zip(PLACE, (*place, config.fold, config.epochs), strict=True))
-        row |= {"id": config.id, "config": config, "record": record, "overlap": _overlap(record)}
+        row |= {"id": config.id, "config": config, "record": record, "overlap": 0.0}
+        if record and config.split == "random" and "n_test" in record.data:
+            row["overlap"] = record.data["n_test"] / record.data["n_train"]
         parts = record.metrics if record else {}
         rows.append(row | {f"{part}.{m}": v for part, one in parts.items() for m, v in one.items()})
     frame = pd.DataFrame(rows)
@@ -146,12 +148,6 @@ def tabulate(found: "Iterable[tuple[str, Cell, Record | None]]", profile: str = 
     frame = frame.reindex(columns=[*COLUMNS[:-2], *measured, *COLUMNS[-2:]])
     numbers = [c for c in frame.columns if "." in c]
     return frame.astype(dict.fromkeys(numbers, np.float64) | {"record": object})
-
-
-def _overlap(record: "Record | None") -> float:
-    if record is None or record.config.split != "random" or "n_test" not in record.data:
-        return 0.0
-    return record.data["n_test"] / record.data["n_train"]
 
 
 def recorded(runs: "pd.DataFrame") -> "list[Record]":

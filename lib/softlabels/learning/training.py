@@ -183,16 +183,16 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
     bar = bars.of_epochs(left, title, initial=n, total=config.epochs)
     with torch.random.fork_rng():
         for epoch in bar:
-            if config.patience and epoch - _lowest(done) >= config.patience:
+            losses = [r["validation_loss"] for r in done.history]
+            if config.patience and losses and epoch - 1 - int(np.argmin(losses)) >= config.patience:
                 break
             start, used = time.perf_counter(), time.process_time()
             torch.manual_seed(epoch_generator(config.seed, epoch).initial_seed())  # for dropout
             row = {"epoch": epoch + 1, "train_loss": _epoch(config, task, hw, model, optimiser, epoch)}
             row |= _validate(model, task, hw)
             checked_row(config, row)
-            lowest = min((r["validation_loss"] for r in done.history), default=math.inf)
             done.history.append(row)
-            if config.select == "last" or row["validation_loss"] < lowest:
+            if config.select == "last" or row["validation_loss"] < min(losses, default=math.inf):
                 done.best_epoch, done.best = len(done.history), checkpoint.snapshot(model)
             row["seconds"] = round(time.perf_counter() - start, 3)
             row["cpu_seconds"] = round(time.process_time() - used, 3)
@@ -203,12 +203,6 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
             )
     model.load_state_dict(done.best)
     return model, done
-
-
-def _lowest(done: Progress) -> int:
-    """Epoch, counted from 1, with the least validation loss so far; 0 before the first."""
-    losses = [row["validation_loss"] for row in done.history]
-    return int(np.argmin(losses)) + 1 if losses else 0
 
 
 def checked_row(config: RunConfig, row: dict[str, float]) -> None:

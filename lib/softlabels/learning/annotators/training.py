@@ -273,7 +273,11 @@ def annotators(
     if matrices is None:
         return {}, {}, {}
     estimate = matrices.cpu().numpy()
-    found, part = _judgements(task)
+    assert task.dataset.annotations is not None
+    for part in ("test", "train"):
+        found = chosen(task.dataset.annotations, task.rows[part])
+        if len(found.image):
+            break
     score = _scores(both, task, found, log_p, h, part)
     right = found.label == task.truth[found.image]
     values = {"auroc": auroc(score, right), "brier": float(((score - right) ** 2).mean())}
@@ -285,15 +289,6 @@ def annotators(
 
 def _device(both: nn.ModuleDict) -> torch.device:
     return next(both.parameters()).device
-
-
-def _judgements(task: CrowdTask) -> tuple[Annotations, str]:
-    assert task.dataset.annotations is not None
-    for part in ("test", "train"):
-        found = chosen(task.dataset.annotations, task.rows[part])
-        if len(found.image):
-            break
-    return found, part
 
 
 def _scores(
