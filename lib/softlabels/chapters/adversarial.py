@@ -47,9 +47,8 @@ def checks(found: pd.DataFrame, level: float = 1) -> pd.DataFrame:
 
 
 def _shown(here: pd.DataFrame) -> dict[str, str]:
-    return {
-        names.arm(arm): spread(*summary(of, "value")[:2], 3) for arm, of in here.groupby("arm", sort=False)
-    }
+    by_arm = here.groupby("arm", sort=False)
+    return {names.arm(arm): spread(*summary(of, "value")[:2], 3) for arm, of in by_arm}
 
 
 def verdicts(runs: pd.DataFrame, found: pd.DataFrame) -> list[Verdict]:

@@ -89,9 +89,7 @@ def verdicts(runs: pd.DataFrame) -> list[Verdict]:
         "text-smoothing": {d: difference(here, DOUBT, "soft", _smoothest(here)) for d, here in main.items()},
     }
     lacks = lacking(main[first], ARMS)
-    rows = [
-        judge(CLAIMS[name], each[first], lacks, _also(name, each[second])) for name, each in found.items()
-    ]
+    rows = [judge(CLAIMS[k], each[first], lacks, _also(k, each[second])) for k, each in found.items()]
     unsure = difference(budgets[first], KL, "n=100", "n=1")
     why = f"a hundred votes less one add {interval(unsure, 3)} to KL, of which no share can be taken"
     return [

@@ -69,10 +69,8 @@ def _per_thousand(values: Curve, step: float) -> str:
 
 def budget(runs: "pd.DataFrame") -> dict[str, Any]:
     """Review budget against the error that remains, for every setting with both arms, last one first."""
-    both = [
-        cut for cut in reversed(review.sources(runs)) if cut[2].dropna(subset="record").arm.nunique() == 2
-    ]
-    views = [_budget(*cut) for cut in both]
+    cuts = reversed(review.sources(runs))
+    views = [_budget(*cut) for cut in cuts if cut[2].dropna(subset="record").arm.nunique() == 2]
     return {
         "title": "What if a person could look at more images?",
         "label": "Review budget",
@@ -105,9 +103,8 @@ def _budget(title: str, hard: str, here: "pd.DataFrame") -> dict[str, Any]:
 
 def annotations(runs: "pd.DataFrame") -> dict[str, Any]:
     """Annotations for each image against KL, accuracy and the correlation of entropies."""
-    lines = {
-        name: curves(runs.assign(arm="soft"), "annotations", f"test.{m}") for name, m in MEASURES.items()
-    }
+    votes = runs.assign(arm="soft")
+    lines = {name: curves(votes, "annotations", f"test.{m}") for name, m in MEASURES.items()}
     return {
         "title": "What if there were fewer annotations for each image?",
         "label": "Annotations for each image",
@@ -152,9 +149,8 @@ def _radius(case: str, lines: Mapping[str, Curve]) -> dict[str, Any]:
 
     def says(level: float) -> str:
         parts = [f"{_mean(lines[a], level)} ({names.arm(a)})" for a in compared if level in lines[a]]
-        return (
-            f"{case} of radius {level:g}/255 leaves an accuracy of {' and '.join(parts) or 'nothing known'}."
-        )
+        left = " and ".join(parts) or "nothing known"
+        return f"{case} of radius {level:g}/255 leaves an accuracy of {left}."
 
     steps = {level: f"{level:g}" for level in levels}
     return view(case, f"Accuracy under {case}", steps, lines, says)

@@ -115,9 +115,8 @@ def claim(runs: pd.DataFrame, budget: float) -> str:
             reviews = [routed(record, budget) for record in table.recorded(here[here.arm == arm])]
             if not reviews:
                 continue
-            alone, both, chance = np.mean(
-                [(r.machine_error, r.system_error, r.reviewed * r.machine_error) for r in reviews], 0
-            )
+            errors = [(r.machine_error, r.system_error, r.reviewed * r.machine_error) for r in reviews]
+            alone, both, chance = np.mean(errors, 0)
             lines.append(
                 f"- {title}, {names.arm(arm)}: sending the least certain {100 * budget:g} % to a person "
                 f"lowers the error from {number(alone, 3)} to {number(both, 3)}; as many images at random, "

@@ -195,14 +195,18 @@ def caption_line(records: "Sequence[Record]", profile: str) -> str:
     if not records:
         return f"profile {profile} · no runs"
     data = [f"{r.data['name']} ({r.data['variant']}, SHA-256 {r.data['sha256'][:8]})" for r in records]
-    # A "+" at the end says that the code differed from the commit.
-    commits = [re.sub(r"^([0-9a-f]{7})[0-9a-f]*", r"\1", r.environment["commit"]) for r in records]
+    commits = [_short_commit(r.environment["commit"]) for r in records]
     machines = [f"{r.environment['machine']}, {r.environment['device']}" for r in records]
     minutes, many = sum(r.seconds for r in records) / 60, "s" if len(records) > 1 else ""
     return (
         f"profile {profile} · {len(records)} run{many} · data {_distinct(data)} · "
         f"commit {_distinct(commits)} · trained on {_distinct(machines)} in {minutes:.1f} minutes"
     )
+
+
+def _short_commit(commit: str) -> str:
+    # A "+" at the end says that the code differed from the commit.
+    return commit[:7] + ("+" if commit.endswith("+") else "") if commit != "unknown" else commit
 
 
 def _distinct(words: Iterable[str], most: int = 4) -> str:

@@ -36,9 +36,8 @@ def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
     bars = (["red", "green", "blue", "red"], [0, 1 / 3, 2 / 3, 1]), (["circle", "ellipse"], [0, 1])
     for column, (words, ticks) in enumerate(bars):
         mappable = ScalarMappable(Normalize(0, 1), columns[column][2])
-        bar = figure.colorbar(
-            mappable, ax=axes[:, column], location="bottom", ticks=ticks, pad=0.02, aspect=30
-        )
+        below: Any = {"location": "bottom", "pad": 0.02, "aspect": 30}
+        bar = figure.colorbar(mappable, ax=axes[:, column], ticks=ticks, **below)
         bar.ax.set_xticklabels(words)
         bar.outline.set_visible(False)
     return figure

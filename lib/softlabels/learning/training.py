@@ -198,9 +198,7 @@ def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.M
             row["cpu_seconds"] = round(time.process_time() - used, 3)
             checkpoint.store(path, config.id, model, optimiser, done)
             bars.tell(config)
-            bar.set_postfix(
-                loss=f"{row['validation_loss']:.3f}", accuracy=f"{row['validation_accuracy']:.3f}"
-            )
+            bar.set_postfix({k: f"{row[f'validation_{k}']:.3f}" for k in ("loss", "accuracy")})
     model.load_state_dict(done.best)
     return model, done
 

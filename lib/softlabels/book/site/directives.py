@@ -77,10 +77,8 @@ def say_what_is_missing(
 ) -> None:
     """Say on pages that lack functions why."""
     if page in _NEED_IT and app.config.autodoc_mock_imports:
-        note = (
-            '<p class="rebuilt" role="note">Built without PyTorch: functions that need it are not shown.</p>'
-        )
-        context["body"] = note + context["body"]
+        words = "Built without PyTorch: functions that need it are not shown."
+        context["body"] = f'<p class="rebuilt" role="note">{words}</p>{context["body"]}'
 
 
 class Settings(SphinxDirective):

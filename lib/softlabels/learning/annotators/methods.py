@@ -32,9 +32,7 @@ class Batch:
     """Images with all their judgements."""
 
     x: Tensor  # float [B, ...], inputs of the class network
-    target: (
-        Tensor  # float [B, C], a distribution an image, for methods that aggregate first; empty for others
-    )
+    target: Tensor  # float [B, C], one distribution an image; empty unless the method aggregates first
     # Labelled pairs, int64 [L] each; `sample` counts within the batch.
     sample: Tensor
     annotator: Tensor
