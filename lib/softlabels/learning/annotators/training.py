@@ -89,9 +89,9 @@ class _Group:
 
     def step(self, lr: float, betas: tuple[float, float], eps: float) -> None:
         """Take one step of Adam."""
-        vectors = [self.flat], [self.grad], [self.mean], [self.square], [], [self.count]
-        rates = {"lr": lr, "beta1": betas[0], "beta2": betas[1], "weight_decay": self.decay, "eps": eps}
-        adam(*vectors, fused=True, amsgrad=False, maximize=False, **rates)
+        how: dict[str, Any] = {"fused": True, "amsgrad": False, "maximize": False, "lr": lr, "eps": eps}
+        how |= {"beta1": betas[0], "beta2": betas[1], "weight_decay": self.decay}
+        adam([self.flat], [self.grad], [self.mean], [self.square], [], [self.count], **how)
 
 
 SHOWN = 64  # test images over which image-dependent confusion matrices are averaged
