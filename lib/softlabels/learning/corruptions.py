@@ -28,13 +28,9 @@ JPEG_QUALITY = (80, 60, 40, 25, 15)
 
 
 def blurred(images: Array, sigma: float) -> Array:
-    """Blur with a Gaussian of standard deviation `sigma` pixels, edges mirrored; 0 changes nothing.
+    """Blur images uint8 [N, H, W, C] with a Gaussian of `sigma` pixels, edges mirrored; 0 changes nothing.
 
     x' = x ∗ G_σ, each channel for itself.
-
-    Parameters
-    ----------
-    images : uint8 [N, H, W, C]
     """
     from scipy.ndimage import gaussian_filter
 

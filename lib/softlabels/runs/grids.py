@@ -28,24 +28,19 @@ class Cell:
     config: RunConfig
 
 
+def _arm(recipe: str, arm: str, settings: Mapping[str, Any]) -> Cell:
+    config = RunConfig.from_dict(dict(settings))
+    return Cell(config.dataset, config.network, recipe, arm, config.seed, config)
+
+
 def cell(profile: str, row: Row, recipe: str, arm: str, seed: int, **changes: Any) -> Cell:
     """Configure one run of a profile; `changes` override the recipe."""
     numbers = chosen(PROFILES, profile)
-    config = RunConfig.from_dict(
-        {
-            "dataset": row.dataset,
-            "network": row.network,
-            "epochs": row.epochs,
-            "image_size": numbers.image_size,
-            "limit": numbers.limit,
-            "label": arm,
-            "seed": seed,
-            **profiles.DATA.get(row.dataset, {}),
-            **profiles.of_recipe(recipe, row.dataset, row.network, arm),
-            **changes,
-        }
-    )
-    return Cell(row.dataset, row.network, recipe, arm, seed, config)
+    settings: dict[str, Any] = {"dataset": row.dataset, "network": row.network, "epochs": row.epochs}
+    settings |= {"image_size": numbers.image_size, "limit": numbers.limit, "label": arm, "seed": seed}
+    settings |= profiles.DATA.get(row.dataset, {})
+    settings |= profiles.of_recipe(recipe, row.dataset, row.network, arm)
+    return _arm(recipe, arm, settings | changes)
 
 
 def _cells(profile: str, row: Row, recipes: Iterable[str], seeds: Sequence[int]) -> list[Cell]:
@@ -115,21 +110,12 @@ def _distributions(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
-    configs = [
-        RunConfig.from_dict({**chosen(PROFILES, profile).quickstart, "label": arm, "seed": seed})
-        for seed in seeds
-        for arm in ARMS
-    ]
-    return [Cell(c.dataset, c.network, "quickstart", c.label, c.seed, c) for c in configs]
+    numbers = chosen(PROFILES, profile).quickstart
+    return [_arm("quickstart", a, {**numbers, "label": a, "seed": seed}) for seed in seeds for a in ARMS]
 
 
 # People who judge CIFAR-10, and pairs of texts: arms that differ in what they learn from. What stands for the
 # recipe of a cell is the name of its grid.
-
-
-def _arm(grid: str, arm: str, settings: Mapping[str, Any]) -> Cell:
-    config = RunConfig.from_dict(dict(settings))
-    return Cell(config.dataset, config.network, grid, arm, config.seed, config)
 
 
 def _with(cell: Cell, **changes: Any) -> Cell:
@@ -314,8 +300,7 @@ def _text_rates(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def _crowd(row: str, method: str, settings: Mapping[str, Any], seed: int) -> Cell:
-    config = RunConfig.from_dict({**settings, "method": method, "seed": seed})
-    return Cell(row, config.network, "published", method, seed, config)
+    return replace(_arm("published", method, {**settings, "method": method, "seed": seed}), dataset=row)
 
 
 def _crowd_seeds(profile: str, seeds: Sequence[int]) -> Sequence[int]:
@@ -396,25 +381,20 @@ def your_data(
         The dataset holds a vector for each thing that was voted on, and no image.
     """
     own = chosen(profiles.OWN, profile)
-    images = {"image_size": own.image_size, "network": own.network, "batch_size": own.batch_size}
     if annotations < 2:
         return []
+    images = {"image_size": own.image_size, "network": own.network, "batch_size": own.batch_size}
+    common = profiles.OWN_VECTORS if vectors else profiles.OWN_RECIPE | images
+    common = common | {"dataset": dataset, "limit": own.limit, "epochs": own.epochs}
+    if length is not None:
+        common |= {"epochs": length, "patience": max(5, length // 2)}
     found = []
     for kept in (0, *(n for n in own.budgets if n < annotations)):
         words = f"{kept} annotation{'s' if kept > 1 else ''}" if kept else profiles.OWN_ALL
         for seed in seeds:
             for arm in ("hard", "soft") if kept != 1 else ("soft",):  # of one annotation both are the same
-                c = RunConfig(
-                    dataset=dataset,
-                    limit=own.limit,
-                    label=arm,
-                    annotations=kept,
-                    epochs=own.epochs if length is None else length,
-                    patience=0 if length is None else max(5, length // 2),
-                    seed=seed,
-                    **(profiles.OWN_VECTORS if vectors else profiles.OWN_RECIPE | images),
-                )
-                found.append(Cell(dataset, c.network, words, arm, seed, c))
+                settings = {**common, "label": arm, "annotations": kept, "seed": seed}
+                found.append(_arm(words, arm, settings))
     return found
 
 

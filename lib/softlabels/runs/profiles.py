@@ -232,13 +232,7 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
 
 
 def of_recipe(recipe: str, dataset: str, network: str, arm: str) -> dict[str, Any]:
-    """Return the settings of `RunConfig` that a recipe names.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such recipe, or it says nothing of this dataset.
-    """
+    """The settings of `RunConfig` that a recipe names; `ConfigError` if it says nothing of this dataset."""
     if recipe not in RECIPES:
         raise unknown("recipe", recipe, RECIPES)
     settings, added = RECIPES[recipe]

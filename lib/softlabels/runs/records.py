@@ -254,18 +254,9 @@ def export(path: Path, ids: Collection[str] | None = None, features: bool = Fals
 def load(path: Path) -> tuple[int, int]:
     """Check every record of an archive, then add the new ones to the committed records.
 
-    Features that a committed record came without are added to it.
-
-    Returns
-    -------
-    added, known : int
-        Records that were new, and those that were here already with the same results.
-
-    Raises
-    ------
-    RecordError
-        If the archive or a record in it is damaged, or contradicts a record that is here; then
-        nothing is added.
+    Features that a committed record came without are added to it. Returns how many records were new, and how
+    many were here already with the same results. If the archive or a record in it is damaged, or contradicts
+    a record that is here, `RecordError` is raised and nothing is added.
     """
     with tempfile.TemporaryDirectory() as scratch:
         _extract(path, Path(scratch))

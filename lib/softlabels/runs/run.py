@@ -22,10 +22,10 @@ from softlabels.errors import DataUnavailable, RecordError
 from softlabels.labels import metrics, votes
 from softlabels.learning import starts, training
 from softlabels.learning.annotators import training as learning
-from softlabels.learning.checkpoint import Progress, snapshot
 from softlabels.learning.config import LABELS, RunConfig
 from softlabels.learning.hardware import Hardware, hardware
 from softlabels.learning.inputs import Task, prepare
+from softlabels.learning.training import Progress, snapshot
 from softlabels.runs import grids, records
 from softlabels.runs.records import Record, find
 from softlabels.store import pack, set_aside, write_atomically

@@ -136,17 +136,9 @@ def crowdkit(name: str, found: Annotations, n_images: int, n_classes: int, **opt
 def crowdlab(found: Annotations, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Consensus of CROWDLAB (Goh et al. 2022): judgements and a classifier, each weighted by how right it is.
 
-    Parameters
-    ----------
-    p : float [N, C]
-        Probabilities of a classifier that has not learnt from the images that it judges (cross-validation).
-
-    Returns
-    -------
-    label : int64 [N]
-        The classifier's own where nobody judged an image.
-    quality : float64 [N]
-        How likely the label is right, in [0, 1].
+    p [N, C] are probabilities of a classifier that has not learnt from the images that it judges
+    (cross-validation). Returns a label for each image, int64 [N], the classifier's own where nobody judged
+    it, and how likely it is right, float64 [N] in [0, 1].
     """
     library = extra("cleanlab.multiannotator", "cleanlab")
     judged = np.unique(found.image)

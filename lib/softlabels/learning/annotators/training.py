@@ -23,10 +23,9 @@ from softlabels.learning import models, training
 from softlabels.learning.annotators.inputs import CrowdTask, prepare
 from softlabels.learning.annotators.methods import Batch, Method, build
 from softlabels.learning.augmentation import augment
-from softlabels.learning.checkpoint import Progress, snapshot
 from softlabels.learning.config import RunConfig, generator
 from softlabels.learning.hardware import Hardware, hardware
-from softlabels.learning.training import checked_mean, checked_row, learning_rate_factor
+from softlabels.learning.training import Progress, checked_mean, checked_row, learning_rate_factor, snapshot
 
 
 class RAdam:
@@ -34,10 +33,6 @@ class RAdam:
 
     Parameters and gradients become views of flat vectors, one for each weight decay. A rectified step is one
     of Adam with other constants, and Adam's is there in one fused call. Weight decay is of the L2 kind.
-
-    Parameters
-    ----------
-    groups : list of (parameters, weight decay)
     """
 
     BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
