@@ -5,16 +5,12 @@ they answer beside the dataset's module.
 """
 
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from softlabels.chapters import descriptions
 from softlabels.datasets import letter, texts, trec
 from softlabels.learning.models import build_for_vectors
 from softlabels.store import pack, write_atomically
@@ -90,14 +86,19 @@ def answered(
         return model.eval()(torch.from_numpy(x)).argmax(1).numpy()
 
 
-def publish(data: Any, simulate: Callable[[], np.ndarray]) -> str:
-    """Simulate the annotators of a dataset and write their answers; returns where, and how right they are."""
-    path, answers = Path(str(data.__file__)).with_name(data.ANSWERS), simulate()
+def main(arguments: list[str]) -> int:
+    """Simulate the annotators of a dataset and write their answers."""
+    if arguments not in (["letter"], ["trec6"]):
+        print("which annotators: letter or trec6", file=sys.stderr)
+        return 2
+    data, answers = (letter, letters()) if arguments == ["letter"] else (trec, questions())
+    path = Path(str(data.__file__)).with_name(data.ANSWERS)
     write_atomically(path, pack(answers=answers))
-    right = (answers == data.read()[1][:, None]).mean(0)
-    return f"{path}: noise {100 * (1 - right.mean()):.1f} %, annotators right {np.sort(right).round(2)}"
+    _, truth = data.read()
+    right = (answers == truth[:, None]).mean(0)
+    print(f"{path}: noise {100 * (1 - right.mean()):.1f} %, annotators right {np.sort(right).round(2)}")
+    return 0
 
 
 if __name__ == "__main__":
-    makers = {"letter": partial(publish, letter, letters), "trec6": partial(publish, trec, questions)}
-    sys.exit(descriptions.command("annot_mix.simulated", makers))
+    sys.exit(main(sys.argv[1:]))
