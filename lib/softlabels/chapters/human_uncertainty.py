@@ -11,7 +11,6 @@ from softlabels.analysis.formatting import number, signed
 from softlabels.analysis.statistics import Interval
 from softlabels.analysis.table import at, difference
 from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
-from softlabels.learning.corruptions import KINDS as CORRUPTIONS
 
 GRIDS = ("pretraining", "human", "human-rates", "human-scratch")  # the first is what the second starts from
 KINDS = ("shift", "corruptions")  # what is measured with the trained networks
@@ -24,13 +23,6 @@ def collect(profile: str, seeds: Sequence[int], *how: Any) -> tuple[pd.DataFrame
     starts = {"shift": "human-scratch", "corruptions": "human"}
     found = [table.evaluated(runs[runs.grid == starts[kind]], kind, *how) for kind in KINDS]
     return runs, pd.concat(found, ignore_index=True)
-
-
-def mean_over(found: pd.DataFrame, measure: str, cases: Sequence[str] = tuple(CORRUPTIONS)) -> pd.DataFrame:
-    """Mean of a measure over cases and all their levels, one row for each run."""
-    here = found[found.case.isin(cases) & (found.measure == measure)]
-    mean = {"value": ("value", "mean"), "record": ("record", "first")}
-    return here.groupby(["arm", *table.PAIR], sort=False, as_index=False).agg(**mean)
 
 
 def tried(runs: pd.DataFrame) -> pd.DataFrame:

@@ -46,19 +46,6 @@ def collect(
     return runs.sort_values("dataset", key=lambda d: d.map(list(d.unique()).index), kind="stable")
 
 
-def competent(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Runs of the settings whose networks learnt, and a table of the others with what each arm lacks."""
-    kept, rows = [], []
-    for name, here in settings(runs, complete_only=False):
-        whole = complete(here)
-        if lacks := competence.lacking(whole, ("soft", "hard")):
-            rows.append((f"{names.title(name)}, {here.epochs.iloc[0]} epochs", str(len(whole) // 2), lacks))
-        else:
-            kept.append(here)
-    others = pd.DataFrame(rows, columns=["setting", "pairs", "what is lacking"])
-    return (pd.concat(kept) if kept else runs[:0]), others
-
-
 def measure(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Accuracy or KL of Table 1: published rows, and ours below them, for both arms and their difference."""
     rows = []
