@@ -23,6 +23,7 @@ from softlabels.analysis.formatting import number, signed
 from softlabels.analysis.verdicts import CLAIMS
 from softlabels.chapters import human_uncertainty, table1, verdicts
 from softlabels.errors import told
+from softlabels.figures.base import light
 from softlabels.figures.results import Setting
 from softlabels.runs.profiles import SPLITS
 from softlabels.store import Shelf, pack, read, unpack, write, write_atomically
@@ -95,7 +96,15 @@ def answer(found: "Sequence[Setting] | None" = None) -> str:
     """Markdown: what all votes change, in two sentences and in one figure; published, or of `found`."""
     found = settings() if found is None else found
     said = sentences(found)
-    return f"{said}\n\n{_figure('answer', _plain(said), found)}"
+    narrow = '<source media="(max-width: 600px)" srcset="_static/answer-narrow.svg">'
+    image = f'<img class="line-art" src="_static/answer.svg" alt="{html.escape(_plain(said))}">'
+    return (
+        f'{said}\n\n<figure class="drawn"><picture>{narrow}{image}</picture><figcaption><p>'
+        "All votes less the majority or the dataset’s label: paired 95 % intervals; blue where votes are "
+        f"better, orange where worse, grey where open. {len(shown(found))} of {len(found)} settings with "
+        'competent networks; <a href="chapters/03_table1.html">chapter 3</a> has the full table.</p>'
+        "</figcaption></figure>"
+    )
 
 
 def rebuilt(root: Path, changed: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -153,27 +162,15 @@ def headline() -> str:
     return table1.headline(pd.concat(kept))
 
 
-def _figure(name: str, alt: str, found: "Sequence[Setting]") -> str:
-    narrow = f'<source media="(max-width: 600px)" srcset="_static/{name}-narrow.svg">'
-    image = f'<img class="line-art" src="_static/{name}.svg" alt="{html.escape(alt)}">'
-    drawn = f"<picture>{narrow}{image}</picture>"
-    return (
-        f'<figure class="drawn">{drawn}<figcaption><p>All votes less the majority or the dataset’s label: '
-        "paired 95 % intervals; blue where votes are better, orange where worse, grey where open. "
-        f"{len(shown(found))} of {len(found)} settings with competent networks; "
-        '<a href="chapters/03_table1.html">chapter 3</a> has the full table.</p></figcaption></figure>'
-    )
-
-
 def draw() -> "dict[str, bytes]":
     """Pictures of the first page by the name of their file in ``book/_static``."""
     (_, image), found, size = _chosen(), settings(), (2 * SHOWN, 2 * SHOWN)  # twice as fine as it is shown
     card = figures.png(figures.card(image, TITLE, _plain(sentences(found))))
     return {
-        "example.png": _light(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)),
+        "example.png": light(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC), 128),
         "answer.svg": figures.svg(figures.answer(shown(found))),
         "answer-narrow.svg": figures.svg(figures.answer(shown(found), 4.8)),
-        "social.png": _light(Image.open(io.BytesIO(card))),
+        "social.png": light(Image.open(io.BytesIO(card)), 128),
     }
 
 
@@ -186,13 +183,6 @@ def renew(folder: Path | None = None) -> list[Path]:
             write_atomically(file, drawn)
             changed.append(file)
     return changed
-
-
-def _light(image: Image.Image) -> bytes:
-    """A PNG with a palette, a third of its size: the first page is to be light."""
-    buffer = io.BytesIO()
-    image.convert("RGB").quantize(128).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
 
 
 def shown(found: "Sequence[Setting]") -> "list[Setting]":

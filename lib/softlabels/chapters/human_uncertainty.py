@@ -88,8 +88,10 @@ def verdicts(runs: pd.DataFrame, found: pd.DataFrame) -> list[Verdict]:
     # The other start decides nothing.
     held_out = []
     for name, measure, relative in rows:
-        other = _direction(compared(tuned, measure, relative))
-        held_out.append(judge(CLAIMS[name], compared(scratch, measure, relative), lacks, other))
+        other = compared(tuned, measure, relative)
+        way = {1: "higher", -1: "lower", 0: "not told from zero"}[other.sign if other else 0]
+        said = f"fine-tuned: {way}" if other and other.n > 1 else ""
+        held_out.append(judge(CLAIMS[name], compared(scratch, measure, relative), lacks, said))
     found_tuned = compared(tuned, "test.cross_entropy", True)
     fine = judge(CLAIMS["huc-fine-tuned"], found_tuned, lacking(tuned, (PEOPLE, LABEL)))
     case = "training images, JPEG copy"
@@ -103,10 +105,3 @@ def verdicts(runs: pd.DataFrame, found: pd.DataFrame) -> list[Verdict]:
         for name, arm in (("people-smoothing", "smoothed"), ("people-permuted", "permuted"))
     ]
     return [*held_out, fine, *shift, *controls]
-
-
-def _direction(found: Interval | None) -> str:
-    if found is None or found.n < 2:
-        return ""
-    way = "higher" if found.sign > 0 else "lower" if found.sign < 0 else "not told from zero"
-    return f"fine-tuned: {way}"

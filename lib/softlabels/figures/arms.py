@@ -5,7 +5,6 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
@@ -89,20 +88,16 @@ def curves(shown: Mapping[str, Curves], level: str, scale: str = "linear") -> Fi
             low, high = ([pick(values[v]) for v in x] for pick in (np.min, np.max))
             axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
         axis.set_ylabel(names.measure(name))
-        _scale(axis, scale, sorted({v for values in lines.values() for v in values}))
+        if scale != "linear":
+            x = sorted({v for values in lines.values() for v in values})
+            positive = [v for v in x if v > 0]
+            axis.set_xscale(scale, **({"linthresh": min(positive)} if scale == "symlog" and positive else {}))
+            axis.set_xticks(x, [f"{v:g}" for v in x])
+            axis.minorticks_off()
     axes[-1, 0].set_xlabel(level)
     if any(len(lines) > 1 for lines in shown.values()):
         legend_above(figure, axes[0, 0])
     return figure
-
-
-def _scale(axis: Axes, scale: str, x: Sequence[float]) -> None:
-    if scale != "linear":
-        positive = [v for v in x if v > 0]
-        options = {"linthresh": min(positive)} if scale == "symlog" and positive else {}
-        axis.set_xscale(scale, **options)
-        axis.set_xticks(x, [f"{v:g}" for v in x])
-        axis.minorticks_off()
 
 
 @styled

@@ -33,7 +33,12 @@ def predictions(
         for offset, (arm, values) in enumerate(bars.items()):
             x = np.arange(len(classes)) + (offset - (len(bars) - 1) / 2) * 0.27
             axes[row, 1].bar(x, values[row], 0.25, color=ARMS[arm], label=arm if row == 0 else None)
-        _probability_axis(axes[row, 1], classes if row == len(images) - 1 else [""] * len(classes))
+        axis, last = axes[row, 1], row == len(images) - 1
+        axis.set_ylim(0, 1.02)
+        axis.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
+        axis.set_xticks(range(len(classes)), [plain(name) if last else "" for name in classes])
+        axis.grid(visible=False, axis="x")
+        axis.set_ylabel("probability", fontsize=9)
     learnt = {arm: f"trained on {names.arm(arm)}" for arm in p}
     words = {"people": "people's distribution", **learnt}
     legend_above(figure, axes[0, 1], words)
@@ -76,14 +81,6 @@ def _picture(axes: Axes, image: np.ndarray) -> None:
 def plain(name: str) -> str:
     """Name of a class as text in a figure: no formula, no control characters, not too long."""
     return printable(name, 30).replace("$", r"\$")
-
-
-def _probability_axis(axes: Axes, classes: Sequence[str]) -> None:
-    axes.set_ylim(0, 1.02)
-    axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
-    axes.set_xticks(range(len(classes)), [plain(name) for name in classes])
-    axes.grid(visible=False, axis="x")
-    axes.set_ylabel("probability", fontsize=9)
 
 
 @styled

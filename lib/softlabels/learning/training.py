@@ -47,14 +47,11 @@ def snapshot(model: nn.Module) -> Weights:
     return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in model.state_dict().items()}
 
 
-def _momenta(model: nn.Module, optimiser: torch.optim.Optimizer) -> Weights:
-    buffers = {k: optimiser.state[p].get("momentum_buffer") for k, p in model.named_parameters()}
-    return {k: v.detach().cpu().contiguous() for k, v in buffers.items() if v is not None}
-
-
 def store(path: Path, run: str, model: nn.Module, optimiser: torch.optim.Optimizer, done: Progress) -> None:
     """Write model, momentum, best weights and history of run `run` to `path`, atomically."""
-    parts = {"model": snapshot(model), "momentum": _momenta(model, optimiser), "best": done.best}
+    buffers = {k: optimiser.state[p].get("momentum_buffer") for k, p in model.named_parameters()}
+    momenta = {k: v.detach().cpu().contiguous() for k, v in buffers.items() if v is not None}
+    parts = {"model": snapshot(model), "momentum": momenta, "best": done.best}
     tensors = {f"{part}/{k}": v for part, weights in parts.items() for k, v in weights.items()}
     state = {"run": run, "history": done.history, "best_epoch": done.best_epoch}
     write_atomically(path, save(tensors, metadata={"state": json.dumps(state)}))

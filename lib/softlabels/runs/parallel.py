@@ -220,18 +220,15 @@ def train_within(
     size = at_once
     while left and size:
         now, left = left[:size], left[size:]
-        found += _trained([cell.config for unit in now for cell in unit], device, at_once)
+        configs = [cell.config for unit in now for cell in unit]
+        try:
+            found += train(configs, device, at_once)
+        except DataUnavailable as error:  # the others have been trained
+            print(f"softlabels: {error}", file=sys.stderr)
+            found += filter(None, map(find, configs))
         hoped += sum(expected(unit, past, gpu) for unit in now)
         size = _fitting(left, SHARE * (seconds - (clock() - start)), (clock() - start) / hoped, past, gpu)
     return found, sum(map(len, left))
-
-
-def _trained(configs: Sequence[RunConfig], device: str | None, at_once: int) -> list[Record]:
-    try:
-        return train(configs, device, at_once)
-    except DataUnavailable as error:  # the others have been trained
-        print(f"softlabels: {error}", file=sys.stderr)
-        return list(filter(None, map(find, configs)))
 
 
 def _fitting(left: Sequence[Unit], seconds: float, pace: float, past: Past, gpu: bool) -> int:

@@ -209,7 +209,10 @@ _TUNED_BY_DATASET = {
     "cifar10h-9500": {"augmentation": "crop-flip"},
 }
 # (dataset, network, arm) -> the rate with the least validation loss in the committed tuning records.
-TUNED_RATES = {("synthetic", "resnet9", "hard"): 0.02, ("synthetic", "resnet9", "soft"): 0.02}
+TUNED_RATES = {
+    ("synthetic", "resnet9", "hard"): 0.02,
+    ("synthetic", "resnet9", "soft"): 0.02,
+}
 DEFAULT_RATE = 0.05  # where nothing was tuned
 
 # The recipe tuned on the synthetic images, taken over as it is: both arms had the same rate there. No choice

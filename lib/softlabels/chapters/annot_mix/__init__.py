@@ -108,23 +108,17 @@ def captioned(frame: pd.DataFrame, words: str) -> tuple[pd.DataFrame, str]:
 
 
 def verdicts(runs: pd.DataFrame) -> list[Verdict]:
-    """Judge the claims of AM about accuracy, on one of its datasets."""
+    """Judge the claims of AM about accuracy, on one of its datasets.
+
+    "Most accurate" is held against the method that is second in print; whether annot-mix comes to the
+    published accuracy only where data and protocol are the same.
+    """
     row = FIRST[runs.profile.iloc[0]]
     lacks = competence.shortcoming(recorded(of(runs, row)))
-    return [_best(runs, row, lacks), _reproduced(runs, row, lacks)]
-
-
-def _best(runs: pd.DataFrame, row: str, lacks: str) -> Verdict:
-    """Judge "annot-mix is the most accurate" against the method that is second in print."""
     found = {name: apart(of(runs, name), of(runs, name, "madl")) for name in [row, *full_rows(runs)]}
     others = [d.sign for name, d in found.items() if name != row and d is not None]
     words = f"other datasets: {others.count(1)} of {len(others)} alike, {others.count(-1)} against"
-    return judge(CLAIMS["am-best"], found[row], lacks, words if others else "")
-
-
-def _reproduced(runs: pd.DataFrame, row: str, lacks: str) -> Verdict:
-    """Judge whether annot-mix comes to the published accuracy where data and protocol are the same."""
-    ours = values(of(runs, row), "last.accuracy")
-    mean = printed(MAIN, OURS)[0] / 100
-    found = paired_interval(ours, [mean] * len(ours)) if row == MAIN and len(ours) else None
-    return judge(CLAIMS["am-row"], found, lacks)
+    ours, mean = values(of(runs, row), "last.accuracy"), printed(MAIN, OURS)[0] / 100
+    again = paired_interval(ours, [mean] * len(ours)) if row == MAIN and len(ours) else None
+    best = judge(CLAIMS["am-best"], found[row], lacks, words if others else "")
+    return [best, judge(CLAIMS["am-row"], again, lacks)]
