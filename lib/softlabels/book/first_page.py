@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,14 +22,12 @@ from softlabels.analysis import competence, names, published, table
 from softlabels.analysis.formatting import number, signed
 from softlabels.analysis.verdicts import CLAIMS
 from softlabels.chapters import human_uncertainty, table1, verdicts
+from softlabels.datasets.base import Dataset
 from softlabels.errors import told
 from softlabels.figures.base import light
 from softlabels.figures.results import Setting
 from softlabels.runs.profiles import SPLITS
 from softlabels.store import Shelf, pack, read, unpack, write, write_atomically
-
-if TYPE_CHECKING:
-    from softlabels.datasets.base import Dataset
 
 SHELF, FILE = Shelf("datasets"), "most_divided.json"
 DATASET = "cifar10h-9500"
@@ -49,7 +47,7 @@ def most_divided(counts: np.ndarray) -> int:
     return int(np.lexsort((-total, difference))[0])
 
 
-def choose(data: "Dataset") -> Path:
+def choose(data: Dataset) -> Path:
     """Write the most divided image of a dataset, with its votes and source, into the committed results."""
     row = most_divided(data.counts)
     facts = {
@@ -92,7 +90,7 @@ def example() -> str:
     )
 
 
-def answer(found: "Sequence[Setting] | None" = None) -> str:
+def answer(found: Sequence[Setting] | None = None) -> str:
     """Markdown: what all votes change, in two sentences and in one figure; published, or of `found`."""
     found = settings() if found is None else found
     said = sentences(found)
@@ -122,7 +120,7 @@ def rebuilt(root: Path, changed: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {"answer": answer(found), "verdict-counts": f"[{counts}](chapters/15_verdicts.ipynb)"}
 
 
-def sentences(found: "Sequence[Setting]") -> str:
+def sentences(found: Sequence[Setting]) -> str:
     """The answer: by KL over all settings, and by accuracy for networks begun and trained to the end."""
     if not found:
         return "No setting has two pairs of networks that learnt: nothing can be said."
@@ -162,7 +160,7 @@ def headline() -> str:
     return table1.headline(pd.concat(kept))
 
 
-def draw() -> "dict[str, bytes]":
+def draw() -> dict[str, bytes]:
     """Pictures of the first page by the name of their file in ``book/_static``."""
     (_, image), found, size = _chosen(), settings(), (2 * SHOWN, 2 * SHOWN)  # twice as fine as it is shown
     card = figures.png(figures.card(image, TITLE, _plain(sentences(found))))
@@ -185,7 +183,7 @@ def renew(folder: Path | None = None) -> list[Path]:
     return changed
 
 
-def shown(found: "Sequence[Setting]") -> "list[Setting]":
+def shown(found: Sequence[Setting]) -> list[Setting]:
     """The first settings of each dataset of `SETTINGS`, as many as it says: what the picture has room for."""
     kept: list[Setting] = []
     for one in found:
@@ -196,13 +194,13 @@ def shown(found: "Sequence[Setting]") -> "list[Setting]":
 
 def settings(
     profiles: Sequence[str] = PROFILES, seeds: Sequence[int] = SPLITS, committed_only: bool = True
-) -> "list[Setting]":
+) -> list[Setting]:
     """Settings with a paired interval between competent networks.
 
     The local cache is left out of the published book: its page must be the same in every clone.
     """
 
-    def gathered(grid: str, profile: str) -> "pd.DataFrame":
+    def gathered(grid: str, profile: str) -> pd.DataFrame:
         return table.gather([grid], profile, seeds, committed_only=committed_only)
 
     every = [_of_arms(gathered("table1", profile)) for profile in profiles]
@@ -210,7 +208,7 @@ def settings(
     return [one for found in (*every, folds, _of_arms(gathered("text", profiles[0]))) for one in found]
 
 
-def _of_arms(runs: "pd.DataFrame") -> "Iterator[Setting]":
+def _of_arms(runs: pd.DataFrame) -> Iterator[Setting]:
     """Soft less hard labels of the same seeds."""
     for _, here in table.settings(runs):
         whole = table.complete(here)
@@ -225,7 +223,7 @@ def _of_arms(runs: "pd.DataFrame") -> "Iterator[Setting]":
             yield one
 
 
-def _of_folds(grids: "Sequence[pd.DataFrame]") -> "Iterator[Setting]":
+def _of_folds(grids: Sequence[pd.DataFrame]) -> Iterator[Setting]:
     """All votes less CIFAR-10's label, over the folds of CIFAR-10H: fine-tuned, and from scratch."""
     arms = human_uncertainty.PEOPLE, human_uncertainty.LABEL
     for here, words, claim in zip(grids, ("fine-tuned", "from scratch"), (None, "huc-accuracy"), strict=True):
@@ -238,7 +236,7 @@ def _of_folds(grids: "Sequence[pd.DataFrame]") -> "Iterator[Setting]":
             yield replace(one, published_accuracy=CLAIMS[claim].effect) if claim else one
 
 
-def _setting(here: "pd.DataFrame", arms: tuple[str, str], words: str) -> Setting | None:
+def _setting(here: pd.DataFrame, arms: tuple[str, str], words: str) -> Setting | None:
     """The paired differences of two arms of one setting; None with fewer than two pairs."""
     accuracy = table.difference(here, f"{'truth' if 'truth' in arms else 'test'}.macro_accuracy", *arms)
     kl = table.difference(here, "test.kl", *arms, relative=True)

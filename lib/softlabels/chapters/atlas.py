@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from softlabels import datasets, figures
@@ -26,12 +27,8 @@ from softlabels.errors import DataError, DataUnavailable, RecordError, told
 from softlabels.figures import interactive
 from softlabels.labels.votes import entropy
 from softlabels.learning import inputs
+from softlabels.runs.records import Record
 from softlabels.store import Shelf, write_atomically
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from softlabels.runs.records import Record
 
 GRIDS = ("atlas",)
 SHELF = Shelf("atlas")  # the test images of a run side by side in one small file
@@ -55,7 +52,7 @@ class Atlas:
 
     dataset: str
     classes: tuple[str, ...]
-    records: "Mapping[str, Record]"  # the run of either arm
+    records: Mapping[str, Record]  # the run of either arm
     maps: Mapping[str, Embedding]  # their maps, in the order of the records' images
     sheet: bytes  # the images side by side as WebP, in the same order; empty where they are not at hand
 
@@ -71,7 +68,7 @@ class Atlas:
         return found | {arm: np.exp(arrays[arm]["log_probs"].astype(np.float64)) for arm in ARMS}
 
 
-def atlases(runs: "pd.DataFrame", draw: bool = False) -> dict[str, Atlas]:
+def atlases(runs: pd.DataFrame, draw: bool = False) -> dict[str, Atlas]:
     """The atlas of every dataset of which runs and maps of both arms are here.
 
     Missing pictures are drawn if asked for, where their data can be had.
@@ -131,10 +128,8 @@ def _packed(values: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
 
 
-def summary(wanted: Sequence[str], found: Mapping[str, Atlas]) -> "pd.DataFrame":
+def summary(wanted: Sequence[str], found: Mapping[str, Atlas]) -> pd.DataFrame:
     """How often the two networks answer alike, and like most people; a row for each name of a dataset."""
-    import pandas as pd
-
     rows = []
     for name in wanted:
         counts = {"images": len(found[name].ids)} | _agreement(found[name]) if name in found else {}
@@ -207,7 +202,7 @@ def sheet(images: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def find_sheet(record: "Record", draw: bool = False) -> bytes:
+def find_sheet(record: Record, draw: bool = False) -> bytes:
     """Return the stored sheet of a run's test images; if asked to, draw it; empty where there is none."""
     name = _sheet_name(record)
     if path := SHELF.find(name):
@@ -220,7 +215,7 @@ def find_sheet(record: "Record", draw: bool = False) -> bytes:
         return b""
 
 
-def draw_sheet(record: "Record", path: Path) -> bytes:
+def draw_sheet(record: Record, path: Path) -> bytes:
     """Draw the test images of a run, in the order of its record, and write them to a file.
 
     Raises `DataError` or `DataUnavailable` if they must not be shown, or are neither here nor to be
@@ -237,7 +232,7 @@ def draw_sheet(record: "Record", path: Path) -> bytes:
     return content
 
 
-def _sheet_name(record: "Record") -> str:
+def _sheet_name(record: Record) -> str:
     content, chosen = record.data["sha256"][:8], checksum(record.arrays()["ids"])[:8]
     return f"{record.config.dataset}-{content}-{chosen}-{TILE}px.webp"
 

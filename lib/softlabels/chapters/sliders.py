@@ -5,9 +5,10 @@ sentence for each step, both computed here. The page only chooses among them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from softlabels.analysis import names
 from softlabels.analysis.formatting import number
@@ -15,9 +16,6 @@ from softlabels.analysis.table import at, curves, recorded
 from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.chapters.annotation_budget import ALL
 from softlabels.figures import interactive
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NOTHING = "There is nothing to slide over yet: its runs are missing."
 MEASURES = {"KL [nats]": "kl", "accuracy": "macro_accuracy", "entropy correlation": "entropy_correlation"}
@@ -67,7 +65,7 @@ def _per_thousand(values: Curve, step: float) -> str:
     return number(1000 * round(float(np.mean(values[step])), 3), 0)
 
 
-def budget(runs: "pd.DataFrame") -> dict[str, Any]:
+def budget(runs: pd.DataFrame) -> dict[str, Any]:
     """Review budget against the error that remains, for every setting with both arms, last one first."""
     cuts = reversed(review.sources(runs))
     views = [_budget(*cut) for cut in cuts if cut[2].dropna(subset="record").arm.nunique() == 2]
@@ -82,7 +80,7 @@ def budget(runs: "pd.DataFrame") -> dict[str, Any]:
     }
 
 
-def _budget(title: str, hard: str, here: "pd.DataFrame") -> dict[str, Any]:
+def _budget(title: str, hard: str, here: pd.DataFrame) -> dict[str, Any]:
     runs = {arm: recorded(here[here.arm == arm]) for arm in (hard, "soft")}
     errors = {
         arm: {float(b): [review.routed(record, b / 100).system_error for record in found] for b in BUDGETS}
@@ -101,7 +99,7 @@ def _budget(title: str, hard: str, here: "pd.DataFrame") -> dict[str, Any]:
     return view(title, "Error of network and person", steps, errors, says)
 
 
-def annotations(runs: "pd.DataFrame") -> dict[str, Any]:
+def annotations(runs: pd.DataFrame) -> dict[str, Any]:
     """Annotations for each image against KL, accuracy and the correlation of entropies."""
     votes = runs.assign(arm="soft")
     lines = {name: curves(votes, "annotations", f"test.{m}") for name, m in MEASURES.items()}
@@ -130,7 +128,7 @@ def _annotations(name: str, lines: Mapping[str, Curve]) -> dict[str, Any]:
     return found
 
 
-def radius(attack: "pd.DataFrame", cases: Sequence[str] = ("PGD", "FGSM", "PGD l2")) -> dict[str, Any]:
+def radius(attack: pd.DataFrame, cases: Sequence[str] = ("PGD", "FGSM", "PGD l2")) -> dict[str, Any]:
     """Radius of the attack against accuracy, for every case that was measured."""
     found = {case: curves(at(attack, case, level=None)) for case in cases}
     return {

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,7 @@ from softlabels.analysis.formatting import NAMES, NOTHING, interval, markdown, n
 from softlabels.analysis.table import ARMS, complete, difference, pairs, settings, summary
 from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.chapters import figure1
-
-if TYPE_CHECKING:
-    from softlabels.runs.records import Record
+from softlabels.runs.records import Record
 
 GRIDS = ("table1", "tuning", "figure1")
 PLACE = ["dataset", "network", "recipe"]
@@ -102,7 +99,7 @@ def extras(
     )
 
 
-def tuning(records: "Iterable[Record]", chosen: Mapping[tuple[str, str, str], float]) -> pd.DataFrame:
+def tuning(records: Iterable[Record], chosen: Mapping[tuple[str, str, str], float]) -> pd.DataFrame:
     """Validation loss of every learning rate that was tried, in nats; that `chosen` for an arm in bold."""
     rows: dict[tuple[str, str, str], dict[str, str]] = {}
     for record in sorted(records, key=lambda r: r.config.lr):

@@ -1,9 +1,10 @@
 """Figures of annot-mix: all methods on all datasets, one mixed triple, ranks, confusions, ablations."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -15,9 +16,6 @@ from softlabels.analysis.published import RANKED
 from softlabels.analysis.statistics import Interval, Ranks
 from softlabels.figures.base import ARMS, canvas, empty, styled
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 OURS, OTHER = ARMS["soft"], "#777777"
 # People with any common colour blindness tell these apart, on paper and, inverted, on a dark page.
 WORSE_BETTER = LinearSegmentedColormap.from_list("worse, better", [ARMS["hard"], "#ffffff", ARMS["soft"]])
@@ -25,7 +23,7 @@ WORSE_BETTER = LinearSegmentedColormap.from_list("worse, better", [ARMS["hard"],
 
 @styled
 def relative(
-    found: "Mapping[str, pd.DataFrame]", base: str, reach: float, ratio: bool = False, digits: int = 1
+    found: Mapping[str, pd.DataFrame], base: str, reach: float, ratio: bool = False, digits: int = 1
 ) -> Figure:
     """Draw every method (row) on every dataset (column) against one of them, the sources beside each other.
 
@@ -55,7 +53,7 @@ def relative(
     return figure
 
 
-def _cells(axis: Axes, table: "pd.DataFrame", base: str, reach: float, ratio: bool, digits: int) -> None:
+def _cells(axis: Axes, table: pd.DataFrame, base: str, reach: float, ratio: bool, digits: int) -> None:
     own, values = table.loc[base].to_numpy(np.float64), table.to_numpy(np.float64)
     shade = -np.log(values / own) / np.log(reach) if ratio else (values - own) / reach
     mesh = axis.pcolormesh(np.ma.masked_invalid(shade), cmap=WORSE_BETTER, vmin=-1, vmax=1, ec="w", lw=1)
@@ -177,7 +175,7 @@ def confusions(matrices: dict[str, np.ndarray], titles: Sequence[str], classes: 
 
 
 @styled
-def ablations(found: "Mapping[str, Interval | None]") -> Figure:
+def ablations(found: Mapping[str, Interval | None]) -> Figure:
     """Draw the paired difference in accuracy of each change of annot-mix, in points, with its interval."""
     shown = {name: value for name, value in found.items() if value is not None}
     if not shown:

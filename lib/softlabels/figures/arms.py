@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
@@ -13,9 +13,6 @@ from softlabels.analysis.formatting import NAMES
 from softlabels.analysis.table import difference
 from softlabels.figures.base import ARMS, canvas, empty, legend_above, mark, styled
 from softlabels.figures.images import plain
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Okabe and Ito's colours again, and a line style for each, so that grey print tells them apart.
 LINES: dict[str, tuple[str, str]] = {
@@ -42,7 +39,7 @@ DOTTED = 20  # points of a line, up to which each has a dot
 
 @styled
 def against(
-    panels: "Mapping[str, tuple[pd.DataFrame, str]]", base: str, arms: Sequence[str] = tuple(names.ARMS)
+    panels: Mapping[str, tuple[pd.DataFrame, str]], base: str, arms: Sequence[str] = tuple(names.ARMS)
 ) -> Figure:
     """Draw arm - base with its paired 95 % interval for every arm; one panel for each measure.
 

@@ -14,11 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from softlabels.analysis.statistics import Interval
+from softlabels.runs.records import Record
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from softlabels.runs import Record
 
 P = ParamSpec("P")
 
@@ -189,7 +188,7 @@ def light(image: "Image.Image", colours: int = 256) -> bytes:
     return buffer.getvalue()
 
 
-def caption_line(records: "Sequence[Record]", profile: str) -> str:
+def caption_line(records: Sequence[Record], profile: str) -> str:
     """Say where a figure comes from: profile, runs, data, commit, machine and minutes of training.
 
     `profile` is the one whose grids the runs were asked from.
@@ -221,7 +220,7 @@ def show(
     figure: Figure,
     alt: str,
     caption: str = "",
-    records: "Sequence[Record]" = (),
+    records: Sequence[Record] = (),
     profile: str = "",
     source: str = "",
 ) -> None:
@@ -244,7 +243,7 @@ def show(
 
 
 def markup(
-    figure: Figure, alt: str, caption: str, records: "Sequence[Record]", profile: str, source: str = ""
+    figure: Figure, alt: str, caption: str, records: Sequence[Record], profile: str, source: str = ""
 ) -> str:
     """What `show` displays, as HTML."""
     line = source or caption_line(records, profile)

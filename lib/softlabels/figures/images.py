@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,9 +12,7 @@ from softlabels.analysis import names
 from softlabels.datasets.collection import printable
 from softlabels.figures.base import ARMS, canvas, empty, legend_above, styled
 from softlabels.labels.votes import entropy
-
-if TYPE_CHECKING:
-    from softlabels.runs import Record
+from softlabels.runs.records import Record
 
 
 @styled
@@ -118,7 +116,7 @@ def _strongest(row: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def examples(
-    records: "Mapping[str, Record]", n: int = 6
+    records: Mapping[str, Record], n: int = 6
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Choose test images from the most certain to the most ambiguous; the records are of one split.
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
@@ -14,12 +15,8 @@ from softlabels.analysis.formatting import NAMES, signed
 from softlabels.analysis.statistics import Interval
 from softlabels.analysis.table import HIGHER_IS_BETTER, difference, settings, values, winner
 from softlabels.figures.base import ARMS, WIDTH, canvas, empty, grouped, legend_above, mark, styled
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from softlabels.labels.ceiling import Ceiling
-    from softlabels.runs import Record
+from softlabels.labels.ceiling import Ceiling
+from softlabels.runs.records import Record
 
 COLOURS = {"soft": ARMS["soft"], "hard": ARMS["hard"], "open": "#777777"}
 VERDICTS = {
@@ -32,7 +29,7 @@ PUBLISHED = "#333333"
 
 
 @styled
-def differences(runs: "pd.DataFrame", metrics: Sequence[str] = ("macro_accuracy", "kl")) -> Figure:
+def differences(runs: pd.DataFrame, metrics: Sequence[str] = ("macro_accuracy", "kl")) -> Figure:
     """Draw soft - hard for every setting with its paired 95 % interval; one panel per measure.
 
     The colour says which label the interval decides for. A setting with one pair has a hollow dot and no
@@ -109,7 +106,7 @@ def _change(axis: Axes, y: int, ours: Interval, published: float | None, better:
 
 
 @styled
-def learning_curves(records: "Sequence[Record]") -> Figure:
+def learning_curves(records: Sequence[Record]) -> Figure:
     """Draw training and validation loss by epoch; one line per run, the tested epoch marked.
 
     The losses are against each arm's own labels: compare the course of the two arms, not their level.
@@ -156,7 +153,7 @@ def verdict_counts(counts: Mapping[str, Mapping[str, int]]) -> Figure:
 
 
 @styled
-def landscape(advantage: "pd.DataFrame", metric: str) -> Figure:
+def landscape(advantage: pd.DataFrame, metric: str) -> Figure:
     """Draw by how much soft labels are better in each setting of the search; blue where they are.
 
     Learning rates are rows of the table, the other axes columns; nan, left white, without both runs.
@@ -203,7 +200,7 @@ def tried(curves: Mapping[str, np.ndarray], metric: str) -> Figure:
 
 
 @styled
-def placement(runs: "pd.DataFrame", ceilings: "Mapping[str, Ceiling]") -> Figure:
+def placement(runs: pd.DataFrame, ceilings: Mapping[str, Ceiling]) -> Figure:
     """Draw the KL of both arms in every setting beside that of a perfect model, on a logarithmic axis.
 
     The band runs from the estimate of a perfect model's KL to the bound above it.

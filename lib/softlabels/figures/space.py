@@ -1,27 +1,23 @@
 """Figures of the feature space: BHL's figure 1 and the numbers beside it."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from softlabels.analysis import names
-from softlabels.analysis.embeddings import measured
+from softlabels.analysis.embeddings import Embedding, measured
 from softlabels.figures.base import ARMS, canvas, empty, legend_above, styled
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from softlabels.analysis.embeddings import Embedding
 
 
 @styled
-def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
+def figure1(embeddings: Mapping[str, Embedding]) -> Figure:
     """Draw BHL's figure 1: maps of both arms' features, of the same split, coloured by hue and by shape."""
     if not embeddings:
         return empty("no maps of both arms are here yet")
@@ -44,7 +40,7 @@ def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
 
 
 @styled
-def figure2(embeddings: "Mapping[str, Embedding]", classes: Sequence[str]) -> Figure:
+def figure2(embeddings: Mapping[str, Embedding], classes: Sequence[str]) -> Figure:
     """Draw BHL's figure 2: maps of both arms' features, of one split; a point mixes its classes' colours."""
     if not embeddings:
         return empty("no maps of both arms are here yet")
@@ -79,7 +75,7 @@ def _bare(axis: Axes, title: str) -> None:
 
 
 @styled
-def structure(runs: "pd.DataFrame") -> Figure:
+def structure(runs: pd.DataFrame) -> Figure:
     """Draw the measures of structure of one setting: a dot for each run, a bar at the mean of each arm.
 
     The runs are from `embeddings.gather_with_maps`.

@@ -1,9 +1,9 @@
 """Figures of the small worlds of `chapters.why_distributions_help`, and of runs by number of annotations."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -12,9 +12,6 @@ from softlabels.analysis.formatting import NAMES
 from softlabels.analysis.statistics import paired_interval
 from softlabels.analysis.table import HIGHER_IS_BETTER, difference, settings
 from softlabels.figures.base import ARMS, canvas, empty, styled
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 COLOURS = {**ARMS, "sampled": "#009E73"}
 MARKERS = {"hard": "s", "soft": "o", "sampled": "^"}
@@ -103,7 +100,7 @@ def _points(
 
 
 @styled
-def by_annotations(runs: "pd.DataFrame", metrics: Sequence[str] = ("macro_accuracy", "kl")) -> Figure:
+def by_annotations(runs: pd.DataFrame, metrics: Sequence[str] = ("macro_accuracy", "kl")) -> Figure:
     """Draw soft - hard of trained networks by annotations per image, a panel for each measure."""
     shown = settings(runs)
     if not shown:
