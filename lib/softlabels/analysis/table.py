@@ -63,14 +63,8 @@ def gather(
 ) -> "pd.DataFrame":
     """Tabulate the runs of some of `grids.CHAPTERS`, in the order of the grids.
 
-    Parameters
-    ----------
-    train, device : bool, str or None
-        Train what has no record, and where. Runs whose data cannot be had here stay missing in any case.
-    fresh : bool
-        Train everything again.
-    committed_only : bool
-        Leave the cache out, so that the answer is the same in every clone.
+    What has no record is trained if asked for, everything if `fresh`; runs whose data cannot be had here stay
+    missing in any case. `committed_only` leaves the cache out, so that the answer is the same in every clone.
 
     Returns
     -------

@@ -17,8 +17,7 @@ from softlabels.runs.records import Record
 def by_network(found: Iterable[Record]) -> pd.DataFrame:
     """Runs and minutes of every dataset, network and number of epochs, on every machine.
 
-    Minutes are those of the processor, in the oldest records and on a GPU of the clock; the column "each" is
-    the median.
+    Minutes are those of the processor, in the oldest records and on a GPU of the clock; each: the median.
     Memory is what such a run asks a scheduler for (`planning.memory`), computed and not measured.
     """
     rows = [

@@ -226,16 +226,9 @@ def show(
 ) -> None:
     """Display a figure in a notebook with its alternative text, a caption and where it comes from.
 
-    Parameters
-    ----------
-    alt : str
-        What the figure shows, for people who do not see it.
-    records : list of Record
-        The runs it is drawn from; their ids are listed under it.
-    profile : str
-        "smoke" puts a mark across the figure.
-    source : str
-        Replaces the line about runs where the figure is drawn from data only.
+    `alt` is what it shows, for people who do not see it. The ids of `records`, the runs it is drawn from, are
+    listed under it; where it is drawn from data only, `source` replaces the line about runs. Profile "smoke"
+    puts a mark across it.
     """
     from IPython.display import HTML, display
 

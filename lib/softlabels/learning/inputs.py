@@ -96,13 +96,8 @@ def training_targets(
       distributions shuffled within each class, training and validation part each for itself;
     - distilled: the soft distributions until `runs.get` replaces them by a teacher's probabilities.
 
-    Parameters
-    ----------
-    truth : int [N], optional
-        The dataset's own labels; the kinds of the second and third line need them.
-    parts : dict of int arrays, optional
-        Rows of "train" and "validation"; the same kinds need them, so that no control sees the test part.
-        Without them, `ConfigError`.
+    The kinds of the second and third line need the dataset's own labels, int [N], and the rows of "train" and
+    "validation", so that no control sees the test part; without them, `ConfigError`.
     """
     if config.annotations:
         counts = votes.subsample(counts, config.annotations, generator(config.seed, "annotations"))

@@ -371,13 +371,9 @@ def build(
 ) -> Classifier:
     """Build one of `NETWORKS`; `ConfigError` if there is no such one.
 
-    Parameters
-    ----------
-    mean, std : [3]
-        Channel statistics of the training images, in [0, 1] intensities.
-    pretrained : bool
-        Start from ImageNet weights, and normalise as they were trained; `DataUnavailable` where they cannot
-        be had: nothing else is used instead.
+    `mean` and `std` [3] are those of the training images, in [0, 1] intensities. If `pretrained`, it starts
+    from ImageNet weights and normalises as they were trained; where they cannot be had, nothing else is used
+    instead: `DataUnavailable`.
     """
     if name not in NETWORKS:
         raise unknown("network", name, NETWORKS)

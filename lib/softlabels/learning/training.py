@@ -95,10 +95,9 @@ def _read(path: Path, run: str) -> tuple[dict[str, Any], dict[str, Weights]]:
 def learning_rate_factor(schedule: str, t: float) -> float:
     """Learning rate at progress t in [0, 1), as a share of its peak.
 
-    cosine: (1 + cos πt) / 2. triangular: linear from .2 to 1 during the first fifth, then linear to .05.
-    warm-restarts: the same over periods of 1/5, 2/5 and the rest of the
-    training (Loshchilov & Hutter 2017; first period as in the DCIC code). one-cycle: linear to the
-    peak during the first fifth, then cosine.
+    triangular: linear from .2 to 1 during the first fifth, then linear to .05. cosine: (1 + cos πt) / 2.
+    warm-restarts: the same over periods of 1/5, 2/5 and the rest of the training (Loshchilov & Hutter 2017;
+    first period as in the DCIC code). one-cycle: linear to the peak during the first fifth, then cosine.
     """
     if schedule == "constant":
         return 1.0

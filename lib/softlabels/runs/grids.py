@@ -371,14 +371,12 @@ def your_data(
     Parameters
     ----------
     dataset : str
-        A name that a run takes: `folder.pin` makes one of a folder.
+        A name that a run takes: `folder.pin` makes one of a folder. `vectors` says that it holds no images.
     annotations : int
         Annotations that the median image has. Budgets from there on are left out, and with fewer than two
         there is nothing to compare: a single annotation is its own distribution.
     length : int or None
         Epochs at most: a run stops once half as many did not lower its validation loss. None: the profile's.
-    vectors : bool
-        The dataset holds a vector for each thing that was voted on, and no image.
     """
     own = chosen(profiles.OWN, profile)
     if annotations < 2:

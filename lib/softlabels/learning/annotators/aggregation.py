@@ -113,13 +113,9 @@ def _sum_by(group: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
 def crowdkit(name: str, found: Annotations, n_images: int, n_classes: int, **options: Any) -> np.ndarray:
     """Posterior of a method of crowd-kit, float64 [N, C]; uniform for images without a judgement.
 
-    Parameters
-    ----------
-    name : str
-        "GLAD" (Whitehill et al. 2009): one skill per annotator, one difficulty per image. "MACE" (Hovy et al.
-        2013): an annotator either knows the class or spams from a habit.
-    **options
-        Of crowd-kit's class, such as ``n_iter``; of MACE also ``n_restarts`` and ``random_state``.
+    "GLAD" (Whitehill et al. 2009): one skill per annotator, one difficulty per image. "MACE" (Hovy et al.
+    2013): an annotator either knows the class or spams from a habit. Options are those of crowd-kit's class,
+    such as ``n_iter``; of MACE also ``n_restarts`` and ``random_state``.
     """
     import pandas as pd
 

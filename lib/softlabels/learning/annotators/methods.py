@@ -143,9 +143,8 @@ class Transition(Method):
     """trace-reg and geo-reg: a stochastic matrix per annotator, and a regulariser.
 
     Tanno et al. 2019 with the mean trace; Ibrahim et al. 2023 with a volume of the class outputs (F) or of
-    the stacked matrices (W). They differ in start and regulariser only.
-
-    Every annotator's matrix starts from the same logits [C, C].
+    the stacked matrices (W). They differ in regulariser and in the logits [C, C] that every matrix starts
+    from.
     """
 
     def __init__(self, n_annotators: int, start: Tensor, regulariser: Regulariser, strength: float):
@@ -476,15 +475,9 @@ def build(
 ) -> Method:
     """Build a method by name; initial weights come from PyTorch's current generator.
 
-    Parameters
-    ----------
-    name : str
-        One of `METHODS`, or of `PUBLIC` for the parameters that the public code never trains; any other
-        raises `ConfigError`.
-    n_features : int
-        Width of the class network's embedding.
-    alpha, eta, within : float, float, bool
-        `mix_alpha`, `eta` and `mix_within` of a run; methods without mixup have no use for them.
+    It is one of `METHODS`, or of `PUBLIC` without the parameters that the public code never trains; any other
+    name raises `ConfigError`. `n_features` is the width of the class network's embedding; alpha, eta and
+    within are `mix_alpha`, `eta` and `mix_within` of a run, for which methods without mixup have no use.
     """
     m, c, h = n_annotators, n_classes, n_features
     if name in PUBLIC:
