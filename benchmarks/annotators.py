@@ -27,8 +27,8 @@ from generator import peak_megabytes
 from softlabels.datasets import Annotations, Dataset, Source
 from softlabels.errors import DataUnavailable
 from softlabels.learning.annotators import training
-from softlabels.learning.annotators.inputs import pairs
 from softlabels.learning.annotators.methods import METHODS
+from softlabels.learning.annotators.training import pairs
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import hardware
 from softlabels.runs.profiles import CROWD_SETTINGS

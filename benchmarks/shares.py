@@ -21,7 +21,7 @@ import torch
 from common import parser
 from softlabels import datasets, paths, runs
 from softlabels.book import costs
-from softlabels.learning import checkpoint, inputs, training
+from softlabels.learning import inputs, training
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import Hardware, hardware
 from softlabels.store import write_atomically
@@ -68,7 +68,7 @@ def of_training(config: RunConfig) -> dict[str, float]:
     watch.wrap(training, "augment", "augmentation")
     watch.wrap(torch.Tensor, "backward", "backward")
     watch.wrap(training, "_validate", "validation after each epoch")
-    watch.wrap(checkpoint, "store", "checkpoint after each epoch")
+    watch.wrap(training, "store", "checkpoint after each epoch")
     with tempfile.TemporaryDirectory() as folder:
         training.train(config.replace(epochs=1), task, hw, Path(folder) / "first")
         watch.spent.clear()

@@ -37,7 +37,7 @@ from softlabels.datasets.collection import demand
 from softlabels.errors import SoftlabelsError
 from softlabels.labels import votes as labels
 from softlabels.learning.config import RunConfig
-from softlabels.runs import archive, records
+from softlabels.runs import records
 from softlabels.store import pack, read_arrays
 
 PATIENCE = 20  # seconds for one input, on a busy machine
@@ -189,7 +189,7 @@ def archive_of_records(folder, rng):
     content = stream.getvalue()
     path.write_bytes(damaged(content, rng) if rng.random() < 0.6 else content)
     try:
-        archive.load(path)
+        records.load(path)
     except SoftlabelsError:
         assert not records.SHELF.committed.exists() or not any(records.SHELF.committed.iterdir())
         raise

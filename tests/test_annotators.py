@@ -11,7 +11,6 @@ from softlabels.errors import ConfigError
 from softlabels.labels.agreement import auroc, confusion_error, heterogeneity
 from softlabels.labels.votes import at_most, chosen, shuffled
 from softlabels.learning.annotators.aggregation import DawidSkene, dawid_skene
-from softlabels.learning.annotators.inputs import pairs
 from softlabels.learning.annotators.methods import (
     METHODS,
     PUBLIC,
@@ -23,7 +22,7 @@ from softlabels.learning.annotators.methods import (
     log_marginal,
     log_marginal_of,
 )
-from softlabels.learning.annotators.training import RAdam
+from softlabels.learning.annotators.training import RAdam, pairs
 from softlabels.learning.models import HalfDropout, build_for_vectors
 from torch import nn
 

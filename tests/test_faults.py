@@ -27,7 +27,7 @@ from softlabels import cli
 from softlabels.book import execute
 from softlabels.datasets import fetch
 from softlabels.errors import RecordError, StorageError, TrainingError
-from softlabels.learning import checkpoint
+from softlabels.learning import training as loop
 from softlabels.learning.annotators import training
 from softlabels.learning.config import RunConfig
 from softlabels.runs import records
@@ -245,7 +245,7 @@ class Full:
 def test_a_full_disk_loses_nothing_and_training_goes_on_after_room_is_made(kind, whole, store, monkeypatch):
     fresh_store(whole, store)
     folder, stored = store / "cache" / "runs", []
-    full, write = Full(kind, store / "cache"), checkpoint.store
+    full, write = Full(kind, store / "cache"), loop.store
 
     def third_time_full(*arguments):
         stored.append(arguments)
@@ -253,7 +253,7 @@ def test_a_full_disk_loses_nothing_and_training_goes_on_after_room_is_made(kind,
             full.fill()
         write(*arguments)
 
-    monkeypatch.setattr(checkpoint, "store", third_time_full)
+    monkeypatch.setattr(loop, "store", third_time_full)
     with tmpfs(store / "cache") if kind == "tmpfs" else contextlib.nullcontext():
         try:
             with pytest.raises(
@@ -382,7 +382,7 @@ def test_processes_on_one_store_train_each_run_once(n, whole, tmp_path):
 def interrupted(store, whole, monkeypatch):
     """Leave a checkpoint of two epochs."""
     fresh_store(whole, store)
-    write, stored = checkpoint.store, []
+    write, stored = loop.store, []
 
     def stop(*arguments):
         write(*arguments)
@@ -391,7 +391,7 @@ def interrupted(store, whole, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "store", stop)
+        patch.setattr(loop, "store", stop)
         with pytest.raises(KeyboardInterrupt):
             runs.get(CONFIG, "cpu")
 

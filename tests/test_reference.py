@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from softlabels import paths
-from softlabels.book.site import reference
+from softlabels.book.site import directives
 from softlabels.learning.config import RunConfig
 
 PAGES = sorted((paths.PROJECT / "book").glob("api*.md"))
@@ -24,7 +24,7 @@ def test_examples_do_what_they_say(page: Path) -> None:
 
 
 def test_every_setting_of_a_run_is_explained(site: Path) -> None:
-    rows = {name: (default, words) for name, default, words in reference.settings()}
+    rows = {name: (default, words) for name, default, words in directives.settings()}
     assert list(rows) == [field.name for field in fields(RunConfig)]
     assert rows["lr"] == ("0.05", "peak learning rate of SGD")
     assert "`majority`" not in rows["label"][1] and "`permuted`" in rows["label"][1]
@@ -50,6 +50,6 @@ def test_what_is_not_installed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> N
     from types import SimpleNamespace
 
     config = SimpleNamespace(suppress_warnings=[])
-    monkeypatch.setattr(reference, "find_spec", lambda name: None if name == "torch" else name)
-    reference.mock_what_is_missing(config)
+    monkeypatch.setattr(directives, "find_spec", lambda name: None if name == "torch" else name)
+    directives.mock_what_is_missing(config)
     assert config.autodoc_mock_imports == ["torch"] and config.suppress_warnings == ["autodoc"]

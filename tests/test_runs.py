@@ -19,7 +19,7 @@ from softlabels import cli, datasets
 from softlabels.errors import ConfigError, DataUnavailable, RecordError, TrainingError
 from softlabels.labels import metrics
 from softlabels.learning.config import RunConfig
-from softlabels.runs import archive, audit, grids, records, run
+from softlabels.runs import audit, grids, records, run
 from softlabels.store import pack, write_atomically
 
 FROZEN = json.loads((Path(__file__).parent / "frozen_ids.json").read_text())
@@ -428,7 +428,7 @@ def test_a_record_never_stands_without_its_arrays(store, record, monkeypatch):
 def packed(record, store):
     """An archive of two records, made elsewhere: no committed record here yet."""
     run.get(CONFIG.replace(seed=1, epochs=1), "cpu")
-    assert archive.export(store / "records.zip") == 2
+    assert records.export(store / "records.zip") == 2
     return store / "records.zip"
 
 
@@ -438,8 +438,8 @@ def published():
 
 def test_archives_carry_records_over(packed, record, store, monkeypatch):
     monkeypatch.setenv("SOFTLABELS_CACHE", str(store / "another"))
-    assert archive.load(packed) == (2, 0)
-    assert archive.load(packed) == (0, 2)
+    assert records.load(packed) == (2, 0)
+    assert records.load(packed) == (0, 2)
     found = records.read(records.SHELF.committed / f"{record.id}.json")
     assert found == record
     np.testing.assert_array_equal(found.arrays()["log_probs"], record.arrays()["log_probs"])
@@ -448,22 +448,22 @@ def test_archives_carry_records_over(packed, record, store, monkeypatch):
 
 
 def test_archives_without_features_add_none(packed):
-    archive.load(packed)  # although the cache of this machine has them
+    records.load(packed)  # although the cache of this machine has them
     assert not any("features" in name for name in published())
 
 
 def test_an_archive_brings_features_to_a_record_that_came_without(record, store, monkeypatch):
-    archive.export(store / "all.zip", features=True)
+    records.export(store / "all.zip", features=True)
     records.publish(record)
     monkeypatch.setenv("SOFTLABELS_CACHE", str(store / "another"))
-    assert archive.load(store / "all.zip") == (0, 1)
+    assert records.load(store / "all.zip") == (0, 1)
     assert f"{record.id}.features.npz" in published()
-    assert archive.load(store / "all.zip") == (0, 1)
+    assert records.load(store / "all.zip") == (0, 1)
 
 
 def test_chosen_records_are_packed_with_features(packed, record, store):
-    assert archive.export(store / "one.zip", [record.id], features=True) == 1
-    assert archive.load(store / "one.zip") == (1, 0)
+    assert records.export(store / "one.zip", [record.id], features=True) == 1
+    assert records.load(store / "one.zip") == (1, 0)
     assert published() == {record.id + s for s in (".json", ".npz", ".features.npz")}
     assert not list(store.glob("*.partial"))
 
@@ -471,7 +471,7 @@ def test_chosen_records_are_packed_with_features(packed, record, store):
 @pytest.mark.parametrize("ids", [["0123456789ab"], []])
 def test_an_archive_of_nothing_is_refused(ids, packed, store):
     with pytest.raises(RecordError, match="none of the chosen runs"):
-        archive.export(store / "none.zip", ids)
+        records.export(store / "none.zip", ids)
     assert not (store / "none.zip").exists()
 
 
@@ -480,7 +480,7 @@ def test_a_contradiction_is_refused_and_nothing_is_added(packed, record):
     bend(path := here.folder / f"{record.id}.json")
     before = path.read_bytes()
     with pytest.raises(RecordError, match=f"{record.id}.*differ from those of {path}"):
-        archive.load(packed)
+        records.load(packed)
     assert published() == {f"{record.id}.json", f"{record.id}.npz"}
     assert path.read_bytes() == before
 
@@ -490,15 +490,15 @@ def test_members_that_are_no_files_of_a_record_are_refused(name, packed, store):
     with zipfile.ZipFile(packed, "a") as file:
         file.writestr(name, "{}")
     with pytest.raises(RecordError, match="is not a file of a record"):
-        archive.load(packed)
+        records.load(packed)
     assert not published()
     assert not [*store.rglob("evil*"), *store.parent.glob("evil*")]
 
 
 def test_members_that_are_too_large_are_refused(packed, monkeypatch):
-    monkeypatch.setattr(archive, "_LARGEST", 100)
+    monkeypatch.setattr(records, "_LARGEST", 100)
     with pytest.raises(RecordError, match="is not a file of a record"):
-        archive.load(packed)
+        records.load(packed)
 
 
 @pytest.mark.parametrize("keep", [0, 0.5, 0.999])
@@ -506,7 +506,7 @@ def test_truncated_archives_are_refused(keep, packed):
     content = packed.read_bytes()
     packed.write_bytes(content[: int(keep * len(content))])
     with pytest.raises(RecordError, match=r"records\.zip: "):
-        archive.load(packed)
+        records.load(packed)
     assert not published()
 
 
@@ -515,7 +515,7 @@ def test_a_flipped_byte_is_noticed(packed):
     content[len(content) // 2] ^= 1
     packed.write_bytes(content)
     with pytest.raises(RecordError):
-        archive.load(packed)
+        records.load(packed)
     assert not published()
 
 
@@ -524,7 +524,7 @@ def test_an_archive_without_arrays_is_refused(packed, record, store):
     with zipfile.ZipFile(path, "w") as file:
         file.write(record.folder / f"{record.id}.json", f"{record.id}.json")
     with pytest.raises(RecordError, match="cannot be read"):
-        archive.load(path)
+        records.load(path)
     assert not published()
 
 
@@ -532,7 +532,7 @@ def test_an_empty_archive_and_a_missing_one_are_refused(store):
     zipfile.ZipFile(store / "empty.zip", "w").close()
     for name, message in (("empty.zip", "no records in it"), ("missing.zip", "not an archive")):
         with pytest.raises(RecordError, match=message):
-            archive.load(store / name)
+            records.load(store / name)
 
 
 # Audit

@@ -17,7 +17,7 @@ from PIL import Image
 from site_pages import Page, Site
 from softlabels import paths
 from softlabels.analysis import formatting
-from softlabels.analysis.claims import CLAIMS
+from softlabels.analysis.verdicts import CLAIMS
 from softlabels.book import execute, first_page, pdf, screens
 from softlabels.book.site import assets, head, only_with_an_address, provenance, tables, verdicts
 from softlabels.book.site.tables import anchor

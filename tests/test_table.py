@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from softlabels.analysis import table, tables
-from softlabels.analysis.claims import CLAIMS, GROUPS
 from softlabels.analysis.formatting import signed
 from softlabels.analysis.statistics import paired_interval
+from softlabels.analysis.verdicts import CLAIMS, GROUPS
 from softlabels.chapters import adversarial, annotation_budget, blur_and_shift, human_uncertainty
 from softlabels.chapters import verdicts as book
 from softlabels.chapters import when_to_ask_a_person as review

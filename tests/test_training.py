@@ -17,8 +17,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from softlabels import runs, store
 from softlabels.datasets import Dataset, Source
 from softlabels.errors import ConfigError, TrainingError
-from softlabels.learning import augmentation, checkpoint, inputs, training
-from softlabels.learning.checkpoint import Progress
+from softlabels.learning import augmentation, inputs, training
 from softlabels.learning.config import AUGMENTATIONS, RunConfig
 from softlabels.learning.hardware import hardware, step_seconds
 
@@ -508,7 +507,7 @@ def interrupted(config, cpu, path):
     model, optimiser = training.build(config, task, cpu)
     loss = training._epoch(config, task, cpu, model, optimiser, 0)
     row = {"epoch": 1, "train_loss": loss, **training._validate(model, task, cpu), "seconds": 0.0}
-    checkpoint.store(path, config.id, model, optimiser, Progress([row], 1, checkpoint.snapshot(model)))
+    training.store(path, config.id, model, optimiser, training.Progress([row], 1, training.snapshot(model)))
     return task, model, optimiser
 
 
@@ -516,7 +515,7 @@ def test_a_checkpoint_brings_everything_back(cpu, tmp_path):
     config, path = tiny(epochs=2), tmp_path / "x.checkpoint"
     task, model, optimiser = interrupted(config, cpu, path)
     other, fresh = training.build(config.replace(seed=1), task, cpu)
-    done = checkpoint.restore(path, config.id, other, fresh)
+    done = training.restore(path, config.id, other, fresh)
     assert (done.best_epoch, len(done.history)) == (1, 1)
     for key, value in model.state_dict().items():
         torch.testing.assert_close(other.state_dict()[key], value, rtol=0, atol=0)

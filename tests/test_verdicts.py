@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from softlabels.analysis import claims, competence, published, verdicts
-from softlabels.analysis.claims import CLAIMS, HIGHER, LOWER, Claim
+from softlabels.analysis import competence, published, verdicts
 from softlabels.analysis.statistics import Interval, paired_interval
+from softlabels.analysis.verdicts import CLAIMS, GROUPS, HIGHER, LOWER, Claim
 from softlabels.learning.config import RunConfig
 from softlabels.runs import grids
 
@@ -107,7 +107,7 @@ def test_the_rule_on_trial():
 
 
 def test_every_claim_names_what_decides_it_and_where_it_is_from():
-    assert {c.group for c in CLAIMS.values()} == set(claims.GROUPS)
+    assert {c.group for c in CLAIMS.values()} == set(GROUPS)
     assert all(c.primary and c.text and c.better in (HIGHER, LOWER, 0) for c in CLAIMS.values())
     assert all(c.source for c in CLAIMS.values() if c.group == "papers")
     assert all(c.margin > 0 for c in CLAIMS.values() if not c.better)

@@ -11,7 +11,7 @@ from typing import Any
 from softlabels import __version__, paths, runs
 from softlabels.errors import CheckError, DataUnavailable, SoftlabelsError, unknown
 from softlabels.learning.config import RunConfig, Suite
-from softlabels.runs import archive, evaluations, grids, planning, profiles, records
+from softlabels.runs import evaluations, grids, planning, profiles, records
 
 PROFILE, SEEDS, CALL = "laptop", [0, 1, 2], "8min"
 
@@ -27,11 +27,9 @@ def _cells(options: argparse.Namespace) -> list:
     cells = _only(cells, "method", lambda c: c.config.method, options)
     if options.only:
         cells = [c for c in cells if c.config.id in options.only]
-        missing = set(options.only) - {c.config.id for c in cells}
-        if missing:
-            raise SoftlabelsError(
-                f"no run {', '.join(sorted(missing))} in chapter {options.chapter}, profile {options.profile}"
-            )
+        if missing := set(options.only) - {c.config.id for c in cells}:
+            where = f"chapter {options.chapter}, profile {options.profile}"
+            raise SoftlabelsError(f"no run {', '.join(sorted(missing))} in {where}")
     return cells
 
 
@@ -54,6 +52,7 @@ def _need_chapter(options: argparse.Namespace, *names: str) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from softlabels.learning import starts
+    from softlabels.learning.hardware import hardware
 
     if options.budget or options.plan:
         _train_calls(options)
@@ -64,7 +63,9 @@ def _train(options: argparse.Namespace) -> None:
         _train_batch(options)
         return
     cells = _cells(options)
-    left = _minutes_left(cells, options.device)
+    past, gpu = planning.past(), hardware(options.device).device.type != "cpu"
+    # Minutes that each run is expected to take, by the records of runs like it.
+    each = [0.0 if records.find(c.config) else past.expected(c.config, gpu) for c in cells]
 
     def train(cell: grids.Cell) -> None:
         record = runs.get(cell.config, options.device)
@@ -73,17 +74,11 @@ def _train(options: argparse.Namespace) -> None:
             if options.chapter == "pretraining":  # others start from its network
                 starts.publish(record.id)
 
-    _one_by_one(
-        [
-            (
-                f"{c.config.id} {c.dataset} {c.network} {c.recipe} {c.arm} seed {c.seed}, "
-                f"about {minutes:.0f} minutes left",
-                partial(train, c),
-            )
-            for c, minutes in zip(cells, left, strict=True)
-        ],
-        "runs",
-    )
+    jobs = []
+    for i, c in enumerate(cells):
+        words = f"{c.config.id} {c.dataset} {c.network} {c.recipe} {c.arm} seed {c.seed}"
+        jobs.append((f"{words}, about {sum(each[i:]):.0f} minutes left", partial(train, c)))
+    _one_by_one(jobs, "runs")
 
 
 def _one_by_one(jobs: Sequence[tuple[str, Callable[[], object]]], what: str) -> None:
@@ -97,15 +92,6 @@ def _one_by_one(jobs: Sequence[tuple[str, Callable[[], object]]], what: str) -> 
             left_out.append(f"{words.partition(' ')[0]}: {error}")
     if left_out:
         raise DataUnavailable(f"{len(left_out)} of {len(jobs)} {what} left out:\n" + "\n".join(left_out))
-
-
-def _minutes_left(cells: list, device: str | None) -> list[float]:
-    """Minutes that each run and those after it are expected to take, by the records of runs like them."""
-    from softlabels.learning.hardware import hardware
-
-    past, gpu = planning.past(), hardware(device).device.type != "cpu"
-    each = [0.0 if records.find(c.config) else past.expected(c.config, gpu) for c in cells]
-    return [sum(each[i:]) for i in range(len(each))]
 
 
 def _train_batch(options: argparse.Namespace) -> None:
@@ -150,7 +136,7 @@ def _train_calls(options: argparse.Namespace) -> None:
     for record in found if options.publish else ():
         records.publish(record)
     if options.export and found:
-        archive.export(options.export, {record.id for record in found})
+        records.export(options.export, {record.id for record in found})
         print(f"{len(found)} records in {options.export}")
     print(f"{len(found)} runs trained, {left} left" + ("; the same command goes on" if left else ""))
 
@@ -161,15 +147,12 @@ def _evaluate(options: argparse.Namespace) -> None:
         if options.publish:
             evaluations.publish(found)
 
-    jobs = [
-        (
-            f"{c.config.id} {c.arm} seed {c.seed} fold {c.config.fold} {plan.suite.id}",
-            partial(evaluate, c.config, plan.suite),
-        )
-        for c in _cells(options)
-        for kind, plan in profiles.chosen(profiles.PLANS, options.profile).items()
-        if kind in options.kinds and c.arm in plan.arms
-    ]
+    every, jobs = profiles.chosen(profiles.PLANS, options.profile), []
+    plans = [plan for kind, plan in every.items() if kind in options.kinds]
+    for c in _cells(options):
+        words = f"{c.config.id} {c.arm} seed {c.seed} fold {c.config.fold}"
+        suites = [plan.suite for plan in plans if c.arm in plan.arms]
+        jobs += [(f"{words} {suite.id}", partial(evaluate, c.config, suite)) for suite in suites]
     _one_by_one(jobs, "evaluations")
 
 
@@ -182,10 +165,8 @@ def _status(options: argparse.Namespace) -> None:
         cells = _cells(options)
         every |= {c.config.id: c.config for c in cells}
         done = [seconds[c.config.id] for c in cells if c.config.id in seconds]
-        minutes = sum(done) / 60
-        print(
-            f"{options.chapter:12} {len(done):4} of {len(cells):4} runs, {minutes:6.1f} minutes of training"
-        )
+        counted = f"{len(done):4} of {len(cells):4} runs"
+        print(f"{options.chapter:12} {counted}, {sum(done) / 60:6.1f} minutes of training")
     if options.cost:
         here, left = planning.hours(every)
         print(
@@ -210,11 +191,11 @@ def _verify(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     _need_chapter(options, "profile", "seeds", "dataset", "method", "only")
     chosen = [c.config.id for c in _cells(options)] if options.chapter else None
-    print(f"{archive.export(options.file, chosen, options.features)} records in {options.file}")
+    print(f"{records.export(options.file, chosen, options.features)} records in {options.file}")
 
 
 def _import(options: argparse.Namespace) -> None:
-    added, known = archive.load(options.file)
+    added, known = records.load(options.file)
     print(f"{added} records added, {known} were here already")
 
 
@@ -299,9 +280,8 @@ def _labels(options: argparse.Namespace) -> None:
     found, estimate = tables.read(path, _options(options))[1], None
     if options.annot_mix:
         given = options.features and options.features.expanduser()
-        estimate = annotmix.estimate(
-            annotmix.of_collection(tables.of_votes(found), path, given), options.device
-        )
+        task = annotmix.of_collection(tables.of_votes(found), path, given)
+        estimate = annotmix.estimate(task, options.device)
     print(tables.write(found, options.output.expanduser(), estimate))
 
 
@@ -318,9 +298,8 @@ def _vote_options(parser: argparse.ArgumentParser) -> None:
     """Options of every command that reads a file of votes."""
     columns = "what the columns are: image=file,annotator=worker,label=answer; counts=A|B, annotators=A|B"
     parser.add_argument("--columns", action="append", metavar="ROLE=NAME,…", help=columns)
-    parser.add_argument(
-        "--no-header", action="store_true", help="the first line is a vote; columns are 1, 2 …"
-    )
+    first = "the first line is a vote; columns are 1, 2 …"
+    parser.add_argument("--no-header", action="store_true", help=first)
     shares = "cells are shares of so many annotators of an image"
     parser.add_argument("--fractions", type=int, metavar="N", help=shares)
 
@@ -336,7 +315,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"softlabels {__version__}")
     commands = top.add_subparsers(required=True, metavar="command")
 
-    train = commands.add_parser("train", help="train what is missing of a chapter")
+    def command(name: str, action: Callable, words: str, among: Any = commands) -> argparse.ArgumentParser:
+        one = among.add_parser(name, help=words)
+        one.set_defaults(action=action)
+        return one
+
+    train = command("train", _train, "train what is missing of a chapter")
     _grid_options(train, "table1")
     train.add_argument("--device", help="cpu, cuda, cuda:1 …; default: the GPU if there is one")
     train.add_argument("--publish", action="store_true", help="copy the records to the committed ones")
@@ -347,44 +331,37 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--budget", metavar="TIME", help=whole)
     train.add_argument("--plan", action="store_true", help="list the calls of that length, and train nothing")
     train.add_argument("--export", type=Path, metavar="FILE", help="with --budget: its records as an archive")
-    train.set_defaults(action=_train)
 
-    evaluate = commands.add_parser("evaluate", help="attack, shift, corrupt and blur what trained runs see")
+    evaluate = command("evaluate", _evaluate, "attack, shift, corrupt and blur what trained runs see")
     _grid_options(evaluate, "human")
     kinds = ("attacks", "shift", "corruptions", "blur")
     evaluate.add_argument("--kinds", nargs="+", choices=kinds, default=kinds)
     evaluate.add_argument("--device", help="as for train")
     evaluate.add_argument("--publish", action="store_true", help="copy the evaluations to the committed ones")
-    evaluate.set_defaults(action=_evaluate)
 
-    status = commands.add_parser("status", help="count the runs that are there and that are missing")
+    status = command("status", _status, "count the runs that are there and that are missing")
     _grid_options(status, None)
     status.add_argument("--cost", action="store_true", help="sum the processor time, spent and still needed")
-    status.set_defaults(action=_status)
 
-    audit = commands.add_parser("audit", help="train some committed records again and compare")
+    audit = command("audit", _audit, "train some committed records again and compare")
     audit.add_argument("n", type=int, nargs="?", default=3, help="how many")
     audit.add_argument("--seed", type=int, default=0, help="chooses them")
     audit.add_argument("--device")
-    audit.set_defaults(action=_audit)
 
-    verify = commands.add_parser("verify", help="check committed records, chapters and the numbers of pages")
-    verify.set_defaults(action=_verify)
+    command("verify", _verify, "check committed records, chapters and the numbers of pages")
 
-    check = commands.add_parser("check", help="describe annotated images and find every problem")
+    check = command("check", _check, "describe annotated images and find every problem")
     check.add_argument("path", type=Path, help="a folder: images with a CSV file, or the DCIC layout")
     _vote_options(check)
     check.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
     check.add_argument("--csv", type=Path, metavar="FILE", help="write the problems as a table")
-    check.set_defaults(action=_check)
 
-    convert = commands.add_parser("convert", help="write votes of any format as a plain table")
+    convert = command("convert", _convert, "write votes of any format as a plain table")
     convert.add_argument("path", type=Path, help="a file of votes, or a folder with one")
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="such as votes.csv")
     _vote_options(convert)
-    convert.set_defaults(action=_convert)
 
-    labels = commands.add_parser("labels", help="write the labels of each image, of several kinds")
+    labels = command("labels", _labels, "write the labels of each image, of several kinds")
     labels.add_argument("path", type=Path, help="a folder of images with votes, or a file of votes alone")
     where = "labels.csv, labels.parquet or labels.jsonl"
     labels.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=where)
@@ -393,30 +370,25 @@ def parser() -> argparse.ArgumentParser:
     labels.add_argument("--annot-mix", action="store_true", help=both)
     _feature_option(labels)
     labels.add_argument("--device", help="as for train")
-    labels.set_defaults(action=_labels)
 
-    answer = commands.add_parser("answer", help="say whether keeping the votes pays, as one page")
-    answer.add_argument(
-        "path", type=Path, help="a folder of images with votes; with --features a file of votes"
-    )
+    answer = command("answer", _answer, "say whether keeping the votes pays, as one page")
+    votes = "a folder of images with votes; with --features a file of votes"
+    answer.add_argument("path", type=Path, help=votes)
     _feature_option(answer)
     answer.add_argument("--profile", default=PROFILE, help="smoke, laptop (default), paper")
     answer.add_argument("--seeds", nargs="+", default=SEEDS, help="one random split for each; default: 0 1 2")
     answer.add_argument("--device", help="as for train")
     answer.add_argument("--budget", metavar="TIME", help="such as 10min: train no longer than that")
     answer.add_argument("--html", type=Path, metavar="FILE", help="where the page goes; default: the cache")
-    answer.set_defaults(action=_answer)
 
     moved = commands.add_parser("records", help="move records between machines")
     groups = moved.add_subparsers(required=True, metavar="export|import")
-    export = groups.add_parser("export", help="pack records into one archive (.zip)")
+    export = command("export", _export, "pack records into one archive (.zip)", groups)
     export.add_argument("file", type=Path)
     _grid_options(export, None)
     export.add_argument("--features", action="store_true", help="with the averaged features")
-    export.set_defaults(action=_export)
-    merge = groups.add_parser("import", help="check an archive and add its records to the committed ones")
+    merge = command("import", _import, "check an archive and add its records to the committed ones", groups)
     merge.add_argument("file", type=Path)
-    merge.set_defaults(action=_import)
     return top
 
 

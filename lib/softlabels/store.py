@@ -57,10 +57,7 @@ class Shelf:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash, sees the old content or the new, nothing between.
 
-    Raises
-    ------
-    StorageError
-        If it cannot be written; the old content stays.
+    If it cannot be written, `StorageError` is raised and the old content stays.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

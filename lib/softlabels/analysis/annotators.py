@@ -45,12 +45,5 @@ def glossary() -> "pd.DataFrame":
     lines = []
     for method, (name, does, models, source) in METHODS.items():
         known = f"{name} ({method})" if source != OWN and name != method else name
-        lines.append(
-            {
-                "method": known,
-                "what it does": does,
-                "what it models of people": models,
-                "source": source or NOTHING,
-            }
-        )
-    return pd.DataFrame(lines)
+        lines.append((known, does, models, source or NOTHING))
+    return pd.DataFrame(lines, columns=["method", "what it does", "what it models of people", "source"])

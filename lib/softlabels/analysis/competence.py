@@ -46,7 +46,7 @@ def shortcoming(runs: "Sequence[Record]") -> str:
         return ""
     measured = [_measures(record) for record in runs]
     excess, share, accuracy = (
-        float(np.mean([m[name] for m in measured])) for name in ("excess", "share", "accuracy")
+        float(np.mean([m[k] for m in measured])) for k in ("excess", "share", "accuracy")
     )
     never = [name for m in measured for name in m["never"]]
     if excess < ACCURACY:
@@ -66,18 +66,17 @@ def shortcoming(runs: "Sequence[Record]") -> str:
 def _measures(record: "Record") -> dict:
     arrays = record.arrays()
     p, q = np.exp(arrays["log_probs"].astype(np.float64)), arrays["targets"].astype(np.float64)
-    answer, k = q.argmax(1), q.shape[1]
+    answer = q.argmax(1)
     recalls = {c: (p[answer == c].argmax(1) == c).mean() for c in np.unique(answer)}
     if record.config.label in ONE_HOT:
-        q = votes.one_hot(
-            arrays["truth"] if "truth" in arrays and record.config.label == "truth" else answer, k
-        )
-    mean = np.broadcast_to(q.mean(0), q.shape)
+        label = arrays["truth"] if "truth" in arrays and record.config.label == "truth" else answer
+        q = votes.one_hot(label, q.shape[1])
+    mean, accuracy = np.broadcast_to(q.mean(0), q.shape), float(np.mean(list(recalls.values())))
     return {
-        "excess": float(np.mean(list(recalls.values()))) - 1 / len(recalls),
+        "excess": accuracy - 1 / len(recalls),
         "never": [c for c, recall in recalls.items() if recall == 0],
         "share": metrics.cross_entropy(p, q) / max(metrics.cross_entropy(mean, q), 1e-12),
-        "accuracy": float(np.mean(list(recalls.values()))),
+        "accuracy": accuracy,
     }
 
 

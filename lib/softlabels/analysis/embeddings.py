@@ -47,32 +47,20 @@ def coordinates(hue: np.ndarray, shape_weight: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(angle), np.sin(angle), np.sqrt(3) * np.asarray(shape_weight)], axis=1).round(9)
 
 
-def _distances(x: np.ndarray) -> np.ndarray:
+def trustworthiness(known: np.ndarray, mapped: np.ndarray, k: int = NEIGHBOURS) -> float:
+    """Measure how far the k neighbours in `mapped` are neighbours in `known` too (Venna and Kaski 2001).
+
+    1 is perfect, about .5 is chance. Pure images share their coordinates [N, C], so many distances tie: the
+    rank of a neighbour is one more than the number of images strictly nearer, and ties cost nothing. k is
+    less than half of N.
+    """
     from scipy.spatial.distance import cdist
 
-    x = np.asarray(x, np.float64)
-    return cdist(x, x)  # [N, N]; 72 MB for 3,000 images
-
-
-def trustworthiness(known: np.ndarray, mapped: np.ndarray, k: int = NEIGHBOURS) -> float:
-    """Measure how far the neighbours in `mapped` are neighbours in `known` too (Venna and Kaski 2001).
-
-    1 is perfect, about .5 is chance. Pure images share their coordinates, so many distances tie: the rank of
-    a neighbour is one more than the number of images strictly nearer, and ties cost nothing.
-
-    Parameters
-    ----------
-    known : [N, C]
-        Coordinates that are right.
-    mapped : [N, D]
-        Features or a map of the same images.
-    k : int
-        Neighbours per image, less than half of N.
-    """
     n = len(known)
     if not 0 < k < n / 2:
         raise ValueError(f"k must lie between 1 and {(n - 1) // 2} for {n} images; found {k}")
-    right, found = _distances(known), _distances(mapped)
+    # [N, N]; 72 MB for 3,000 images
+    right, found = (cdist(x, x) for x in (np.asarray(known, np.float64), np.asarray(mapped, np.float64)))
     np.fill_diagonal(found, np.inf)
     np.fill_diagonal(right, np.inf)
     nearest = np.argpartition(found, k, axis=1)[:, :k]  # [N, k]
@@ -110,27 +98,13 @@ def neighbour_r2(features: np.ndarray, target: np.ndarray, k: int = 15, seed: in
 def measure(
     features: np.ndarray, embedding: np.ndarray, known: dict[str, np.ndarray], seed: int = 0
 ) -> dict[str, float]:
-    """Compute all measures of structure of one run.
+    """Compute all measures of structure of one run; in each, more is more regular.
 
-    Where nobody knows what generated the images, they are taken against the labels, in the coordinates √q, in
-    which the Euclidean distance is Hellinger's. These carry the noise of finite panels, which lowers every
-    measure of either arm; and they are what the soft arm learns from, so what they can show is less than
-    generator coordinates show.
-
-    Parameters
-    ----------
-    features : [N, D]
-        GAP features.
-    embedding : [N, 2]
-        Their t-SNE map.
-    known : dict of str to arrays
-        As in `Embedding`: "hue" and "shape_weight" [N], which generated the images, or "q" [N, K].
-
-    Returns
-    -------
-    dict
-        In each, more is more regular: trustworthiness of the features and of the map, the correlation of
-        distances, and how well hue and shape, or distribution and entropy, can be read off the neighbours.
+    They are the trustworthiness of the features [N, D] and of their map [N, 2], the correlation of distances,
+    and how well what is `known` (as in `Embedding`) can be read off the neighbours. Where nobody knows what
+    generated the images, they are taken against the labels, in the coordinates √q, in which the Euclidean
+    distance is Hellinger's. These carry the noise of finite panels, which lowers every measure of either arm;
+    and they are what the soft arm learns from, so what they can show is less than generator coordinates show.
     """
     if "q" in known:
         q = np.asarray(known["q"], np.float64) / np.asarray(known["q"], np.float64).sum(1, keepdims=True)
@@ -166,28 +140,15 @@ KNOWN = ("hue", "shape_weight", "q")  # coordinates of the images, or their soft
 class Settings:
     """Settings of a map; the defaults are BHL's (section 2), the rest is openTSNE's.
 
-    Attributes
-    ----------
-    perplexity : float
-    n_iter : int
-        Iterations in all, those with early exaggeration included.
-    early : int
-        Iterations with early exaggeration.
-    seed : int
-    n_jobs : int
-        Threads. Part of the settings: openTSNE's own gradients repeat bit by bit only at the same number.
-    neighbors : str
-        "exact" is also the faster search up to some ten thousand images; "annoy" is approximate.
-    gradient : str
-        "exact", also the faster one up to some ten thousand images, or an approximation of openTSNE's: "bh"
-        (Barnes-Hut), "fft" (on a grid), or "auto", its choice of the two.
+    "exact" is also what is faster up to some ten thousand images. Approximate are neighbours by "annoy", and
+    openTSNE's gradients "bh" (Barnes-Hut), "fft" (on a grid) and "auto", its choice of the two.
     """
 
     perplexity: float = 30.0
-    n_iter: int = 5000
-    early: int = 250
+    n_iter: int = 5000  # in all, those with early exaggeration included
+    early: int = 250  # with early exaggeration
     seed: int = 0
-    n_jobs: int = 2
+    n_jobs: int = 2  # threads: openTSNE's own gradients repeat bit by bit only at the same number
     neighbors: str = "exact"
     gradient: str = "exact"
 
@@ -206,23 +167,14 @@ SMOKE = Settings(perplexity=5, n_iter=50, early=25, n_jobs=1)
 
 @dataclass(frozen=True)
 class Embedding:
-    """A map of one run's test images and the measures of structure that were taken with it.
+    """A map of one run's test images and the measures of structure that were taken with it."""
 
-    Attributes
-    ----------
-    ids : int64 [N]
-    points : float32 [N, 2]
-    known : dict of str to float32 arrays
-        What is known of the images: "hue" and "shape_weight" [N], which generated them; else "q" [N, K],
-        their soft labels.
-    measures : dict of str to float
-        As `measure` gives them.
-    """
-
-    ids: np.ndarray
-    points: np.ndarray
+    ids: np.ndarray  # int64 [N]
+    points: np.ndarray  # float32 [N, 2]
+    # Float32, of the images: "hue" and "shape_weight" [N], which generated them; else "q" [N, K], soft
+    # labels.
     known: dict[str, np.ndarray]
-    measures: dict[str, float]
+    measures: dict[str, float]  # as `measure` gives them
 
 
 def tsne(features: np.ndarray, settings: Settings = BHL) -> np.ndarray:
@@ -251,10 +203,7 @@ def tsne(features: np.ndarray, settings: Settings = BHL) -> np.ndarray:
 def get(record: "Record", settings: Settings = BHL, fresh: bool = False) -> Embedding:
     """Return the map of a run: from the results, else from the cache, else computed (half a minute).
 
-    Raises
-    ------
-    DataUnavailable
-        If no map is stored and the record holds no features.
+    Raises `DataUnavailable` if no map is stored and the record holds no features.
     """
     if not fresh and (found := find(record, settings)):
         return found
@@ -292,17 +241,11 @@ def gather_with_maps(
     committed_only: bool = False,
     compute: bool | None = None,
 ) -> "pd.DataFrame":
-    """As `table.gather`, with the maps of runs ("embedding", None where there is none) and their measures.
+    """As `table.gather`, with the maps of runs and their measures.
 
-    Parameters
-    ----------
-    compute : bool
-        Compute what is not stored, where the features are at hand; by default if `train`.
-
-    Returns
-    -------
-    DataFrame
-        With a column "structure.NAME" for each of `MEASURES`, nan where it was not taken.
+    The maps are in the column "embedding" (None where there is none), each of `MEASURES` in a column
+    "structure.NAME" (nan where it was not taken). What is not stored is computed if `compute`, by default if
+    `train`, where the features are at hand.
     """
     import pandas as pd
 
@@ -341,11 +284,9 @@ def structure_table(runs: "pd.DataFrame") -> "pd.DataFrame":
 
     rows = []
     for name, title in measured(runs).items():
-        column = f"structure.{name}"
-        shown = {names.arm(a): number(summary(runs[runs.arm == a], column)[0], 3) for a in ARMS}
-        rows.append(
-            {"measure": title, **shown, names.less("soft", "hard"): interval(difference(runs, column), 3)}
-        )
+        column, row = f"structure.{name}", {"measure": title}
+        row |= {names.arm(a): number(summary(runs[runs.arm == a], column)[0], 3) for a in ARMS}
+        rows.append(row | {names.less("soft", "hard"): interval(difference(runs, column), 3)})
     return pd.DataFrame(rows)
 
 

@@ -64,10 +64,8 @@ def _inline(text: str) -> str:
 def show(frame: "pd.DataFrame", caption: str = "") -> None:
     """Display a table in a notebook: HTML for the page, Markdown for plain text.
 
-    Parameters
-    ----------
-    caption : str
-        What is measured, in which unit, and which way is better. Columns that do not vary move into it.
+    The caption says what is measured, in which unit, and which way is better. Columns that do not vary move
+    into it.
     """
     from IPython.display import display
 

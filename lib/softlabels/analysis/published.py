@@ -2,7 +2,7 @@
 
 import json
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from softlabels.errors import unknown
@@ -12,16 +12,13 @@ from softlabels.learning.config import METHODS
 @cache
 def numbers() -> dict[str, Any]:
     """Return everything that is published, as nested dictionaries with a ``source`` each."""
-    return json.loads(resources.files("softlabels.analysis").joinpath("published.json").read_text("utf-8"))
+    return json.loads(Path(__file__).with_name("published.json").read_text("utf-8"))
 
 
 def get(*keys: str) -> Any:
     """Return one published entry, such as ``get("bhl", "synthetic", "soft", "kl")``.
 
-    Raises
-    ------
-    ConfigError
-        If a key does not exist; it names the nearest one.
+    A key that does not exist raises `ConfigError`, which names the nearest one.
     """
     entry: Any = numbers()
     for key in keys:

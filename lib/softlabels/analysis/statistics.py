@@ -49,21 +49,8 @@ def paired_interval(
 
     Random splits of one dataset share images, so their differences vary less than those on new images would.
     With `overlap`, the size of the test part over that of the training part, the variance of the mean is
-    (1/n + overlap) s² instead of s²/n (Nadeau & Bengio 2003).
-
-    Parameters
-    ----------
-    a, b : [n]
-        One value per seed, in the same order.
-    level : float
-        Coverage, 0.95 unless told otherwise.
-    overlap : float
-        Test images per training image where splits overlap; 0 for folds and for data drawn anew.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ or there is no pair.
+    (1/n + overlap) s² instead of s²/n (Nadeau & Bengio 2003); it is 0 for folds and for data drawn anew.
+    Raises ValueError if the lengths [n] differ or there is no pair.
     """
     d = np.asarray(a, np.float64) - np.asarray(b, np.float64) if len(a) == len(b) else np.empty(0)
     if not len(d):
@@ -106,11 +93,7 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Adjust p values for testing several hypotheses (Holm 1979); reject where the result is <= α.
 
     The smallest p is multiplied by m, the next one by m - 1, and so on; a running maximum sees to it that
-    nothing is rejected after the first hypothesis that is kept.
-
-    Returns
-    -------
-    float64 [m], in the order of the input
+    nothing is rejected after the first hypothesis that is kept. float64 [m], in the order of the input.
     """
     p = np.asarray(p_values, np.float64)
     order = np.argsort(p, kind="stable")
@@ -122,21 +105,12 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Ranks:
-    """Methods ranked on several datasets, 1 for the best, ties sharing their mean (Demšar 2006).
+    """Methods ranked on several datasets, 1 for the best, ties sharing their mean (Demšar 2006)."""
 
-    Attributes
-    ----------
-    mean : float64 [k]
-    statistic, p : float
-        Friedman's χ² with ties corrected, and its p value.
-    n : int
-        Datasets.
-    """
-
-    mean: np.ndarray
-    statistic: float
-    p: float
-    n: int
+    mean: np.ndarray  # float64 [k]
+    statistic: float  # Friedman's χ² with ties corrected
+    p: float  # of that
+    n: int  # datasets
 
     @property
     def error(self) -> float:
@@ -165,10 +139,7 @@ class Ranks:
 def ranks(scores: np.ndarray) -> Ranks:
     """Rank methods (columns) on datasets (rows) by scores [n, k]; higher is better.
 
-    Raises
-    ------
-    ValueError
-        With fewer than two datasets or three methods, where Friedman's test says nothing.
+    Raises ValueError with fewer than two datasets or three methods, where Friedman's test says nothing.
     """
     from scipy.special import chdtrc
 

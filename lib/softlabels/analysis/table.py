@@ -63,16 +63,8 @@ def gather(
 ) -> "pd.DataFrame":
     """Tabulate the runs of some of `grids.CHAPTERS`, in the order of the grids.
 
-    Parameters
-    ----------
-    train : bool
-        Train what has no record. Runs whose data cannot be had here stay missing in any case.
-    device : str or None
-        Where to train.
-    fresh : bool
-        Train everything again.
-    committed_only : bool
-        Leave the cache out, so that the answer is the same in every clone.
+    What has no record is trained if asked for, everything if `fresh`; runs whose data cannot be had here stay
+    missing in any case. `committed_only` leaves the cache out, so that the answer is the same in every clone.
 
     Returns
     -------
@@ -140,7 +132,9 @@ def tabulate(found: "Iterable[tuple[str, Cell, Record | None]]", profile: str = 
         setting = f"{data} · {cell.network} · {cell.recipe}"
         place = (name, profile, cell.dataset, cell.network, cell.recipe, setting, cell.arm, cell.seed)
         row = dict(zip(PLACE, (*place, config.fold, config.epochs), strict=True))
-        row |= {"id": config.id, "config": config, "record": record, "overlap": _overlap(record)}
+        row |= {"id": config.id, "config": config, "record": record, "overlap": 0.0}
+        if record and config.split == "random" and "n_test" in record.data:
+            row["overlap"] = record.data["n_test"] / record.data["n_train"]
         parts = record.metrics if record else {}
         rows.append(row | {f"{part}.{m}": v for part, one in parts.items() for m, v in one.items()})
     frame = pd.DataFrame(rows)
@@ -148,12 +142,6 @@ def tabulate(found: "Iterable[tuple[str, Cell, Record | None]]", profile: str = 
     frame = frame.reindex(columns=[*COLUMNS[:-2], *measured, *COLUMNS[-2:]])
     numbers = [c for c in frame.columns if "." in c]
     return frame.astype(dict.fromkeys(numbers, np.float64) | {"record": object})
-
-
-def _overlap(record: "Record | None") -> float:
-    if record is None or record.config.split != "random" or "n_test" not in record.data:
-        return 0.0
-    return record.data["n_test"] / record.data["n_train"]
 
 
 def recorded(runs: "pd.DataFrame") -> "list[Record]":
@@ -196,10 +184,7 @@ def paired(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values of two tables on the pairs that both have, in one order.
 
-    Raises
-    ------
-    ValueError
-        If a table has several runs with the same values of the columns `on`.
+    Raises ValueError if a table has several runs with the same values of the columns `on`.
     """
     if measure not in a or measure not in b:
         return np.empty(0), np.empty(0)
@@ -229,16 +214,10 @@ def pairs(
 def difference(
     runs: "pd.DataFrame", measure: str, arm: str = "soft", base: str = "hard", relative: bool = False
 ) -> Interval | None:
-    """Mean of arm - base with its paired 95 % interval; None without a pair.
+    """Mean of arm - base, or of (arm - base) / base if `relative`, with its paired 95 % interval; or None.
 
-    Where the column "overlap" says that splits share images, with the correction of Nadeau and Bengio.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        One setting: of each arm one run for each pair.
-    relative : bool
-        Of (arm - base) / base instead.
+    `runs` are of one setting: of each arm one run for each pair. Where the column "overlap" says that splits
+    share images, with the correction of Nadeau and Bengio.
     """
     a, b = pairs(runs, measure, arm, base)
     if relative:
@@ -285,11 +264,8 @@ def evaluated(
 ) -> "pd.DataFrame":
     """What the suite of the profile found with the networks of these runs: attacks, shift, corruptions, blur.
 
-    Returns
-    -------
-    DataFrame
-        A row for each number: `OF_RUN`, kind, case, level, measure, value, and the evaluation; one row
-        without numbers for each that is missing. It is made now only if `train`.
+    A row for each number has `OF_RUN`, kind, case, level, measure, value, and the evaluation; each that is
+    missing has one row without numbers. It is made now only if `train`.
     """
     import pandas as pd
 
@@ -336,10 +312,7 @@ def unevaluated(found: "pd.DataFrame", runs: "pd.DataFrame") -> str:
 def by_epoch(runs: "pd.DataFrame", measure: str) -> dict[str, dict[float, list[float]]]:
     """What the history of each run says of a measure by arm and epoch, as `figures.curves` takes it.
 
-    Parameters
-    ----------
-    measure : str
-        Such as "validation_kl"; histories that do not have it are left out.
+    Histories that do not have the measure, such as "validation_kl", are left out.
     """
     found: dict[str, dict[float, list[float]]] = {}
     for arm, record in runs[runs.record.notna()][["arm", "record"]].itertuples(index=False):

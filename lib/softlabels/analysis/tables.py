@@ -28,10 +28,7 @@ def by_arm(
 ) -> pd.DataFrame:
     """A row for each arm: mean ± sd of every measure, and the difference to arm `base` with its interval.
 
-    Parameters
-    ----------
-    measures : dict of str to str
-        Names in the table, and columns of `runs`.
+    `measures` has columns of `runs` by their names in the table.
     """
     rows = []
     for arm in dict.fromkeys(a for measure in measures.values() for a in arms(runs, measure)):
@@ -86,13 +83,7 @@ def levels(found: pd.DataFrame, case: str, measure: str = "accuracy", digits: in
     )
 
 
-def sentence(
-    name: str,
-    runs: pd.DataFrame,
-    measure: str,
-    arm: str = "soft",
-    base: str = "truth",
-) -> str:
+def sentence(name: str, runs: pd.DataFrame, measure: str, arm: str = "soft", base: str = "truth") -> str:
     """One measure of two arms in words: which is higher, both means over their pairs, the interval, n."""
     found = difference(runs, measure, arm, base)
     if found is None:

@@ -20,15 +20,9 @@ def exact_gradient(
     """Return KL(P ‖ Q) in nats (0 where it is not asked for) and a quarter of its gradient.
 
     It is a `negative_gradient_method` of openTSNE, which leaves out the factor of 4, too (van der Maaten &
-    Hinton 2008, eq. 5).
-
-    Parameters
-    ----------
-    embedding : [N, 2]
-    P : [N, N], sparse and symmetric
-        Its sum is 1, or the exaggeration.
-    n_jobs : int
-        Threads, of which it uses `PARTS` at most; the gradient is the same, bit by bit, with any number.
+    Hinton 2008, eq. 5). The embedding is [N, 2]; P [N, N] is sparse and symmetric, with the sum 1, or the
+    exaggeration. Of `n_jobs` threads it uses `PARTS` at most; the gradient is the same, bit by bit, with any
+    number.
     """
     P.sort_indices()  # so that a row's first half is met first; openTSNE's are sorted already
     x, y = np.ascontiguousarray(np.asarray(embedding).T)

@@ -1,14 +1,100 @@
-"""Claims held against our records: published, ours, and a verdict that follows from one stated rule."""
+"""Claims held against our records: published, ours, and a verdict that follows from one stated rule.
 
-from collections.abc import Sequence
+Claims stand in the JSON file beside this module, each with what is published and its one primary comparison:
+a difference, soft labels less hard ones unless the claim says otherwise; `effect` is the published one in the
+same unit, where a number could be found.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from softlabels.analysis.claims import CLAIMS, Claim
+from softlabels.analysis import published
 from softlabels.analysis.formatting import NOTHING, interval, number, signed
 from softlabels.analysis.statistics import Interval, t_quantile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GROUPS = {
+    "papers": "The three papers",
+    "others": "Others who repeat them",
+    "ours": "This book's own questions",
+}
+HIGHER, LOWER = 1, -1
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim."""
+
+    id: str
+    group: str  # one of `GROUPS`
+    text: str
+    primary: str  # the one comparison that decides, in words
+    better: int  # `HIGHER` or `LOWER`: the sign of the claimed difference; 0 claims that there is none
+    source: str = ""  # key in the bibliography, or nothing for the book's own
+    effect: float | None = None  # the published difference
+    unit: str = ""  # "%" or "points" (differences are shown in hundredths), or nothing
+    digits: int = 4
+    margin: float = 0.0  # of a claim of no difference: what still counts as none
+
+
+def _human(*keys: str) -> Mapping:
+    return published.get("human_uncertainty", *keys)
+
+
+def _change(kind: str, measure: str) -> float:
+    """Published change of accuracy (as it is) or of cross-entropy (relative) from labels to distributions."""
+    hard, soft = (_human("shift", kind)[arm][measure] for arm in ("hard", "soft"))
+    return soft - hard if measure == "accuracy" else soft / hard - 1
+
+
+def _effects() -> dict[str, float]:
+    """Published differences, by the id of their claim."""
+    fgsm, pgd, second = _human("fgsm"), _human("pgd"), _human("second_best_accuracy")
+    singh, kohli = _human("distributions"), _human("saturation")
+    hard, soft = (np.mean(_human("fine_tuned")[arm]["cross_entropy_people"]) for arm in ("hard", "soft"))
+    methods = published.get("annotmix", "last", "mgc")  # printed in %
+    return {
+        "bhl-accuracy": published.bhl_difference("synthetic", "macro_accuracy"),
+        "bhl-kl": published.bhl_difference("synthetic", "kl"),
+        "bhl-accuracy-bone": published.bhl_difference("micebone", "macro_accuracy"),
+        "bhl-kl-bone": published.bhl_difference("micebone", "kl"),
+        "huc-loss": _change("held-out", "cross_entropy"),
+        "huc-accuracy": _change("held-out", "accuracy"),
+        "huc-second": second["soft"] - second["hard"],
+        "huc-shift-loss": _change("training images", "cross_entropy"),
+        "huc-shift-accuracy": _change("training images", "accuracy"),
+        "huc-fine-tuned": float(soft / hard - 1),
+        "huc-fgsm-accuracy": fgsm["soft"]["accuracy"] - fgsm["hard"]["accuracy"],
+        "huc-fgsm-loss": fgsm["soft"]["cross_entropy"] / fgsm["hard"]["cross_entropy"] - 1,
+        "huc-pgd-accuracy": pgd["soft"][2] - pgd["hard"][2],
+        "huc-pgd-loss": pgd["soft_loss"][9] / pgd["hard_loss"][9] - 1,
+        "am-best": (methods["annot-mix"][0] - methods["madl"][0]) / 100,
+        "am-row": 0.0,
+        "singh-kl": singh["kl_change"],
+        "singh-entropy": singh["entropy_correlation_change"],
+        "text-kl": singh["kl_change"],
+        "text-entropy": singh["entropy_correlation_change"],
+        "text-accuracy": 0.0,
+        "text-smoothing": kohli["correlation_with_votes"] - kohli["correlation_with_smoothing"][1],
+    }
+
+
+def _read() -> Iterator[Claim]:
+    effects, side = _effects(), {"higher": HIGHER, "lower": LOWER, "no difference": 0}
+    for entry in json.loads(Path(__file__).with_name("claims.json").read_text("utf-8")):
+        words = {key: entry[key].format(**_human()) for key in ("text", "primary")}
+        better = side[entry["better"]]
+        yield Claim(**{**entry, **words, "better": better, "effect": effects.get(entry["id"])})
+
+
+CLAIMS = {claim.id: claim for claim in _read()}
 
 WORDS = ("reproduced", "contradicted", "undecided", "not tested")
 RULE = (
@@ -28,25 +114,17 @@ POWER = 1.96 + 0.84  # standard errors between zero and an effect that is told f
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rule says of one claim.
-
-    Attributes
-    ----------
-    needs : str
-        Of an undecided claim: how many pairs would decide it, from the spread seen.
-    found : Interval or None
-        Of the primary comparison, where it was made with competent networks.
-    """
+    """What the rule says of one claim."""
 
     claim: str
     published: str
     ours: str
     verdict: str
     reason: str
-    needs: str = ""
+    needs: str = ""  # how many pairs would decide an undecided claim, from the spread seen
     group: str = "papers"
     id: str = ""
-    found: Interval | None = None
+    found: Interval | None = None  # of the primary comparison, where networks are competent
 
 
 def word(claim: Claim, found: Interval) -> str:
@@ -84,12 +162,8 @@ def pairs_to_decide(claim: Claim, found: Interval) -> int | None:
 def judge(claim: Claim, found: Interval | None, lacking: str = "", robustness: str = "") -> Verdict:
     """Judge a claim by the difference of its primary comparison.
 
-    Parameters
-    ----------
-    lacking : str
-        What the networks lack to count as competent (`competence.shortcoming`); they then decide nothing.
-    robustness : str
-        What other settings show, for the reason.
+    What the networks are `lacking` to count as competent (`competence.shortcoming`) lets them decide nothing;
+    `robustness` is what other settings show, for the reason.
     """
     scale = 100 if claim.unit else 1
 
@@ -136,23 +210,22 @@ def how_often(claim: Claim, found: Interval, share: float, draws: int = 4000) ->
     return {name: words.count(name) / draws for name in WORDS[:3]}
 
 
-def rule_on_trial(found: Sequence[Verdict]) -> pd.DataFrame:
+def rule_on_trial(found: Sequence[Verdict]) -> "pd.DataFrame":
     """`how_often` for invented effects, averaged over the claims that were tested and have one in print."""
+    import pandas as pd
+
     tried = [v for v in found if v.found is not None and CLAIMS[v.id].effect]
     rows = []
     for truth, share in TRUTHS.items():
-        each = [how_often(CLAIMS[v.id], v.found, share) for v in tried if v.found is not None]
-        rows.append(
-            {"true effect": truth}
-            | {
-                w: f"{100 * float(np.mean([e[w] for e in each])):.0f} %" if each else NOTHING
-                for w in WORDS[:3]
-            }
-        )
+        each = pd.DataFrame([how_often(CLAIMS[v.id], v.found, share) for v in tried if v.found is not None])
+        said = {w: f"{100 * each[w].mean():.0f} %" if len(each) else NOTHING for w in WORDS[:3]}
+        rows.append({"true effect": truth, **said})
     return pd.DataFrame(rows)
 
 
-def table(found: Sequence[Verdict]) -> pd.DataFrame:
+def table(found: Sequence[Verdict]) -> "pd.DataFrame":
     """Verdicts as a table of strings."""
+    import pandas as pd
+
     rows = [{name: value or NOTHING for name, value in asdict(verdict).items()} for verdict in found]
     return pd.DataFrame(rows, columns=COLUMNS).rename(columns={"needs": "would decide"})

@@ -1,7 +1,6 @@
 """What the committed runs and the commands cost: minutes and machines, from records."""
 
 import json
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from softlabels.runs.records import Record
 def by_network(found: Iterable[Record]) -> pd.DataFrame:
     """Runs and minutes of every dataset, network and number of epochs, on every machine.
 
-    Minutes are those of the processor, in the oldest records and on a GPU of the clock; the column "each" is
-    the median.
+    Minutes are those of the processor, in the oldest records and on a GPU of the clock; each: the median.
     Memory is what such a run asks a scheduler for (`planning.memory`), computed and not measured.
     """
     rows = [
@@ -49,21 +47,18 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
 
 def networks(profile: str = "laptop") -> pd.DataFrame:
     """Networks of one fold of CIFAR-10H, trained on votes: what a minute of the processor brings."""
-    rows = []
-    for cell in grids.grid("networks", profile, [0]):
-        found = records.find(cell.config, committed_only=True)
-        if found is not None:
-            validation, machine = found.metrics["validation"], found.environment
-            rows.append(
-                {
-                    "network": cell.network,
-                    "epochs": str(cell.config.epochs),
-                    "validation accuracy (higher is better)": number(validation["accuracy"], 3),
-                    "validation KL to the people, nats (lower is better)": number(validation["kl"], 3),
-                    "minutes": number(found.cpu_seconds / 60, 1),
-                    "machine": f"{machine['machine']}, {machine['precision']}",
-                }
-            )
+    every = (records.find(cell.config, committed_only=True) for cell in grids.grid("networks", profile, [0]))
+    rows = [
+        {
+            "network": r.config.network,
+            "epochs": str(r.config.epochs),
+            "validation accuracy (higher is better)": number(r.metrics["validation"]["accuracy"], 3),
+            "validation KL to the people, nats (lower is better)": number(r.metrics["validation"]["kl"], 3),
+            "minutes": number(r.cpu_seconds / 60, 1),
+            "machine": f"{r.environment['machine']}, {r.environment['precision']}",
+        }
+        for r in filter(None, every)
+    ]
     return pd.DataFrame(sorted(rows, key=lambda row: float(row["minutes"])))
 
 
@@ -83,14 +78,10 @@ def by_chapter(profiles: Iterable[str] = ("laptop", "paper")) -> pd.DataFrame:
 
 def whole(profile: str = "laptop") -> str:
     """What all of a profile takes from nothing, each run counted once; one sentence."""
-    every = {
-        cell.config.id: cell.config for chapter in grids.CHAPTERS for cell in grids.grid(chapter, profile)
-    }
-    spent, left = planning.hours(every, committed_only=True)
-    return (
-        f"All of profile {profile} from nothing, {len(every):,} runs, each counted once: "
-        f"{(spent + left) / 2:.1f} hours of two cores."
-    )
+    every = {c.config.id: c.config for chapter in grids.CHAPTERS for c in grids.grid(chapter, profile)}
+    hours = sum(planning.hours(every, committed_only=True)) / 2
+    runs = f"{len(every):,} runs, each counted once"
+    return f"All of profile {profile} from nothing, {runs}: {hours:.1f} hours of two cores."
 
 
 def on_gpu() -> str:
@@ -129,16 +120,11 @@ def shares() -> str:
 
 
 def _shares(found: dict[str, dict[str, Any]], kind: str) -> pd.DataFrame:
-    columns = {f"{name}, s": parts[kind] for name, parts in found.items()}
-    parts = dict.fromkeys(part for column in columns.values() for part in column)
-    whole = {name: sum(column.values()) for name, column in columns.items()}
-    rows = [
-        {PARTS[kind]: part.replace("_", " ")}
-        | {name: number(column.get(part, math.nan), 1) for name, column in columns.items()}
-        for part in parts
-    ]
-    last = {PARTS[kind]: "all"} | {name: number(seconds, 1) for name, seconds in whole.items()}
-    return pd.DataFrame([*rows, last])
+    table = pd.DataFrame({f"{name}, s": pd.Series(parts[kind]) for name, parts in found.items()})
+    order = dict.fromkeys(part for parts in found.values() for part in parts[kind])
+    table = table.reindex(list(order)).rename(lambda part: part.replace("_", " "))
+    table.loc["all"] = table.sum()
+    return table.map(number, digits=1).rename_axis(PARTS[kind]).reset_index()
 
 
 def timings() -> str:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,16 +19,15 @@ from PIL import Image
 
 from softlabels import datasets, figures, paths
 from softlabels.analysis import competence, names, published, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.formatting import number, signed
+from softlabels.analysis.verdicts import CLAIMS
 from softlabels.chapters import human_uncertainty, table1, verdicts
+from softlabels.datasets.base import Dataset
 from softlabels.errors import told
+from softlabels.figures.base import light
 from softlabels.figures.results import Setting
 from softlabels.runs.profiles import SPLITS
 from softlabels.store import Shelf, pack, read, unpack, write, write_atomically
-
-if TYPE_CHECKING:
-    from softlabels.datasets.base import Dataset
 
 SHELF, FILE = Shelf("datasets"), "most_divided.json"
 DATASET = "cifar10h-9500"
@@ -40,13 +39,7 @@ SETTINGS = {"Generated shapes": 2, "Generated textures": 1, "CIFAR-10H": 2, "Pai
 
 
 def most_divided(counts: np.ndarray) -> int:
-    """Choose the row whose votes go to two classes and divide most evenly; of equals, that with most votes.
-
-    Parameters
-    ----------
-    counts : [N, K]
-        Votes by class.
-    """
+    """The row whose votes [N, K] go to two classes and divide most evenly; of equals, with most votes."""
     ordered = -np.sort(-np.asarray(counts, np.int64), axis=1)
     total = ordered.sum(1)
     between_two = ordered[:, 0] + ordered[:, 1] == total
@@ -54,7 +47,7 @@ def most_divided(counts: np.ndarray) -> int:
     return int(np.lexsort((-total, difference))[0])
 
 
-def choose(data: "Dataset") -> Path:
+def choose(data: Dataset) -> Path:
     """Write the most divided image of a dataset, with its votes and source, into the committed results."""
     row = most_divided(data.counts)
     facts = {
@@ -97,22 +90,25 @@ def example() -> str:
     )
 
 
-def answer(found: "Sequence[Setting] | None" = None) -> str:
+def answer(found: Sequence[Setting] | None = None) -> str:
     """Markdown: what all votes change, in two sentences and in one figure; published, or of `found`."""
     found = settings() if found is None else found
     said = sentences(found)
-    return f"{said}\n\n{_figure('answer', _plain(said), found)}"
+    narrow = '<source media="(max-width: 600px)" srcset="_static/answer-narrow.svg">'
+    image = f'<img class="line-art" src="_static/answer.svg" alt="{html.escape(_plain(said))}">'
+    return (
+        f'{said}\n\n<figure class="drawn"><picture>{narrow}{image}</picture><figcaption><p>'
+        "All votes less the majority or the dataset’s label: paired 95 % intervals; blue where votes are "
+        f"better, orange where worse, grey where open. {len(shown(found))} of {len(found)} settings with "
+        'competent networks; <a href="chapters/03_table1.html">chapter 3</a> has the full table.</p>'
+        "</figcaption></figure>"
+    )
 
 
 def rebuilt(root: Path, changed: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Draw the first page's picture of a book built with other settings; returns the parts of its page.
+    """Draw the first page's picture of the book in `root`, built with other settings; the parts of its page.
 
-    Parameters
-    ----------
-    root : Path
-        Folder of that book, with its pages.
-    changed : dict of str to sequence of str
-        As `site.head.together` gives them: the profile and the seeds count.
+    Of the settings, as `site.head.together` gives them, profile and seeds count.
     """
     profile = next(iter(changed.get("profile", ())), PROFILES[0])
     seeds = ast.literal_eval(next(iter(changed.get("seeds", ())), str(list(SPLITS))))
@@ -124,7 +120,7 @@ def rebuilt(root: Path, changed: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {"answer": answer(found), "verdict-counts": f"[{counts}](chapters/15_verdicts.ipynb)"}
 
 
-def sentences(found: "Sequence[Setting]") -> str:
+def sentences(found: Sequence[Setting]) -> str:
     """The answer: by KL over all settings, and by accuracy for networks begun and trained to the end."""
     if not found:
         return "No setting has two pairs of networks that learnt: nothing can be said."
@@ -164,27 +160,15 @@ def headline() -> str:
     return table1.headline(pd.concat(kept))
 
 
-def _figure(name: str, alt: str, found: "Sequence[Setting]") -> str:
-    narrow = f'<source media="(max-width: 600px)" srcset="_static/{name}-narrow.svg">'
-    image = f'<img class="line-art" src="_static/{name}.svg" alt="{html.escape(alt)}">'
-    drawn = f"<picture>{narrow}{image}</picture>"
-    return (
-        f'<figure class="drawn">{drawn}<figcaption><p>All votes less the majority or the dataset’s label: '
-        "paired 95 % intervals; blue where votes are better, orange where worse, grey where open. "
-        f"{len(shown(found))} of {len(found)} settings with competent networks; "
-        '<a href="chapters/03_table1.html">chapter 3</a> has the full table.</p></figcaption></figure>'
-    )
-
-
-def draw() -> "dict[str, bytes]":
+def draw() -> dict[str, bytes]:
     """Pictures of the first page by the name of their file in ``book/_static``."""
-    _, image = _chosen()
-    found = settings()
+    (_, image), found, size = _chosen(), settings(), (2 * SHOWN, 2 * SHOWN)  # twice as fine as it is shown
+    card = figures.png(figures.card(image, TITLE, _plain(sentences(found))))
     return {
-        "example.png": _enlarged(image),
+        "example.png": light(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC), 128),
         "answer.svg": figures.svg(figures.answer(shown(found))),
         "answer-narrow.svg": figures.svg(figures.answer(shown(found), 4.8)),
-        "social.png": _light(figures.png(figures.card(image, TITLE, _plain(sentences(found)))), 128),
+        "social.png": light(Image.open(io.BytesIO(card)), 128),
     }
 
 
@@ -199,22 +183,7 @@ def renew(folder: Path | None = None) -> list[Path]:
     return changed
 
 
-def _enlarged(image: np.ndarray) -> bytes:
-    """The photograph, twice as large as it is shown, as PNG."""
-    size = (2 * SHOWN, 2 * SHOWN)
-    buffer = io.BytesIO()
-    Image.fromarray(image).resize(size, Image.Resampling.BICUBIC).save(buffer, "PNG")
-    return _light(buffer.getvalue(), 128)
-
-
-def _light(image: bytes, colours: int) -> bytes:
-    """The same PNG with a palette, a third of its size: the first page is to be light."""
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(image)).convert("RGB").quantize(colours).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def shown(found: "Sequence[Setting]") -> "list[Setting]":
+def shown(found: Sequence[Setting]) -> list[Setting]:
     """The first settings of each dataset of `SETTINGS`, as many as it says: what the picture has room for."""
     kept: list[Setting] = []
     for one in found:
@@ -225,13 +194,13 @@ def shown(found: "Sequence[Setting]") -> "list[Setting]":
 
 def settings(
     profiles: Sequence[str] = PROFILES, seeds: Sequence[int] = SPLITS, committed_only: bool = True
-) -> "list[Setting]":
+) -> list[Setting]:
     """Settings with a paired interval between competent networks.
 
     The local cache is left out of the published book: its page must be the same in every clone.
     """
 
-    def gathered(grid: str, profile: str) -> "pd.DataFrame":
+    def gathered(grid: str, profile: str) -> pd.DataFrame:
         return table.gather([grid], profile, seeds, committed_only=committed_only)
 
     every = [_of_arms(gathered("table1", profile)) for profile in profiles]
@@ -239,7 +208,7 @@ def settings(
     return [one for found in (*every, folds, _of_arms(gathered("text", profiles[0]))) for one in found]
 
 
-def _of_arms(runs: "pd.DataFrame") -> "Iterator[Setting]":
+def _of_arms(runs: pd.DataFrame) -> Iterator[Setting]:
     """Soft less hard labels of the same seeds."""
     for _, here in table.settings(runs):
         whole = table.complete(here)
@@ -247,14 +216,14 @@ def _of_arms(runs: "pd.DataFrame") -> "Iterator[Setting]":
             continue
         one = _setting(here, ("soft", "hard"), names.line(here)[1])
         if one and here.dataset.iloc[0] == "synthetic":
-            one = replace(
-                one, published_accuracy=CLAIMS["bhl-accuracy"].effect, published_kl=_published_change()
-            )
+            soft, hard = (published.bhl("synthetic", arm, "kl")[0] for arm in ("soft", "hard"))
+            effect = CLAIMS["bhl-accuracy"].effect
+            one = replace(one, published_accuracy=effect, published_kl=soft / hard - 1)
         if one:
             yield one
 
 
-def _of_folds(grids: "Sequence[pd.DataFrame]") -> "Iterator[Setting]":
+def _of_folds(grids: Sequence[pd.DataFrame]) -> Iterator[Setting]:
     """All votes less CIFAR-10's label, over the folds of CIFAR-10H: fine-tuned, and from scratch."""
     arms = human_uncertainty.PEOPLE, human_uncertainty.LABEL
     for here, words, claim in zip(grids, ("fine-tuned", "from scratch"), (None, "huc-accuracy"), strict=True):
@@ -267,7 +236,7 @@ def _of_folds(grids: "Sequence[pd.DataFrame]") -> "Iterator[Setting]":
             yield replace(one, published_accuracy=CLAIMS[claim].effect) if claim else one
 
 
-def _setting(here: "pd.DataFrame", arms: tuple[str, str], words: str) -> Setting | None:
+def _setting(here: pd.DataFrame, arms: tuple[str, str], words: str) -> Setting | None:
     """The paired differences of two arms of one setting; None with fewer than two pairs."""
     accuracy = table.difference(here, f"{'truth' if 'truth' in arms else 'test'}.macro_accuracy", *arms)
     kl = table.difference(here, "test.kl", *arms, relative=True)
@@ -277,12 +246,6 @@ def _setting(here: "pd.DataFrame", arms: tuple[str, str], words: str) -> Setting
     # Not trained from random weights for as many epochs as BHL train.
     begun = config.start != "scratch" or config.epochs < published.get("bhl", "epochs")
     return Setting(names.dataset(here.dataset.iloc[0]), words, accuracy, kl, begun=begun)
-
-
-def _published_change() -> float:
-    """BHL's KL on synthetic images, relative."""
-    soft, hard = (published.bhl("synthetic", arm, "kl")[0] for arm in ("soft", "hard"))
-    return soft / hard - 1
 
 
 @told(2)

@@ -7,7 +7,7 @@ It is printed twice: the first time tells on which page each chapter begins.
 import argparse
 import html
 import sys
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from string import ascii_uppercase
 from tempfile import TemporaryDirectory
@@ -128,24 +128,21 @@ def document(site: Path, starts: dict[str, int] | None = None) -> str:
     known = {page for page, _ in listed}
     rows = [_entry(page, title, number[page], (starts or {}).get(_slug(page))) for page, title in listed]
     body = "".join(section(site, page, number[page], known) for page, _ in listed)
-    static = site / "_static"
-    style = resources.files("softlabels.book").joinpath("paper.css").read_text("utf-8")
-    font = (static / "noto-sans-math.woff2").resolve().as_uri()
+    heading = _soup(site / "intro.html").select_one("article h1")
+    title = html.escape(str(heading.find(string=True)))  # type: ignore[union-attr]
+    style = Path(__file__).with_name("paper.css").read_text("utf-8")
+    font = (site / "_static" / "noto-sans-math.woff2").resolve().as_uri()
     face = f'@font-face{{font-family:"Noto Sans Math";src:url("{font}") format("woff2")}}'
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{_title(site)}</title>'
-        f"<style>{face}{style}</style></head><body>{_front(site)}"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{face}{style}</style></head><body>{_front(title)}"
         f'<nav class="contents"><h1>Contents</h1><ol>{"".join(rows)}</ol></nav>{body}</body></html>'
     )
 
 
-def _title(site: Path) -> str:
-    return html.escape(str(_soup(site / "intro.html").select_one("article h1").find(string=True)))  # type: ignore[union-attr]
-
-
-def _front(site: Path) -> str:
+def _front(title: str) -> str:
     return (
-        f'<header class="front"><h1>{_title(site)}</h1>'
+        f'<header class="front"><h1>{title}</h1>'
         "<p>A reproducible companion to three papers on label distributions</p>"
         f"<p>The softlabels maintainers · version {metadata.version('softlabels')}</p>"
         "<p>Printed from the site, where every figure links to its records, its notebook and its code. "

@@ -28,13 +28,7 @@ def program() -> str | None:
 
 @contextmanager
 def running() -> "Iterator[Browser]":
-    """Start the browser, and end it afterwards.
-
-    Raises
-    ------
-    SoftlabelsError
-        If there is none.
-    """
+    """Start the browser, and end it afterwards; `SoftlabelsError` if there is none."""
     path = program()
     if path is None:
         raise SoftlabelsError(f"no browser here: none of {', '.join(NAMES)} is on the PATH; install Chromium")

@@ -23,19 +23,13 @@ SCRIPTS: dict[str, dict[str, str]] = {
         "generator-64px": "15,000 synthetic images, 64 px",
         "generator-224px": "15,000 synthetic images, 224 px",
     },
-    "loading": {
-        "loading-first": "FER+ decoded into the cache",
-        "loading-again": "FER+ from the cache",
-    },
+    "loading": {"loading-first": "FER+ decoded into the cache", "loading-again": "FER+ from the cache"},
     "training": {
         "training": "an epoch; bare forward and backward of the same network",
         "training-memory": "an epoch, freed memory kept; returned each time",
     },
     "conventional_loop": {"conventional-loop": "an epoch; DataLoader, PIL and torchvision"},
-    "attacks": {
-        "fgsm": "FGSM at six radii; foolbox",
-        "pgd": "PGD-10 at six radii; foolbox",
-    },
+    "attacks": {"fgsm": "FGSM at six radii; foolbox", "pgd": "PGD-10 at six radii; foolbox"},
     "tsne": {
         "tsne-3000": "t-SNE of 3,000 points; scikit-learn",
         "tsne-10000": "t-SNE of 10,000 points; scikit-learn",
@@ -66,13 +60,7 @@ def file() -> Path:
 
 
 def load() -> dict[str, dict[str, Any]]:
-    """Read what was measured, by script.
-
-    Raises
-    ------
-    RecordError
-        If the file holds anything else.
-    """
+    """Read what was measured, by script; `RecordError` if the file holds anything else."""
     if not file().exists():
         return {}
     try:
@@ -117,29 +105,25 @@ def _row(line: dict[str, Any] | None, entry: dict[str, Any]) -> dict[str, str]:
     if line is None:
         empty = dict.fromkeys(("ours, s", "peer, s", "ratio", "target", "n"), NOTHING)
         return empty | {"machine": "missing", "date": NOTHING}
+    seconds = f"≤ {line['limit_seconds']:g} s" if "limit_seconds" in line else ""
+    ratio = f"≥ {line['target']:g}" if line.get("target") else ""
+    promised = filter(None, (seconds, ratio, _memory(line, "promised_megabytes", "≤ ")))
     return {
         "ours, s": number(line["ours"], 2) + _memory(line, "megabytes", ", ") + _reached(line, ""),
         "peer, s": NOTHING if line["peer"] is None else number(line["peer"], 2) + _reached(line, "peer_"),
         "ratio": NOTHING if line["ratio"] is None else number(line["ratio"], 2),
-        "target": _target(line),
+        "target": ", ".join(promised) or NOTHING,
         "n": str(line["rounds"]),
         "machine": f"{line['machine']}, {line['threads']} thread{'s' * (line['threads'] > 1)}",
         "date": str(entry["date"]),
     }
 
 
-def _target(line: dict[str, Any]) -> str:
-    seconds = f"≤ {line['limit_seconds']:g} s" if "limit_seconds" in line else ""
-    ratio = f"≥ {line['target']:g}" if line.get("target") else ""
-    return ", ".join(filter(None, (seconds, ratio, _memory(line, "promised_megabytes", "≤ ")))) or NOTHING
-
-
 def _reached(line: dict[str, Any], whose: str) -> str:
     """Seconds of the processor and the loss at the end, where a line has them."""
     cpu, kl = line.get(f"{whose}cpu"), line.get(f"{whose}kl")
-    return ("" if cpu is None else f" ({number(cpu, 2)} CPU)") + (
-        "" if kl is None else f", KL {number(kl, 3)}"
-    )
+    words = "" if cpu is None else f" ({number(cpu, 2)} CPU)"
+    return words if kl is None else f"{words}, KL {number(kl, 3)}"
 
 
 def _memory(line: dict[str, Any], key: str, before: str) -> str:

@@ -185,22 +185,12 @@ def typed(text: str) -> Iterator[str]:
             yield " ".join(sentence.split())[:160]
 
 
-PARTS: tuple[Callable[[], tuple[str, list[Problem]]], ...] = (
-    of_records,
-    of_evaluations,
-    of_chapters,
-    of_pages,
-)
+PARTS: tuple[Callable[[], tuple[str, list[Problem]]], ...]
+PARTS = (of_records, of_evaluations, of_chapters, of_pages)
 
 
 def report() -> None:
-    """Print what was checked and every fault.
-
-    Raises
-    ------
-    SoftlabelsError
-        If there is any.
-    """
+    """Print what was checked and every fault; raises `SoftlabelsError` if there is any."""
     every = []
     for part in PARTS:
         words, faults = part()

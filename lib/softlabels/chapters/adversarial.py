@@ -6,11 +6,10 @@ from typing import Any
 import pandas as pd
 
 from softlabels.analysis import names, published, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import NOTHING, interval, number, spread
 from softlabels.analysis.table import at, summary
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.chapters.human_uncertainty import LABEL, PEOPLE, compared
 
 GRIDS = ("human",)
@@ -48,9 +47,8 @@ def checks(found: pd.DataFrame, level: float = 1) -> pd.DataFrame:
 
 
 def _shown(here: pd.DataFrame) -> dict[str, str]:
-    return {
-        names.arm(arm): spread(*summary(of, "value")[:2], 3) for arm, of in here.groupby("arm", sort=False)
-    }
+    by_arm = here.groupby("arm", sort=False)
+    return {names.arm(arm): spread(*summary(of, "value")[:2], 3) for arm, of in by_arm}
 
 
 def verdicts(runs: pd.DataFrame, found: pd.DataFrame) -> list[Verdict]:

@@ -6,9 +6,8 @@ from functools import partial
 import pandas as pd
 
 from softlabels.analysis import competence, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.table import recorded
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.chapters.annot_mix import CHANGED, COMPARED, apart, of, over_images, points
 from softlabels.runs.profiles import FIRST, UNMIXED
 

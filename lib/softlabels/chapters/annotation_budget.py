@@ -6,10 +6,9 @@ from typing import Any
 import pandas as pd
 
 from softlabels.analysis import table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.table import difference
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 
 GRIDS = ("budget", "budget-total")
 ALL = 50.0  # where all annotations (47 to 63) stand on the axis of their number

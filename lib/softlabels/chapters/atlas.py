@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from softlabels import datasets, figures
@@ -26,12 +27,8 @@ from softlabels.errors import DataError, DataUnavailable, RecordError, told
 from softlabels.figures import interactive
 from softlabels.labels.votes import entropy
 from softlabels.learning import inputs
+from softlabels.runs.records import Record
 from softlabels.store import Shelf, write_atomically
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from softlabels.runs.records import Record
 
 GRIDS = ("atlas",)
 SHELF = Shelf("atlas")  # the test images of a run side by side in one small file
@@ -51,25 +48,13 @@ collect = partial(embeddings.gather_with_maps, GRIDS)
 
 @dataclass(frozen=True)
 class Atlas:
-    """Both networks on the test images of one split.
-
-    Attributes
-    ----------
-    dataset : str
-    classes : tuple of K str
-    records : dict of str to Record
-        The run of either arm.
-    maps : dict of str to Embedding
-        Their maps, in the order of the records' images.
-    sheet : bytes
-        The images side by side as WebP, in the same order; empty where they are not at hand.
-    """
+    """Both networks on the test images of one split."""
 
     dataset: str
     classes: tuple[str, ...]
-    records: "Mapping[str, Record]"
-    maps: Mapping[str, Embedding]
-    sheet: bytes
+    records: Mapping[str, Record]  # the run of either arm
+    maps: Mapping[str, Embedding]  # their maps, in the order of the records' images
+    sheet: bytes  # the images side by side as WebP, in the same order; empty where they are not at hand
 
     @property
     def ids(self) -> np.ndarray:
@@ -83,32 +68,31 @@ class Atlas:
         return found | {arm: np.exp(arrays[arm]["log_probs"].astype(np.float64)) for arm in ARMS}
 
 
-def atlases(runs: "pd.DataFrame", draw: bool = False) -> dict[str, Atlas]:
+def atlases(runs: pd.DataFrame, draw: bool = False) -> dict[str, Atlas]:
     """The atlas of every dataset of which runs and maps of both arms are here.
 
-    Parameters
-    ----------
-    draw : bool
-        Draw missing pictures, where their data can be had.
+    Missing pictures are drawn if asked for, where their data can be had.
     """
     found = {}
     for dataset, here in runs.groupby("dataset", sort=False):
         pair = embeddings.pair(here).set_index("arm")
-        if len(pair):
-            found[dataset] = _atlas(dataset, dict(pair.record), dict(pair.embedding), draw)
+        if pair.empty:
+            continue
+        records, maps = dict(pair.record), dict(pair.embedding)
+        if not np.array_equal(maps["hard"].ids, maps["soft"].ids):
+            ids = " and ".join(record.id for record in records.values())
+            raise RecordError(f"runs {ids}: their test images differ, so that their maps cannot be linked")
+        sheet = find_sheet(records["hard"], draw)
+        found[dataset] = Atlas(dataset, datasets.CLASSES[dataset], records, maps, sheet)
     return found
-
-
-def _atlas(dataset: str, records: "Mapping[str, Record]", maps: Mapping[str, Embedding], draw: bool) -> Atlas:
-    if not np.array_equal(maps["hard"].ids, maps["soft"].ids):
-        ids = " and ".join(record.id for record in records.values())
-        raise RecordError(f"runs {ids}: their test images differ, so that their maps cannot be linked")
-    return Atlas(dataset, datasets.CLASSES[dataset], records, maps, find_sheet(records["hard"], draw))
 
 
 def data(atlas: Atlas) -> dict[str, Any]:
     """What the page's script reads: places in 1/65535 of a map, shares in percent, entropy in 1/1000 nats."""
-    shares, k = atlas.shares(), len(atlas.classes)
+    shares, k, sheet = atlas.shares(), len(atlas.classes), None
+    if atlas.sheet:
+        url = "data:image/webp;base64," + base64.b64encode(atlas.sheet).decode("ascii")
+        sheet = {"url": url, "tile": TILE, "columns": columns(len(atlas.ids))}
     return {
         "title": f"{names.dataset(atlas.dataset)}: {len(atlas.ids):,} test images, seen by two networks",
         "classes": list(atlas.classes),
@@ -127,16 +111,9 @@ def data(atlas: Atlas) -> dict[str, Any]:
             for who, p in shares.items()
         ],
         "entropy": _packed(np.round(1000 * entropy(shares["people"])).astype("<u2")),
-        "sheet": _sheet_data(atlas),
+        "sheet": sheet,
         "source": LICENCES.get(atlas.dataset, ""),
     }
-
-
-def _sheet_data(atlas: Atlas) -> dict[str, Any] | None:
-    if not atlas.sheet:
-        return None
-    url = "data:image/webp;base64," + base64.b64encode(atlas.sheet).decode("ascii")
-    return {"url": url, "tile": TILE, "columns": columns(len(atlas.ids))}
 
 
 def _placed(points: np.ndarray) -> np.ndarray:
@@ -151,16 +128,13 @@ def _packed(values: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
 
 
-def summary(wanted: Sequence[str], found: Mapping[str, Atlas]) -> "pd.DataFrame":
+def summary(wanted: Sequence[str], found: Mapping[str, Atlas]) -> pd.DataFrame:
     """How often the two networks answer alike, and like most people; a row for each name of a dataset."""
-    import pandas as pd
-
     rows = []
     for name in wanted:
         counts = {"images": len(found[name].ids)} | _agreement(found[name]) if name in found else {}
-        rows.append(
-            {"test images of": names.dataset(name)} | {word: f"{count:,}" for word, count in counts.items()}
-        )
+        said = {word: f"{count:,}" for word, count in counts.items()}
+        rows.append({"test images of": names.dataset(name), **said})
     return pd.DataFrame(rows).fillna(NOTHING)
 
 
@@ -182,8 +156,7 @@ def finding(atlas: Atlas) -> str:
     differ = shares["hard"].argmax(1) != shares["soft"].argmax(1)
     words = (
         f"{names.dataset(atlas.dataset)}: the two networks answer differently on "
-        f"{counts['answer differently']:,} of "
-        f"{len(atlas.ids):,} test images"
+        f"{counts['answer differently']:,} of {len(atlas.ids):,} test images"
     )
     if differ.all() or not differ.any():
         return f"{words}."
@@ -229,7 +202,7 @@ def sheet(images: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def find_sheet(record: "Record", draw: bool = False) -> bytes:
+def find_sheet(record: Record, draw: bool = False) -> bytes:
     """Return the stored sheet of a run's test images; if asked to, draw it; empty where there is none."""
     name = _sheet_name(record)
     if path := SHELF.find(name):
@@ -242,13 +215,11 @@ def find_sheet(record: "Record", draw: bool = False) -> bytes:
         return b""
 
 
-def draw_sheet(record: "Record", path: Path) -> bytes:
+def draw_sheet(record: Record, path: Path) -> bytes:
     """Draw the test images of a run, in the order of its record, and write them to a file.
 
-    Raises
-    ------
-    DataError, DataUnavailable
-        If they must not be shown, or are neither here nor to be downloaded.
+    Raises `DataError` or `DataUnavailable` if they must not be shown, or are neither here nor to be
+    downloaded.
     """
     data = inputs.load(record.config)
     rows = np.searchsorted(data.ids, record.arrays()["ids"])
@@ -261,7 +232,7 @@ def draw_sheet(record: "Record", path: Path) -> bytes:
     return content
 
 
-def _sheet_name(record: "Record") -> str:
+def _sheet_name(record: Record) -> str:
     content, chosen = record.data["sha256"][:8], checksum(record.arrays()["ids"])[:8]
     return f"{record.config.dataset}-{content}-{chosen}-{TILE}px.webp"
 

@@ -16,13 +16,12 @@ import pandas as pd
 from scipy.special import log_softmax, softmax
 
 from softlabels.analysis import published, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import interval
 from softlabels.analysis.statistics import Interval, paired_interval
 from softlabels.analysis.table import ARMS, difference
 from softlabels.analysis.tables import share_reached
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.chapters import descriptions
 from softlabels.datasets import chaosnli
 from softlabels.labels import ceiling, metrics, votes
@@ -90,9 +89,7 @@ def verdicts(runs: pd.DataFrame) -> list[Verdict]:
         "text-smoothing": {d: difference(here, DOUBT, "soft", _smoothest(here)) for d, here in main.items()},
     }
     lacks = lacking(main[first], ARMS)
-    rows = [
-        judge(CLAIMS[name], each[first], lacks, _also(name, each[second])) for name, each in found.items()
-    ]
+    rows = [judge(CLAIMS[k], each[first], lacks, _also(k, each[second])) for k, each in found.items()]
     unsure = difference(budgets[first], KL, "n=100", "n=1")
     why = f"a hundred votes less one add {interval(unsure, 3)} to KL, of which no share can be taken"
     return [
@@ -149,13 +146,7 @@ def temperature(z: np.ndarray, target: np.ndarray) -> float:
 
 
 def describe(name: str) -> Facts:
-    """Describe one of `chaosnli.PARTS`; the seeds of its random draws are fixed.
-
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `chaosnli.examples`.
-    """
+    """Describe one of `chaosnli.PARTS`; seeds of random draws are fixed. Raises as `chaosnli.examples`."""
     found = chaosnli.examples(name)
     counts, rng = found.counts, np.random.default_rng(0)
     q, majority = votes.soft_labels(counts), counts.argmax(1)
@@ -181,28 +172,20 @@ def _divided(found: chaosnli.Examples) -> Facts:
     shape, majority = shapes(found.counts), found.counts.argmax(1)
     entropy = votes.entropy(votes.soft_labels(found.counts))
     lost = majority != found.truth
+    both = (found.old[:, [0, 2]] > 0).all(1)  # entailment and contradiction among the five
     table = {}
     for which, name in enumerate(SHAPES):
         here = shape == which
-        both = (found.old[here][:, [0, 2]] > 0).all(1)  # entailment and contradiction among the five
-        table[name] = {
-            "n": int(here.sum()),
-            "entropy": round(float(entropy[here].mean()), 6),
-            "changed": round(float(lost[here].mean()), 6),
-            "both_before": round(float(both.mean()), 6),
-        }
+        means = {"entropy": entropy, "changed": lost, "both_before": both}
+        shares = {key: round(float(values[here].mean()), 6) for key, values in means.items()}
+        table[name] = {"n": int(here.sum()), **shares}
     e, _, c = found.counts.T
     camps = np.where(shape == 1, np.minimum(e, c), -1)
     overruled = np.where(lost, found.counts.max(1), -1)
     short = np.array([max(len(a), len(b)) <= LONGEST for a, b in zip(found.first, found.second, strict=True)])
-    return {
-        "shapes": "".join(str(s) for s in shape),
-        "table": table,
-        "quoted": {
-            "two camps": _quoted(found, np.where(short, camps, -2)),
-            "overruled": _quoted(found, np.where(short, overruled, -2)),
-        },
-    }
+    kinds = {"two camps": camps, "overruled": overruled}
+    quoted = {name: _quoted(found, np.where(short, score, -2)) for name, score in kinds.items()}
+    return {"shapes": "".join(str(s) for s in shape), "table": table, "quoted": quoted}
 
 
 def _quoted(found: chaosnli.Examples, score: np.ndarray) -> list[dict[str, Any]]:

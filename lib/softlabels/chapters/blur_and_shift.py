@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from softlabels.analysis import table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.table import at, complete
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.chapters.human_uncertainty import LABEL, PEOPLE, compared
 
 GRIDS = ("human",)
@@ -29,11 +27,6 @@ def together(found: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
     here = tuple(arm for arm in arms if (each.arm == arm).any())
     both = complete(each, here) if here else each
     return both.drop_duplicates("arm")
-
-
-def pictures(rows: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
-    """Images kept with these evaluations and the predictions for them, by arm."""
-    return {row.arm: row.evaluation.arrays() for row in rows.itertuples()}
 
 
 def verdicts(runs: pd.DataFrame, found: pd.DataFrame) -> list[Verdict]:

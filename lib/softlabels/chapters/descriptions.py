@@ -15,10 +15,7 @@ T = TypeVar("T")
 def find(shelf: Shelf, file: str, chapter: str, parse: Callable[[Any], T]) -> T | None:
     """Return what `parse` makes of a committed JSON file of a chapter, or None where there is none.
 
-    Raises
-    ------
-    RecordError
-        If it is damaged; it names the file and the command that renews it.
+    If it is damaged, `RecordError` names the file and the command that renews it.
     """
     path = shelf.find(file, committed_only=True)
     if path is None:

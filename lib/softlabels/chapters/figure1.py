@@ -6,12 +6,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from softlabels.analysis import names
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.embeddings import Embedding, Settings, gather_with_maps, measured
-from softlabels.analysis.formatting import number
 from softlabels.analysis.table import difference
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 
 GRIDS = ("figure1",)
 LEAST = int(Settings.perplexity)  # images of a cluster: as many as t-SNE takes for neighbours
@@ -43,19 +40,6 @@ def counted(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(
         six=[six(one) if one else np.nan for one in runs.embedding],
         pieces=[float(pieces(one)) if one else np.nan for one in runs.embedding],
-    )
-
-
-def cluster_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Silhouette of the six kinds and number of clusters of each map that was `counted`."""
-    ordered = runs.sort_values(["arm", "seed"])
-    return pd.DataFrame(
-        {
-            "trained on": ordered.arm.map(names.arm),
-            "split": ordered.seed.astype(str),
-            "silhouette of the six kinds": ordered.six.map(partial(number, digits=3)),
-            "clusters": ordered.pieces.map(partial(number, digits=0)),
-        }
     )
 
 

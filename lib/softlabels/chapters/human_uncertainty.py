@@ -6,13 +6,11 @@ from typing import Any
 import pandas as pd
 
 from softlabels.analysis import names, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import number, signed
 from softlabels.analysis.statistics import Interval
 from softlabels.analysis.table import at, difference
-from softlabels.analysis.verdicts import Verdict, judge
-from softlabels.learning.corruptions import KINDS as CORRUPTIONS
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 
 GRIDS = ("pretraining", "human", "human-rates", "human-scratch")  # the first is what the second starts from
 KINDS = ("shift", "corruptions")  # what is measured with the trained networks
@@ -27,13 +25,6 @@ def collect(profile: str, seeds: Sequence[int], *how: Any) -> tuple[pd.DataFrame
     return runs, pd.concat(found, ignore_index=True)
 
 
-def mean_over(found: pd.DataFrame, measure: str, cases: Sequence[str] = tuple(CORRUPTIONS)) -> pd.DataFrame:
-    """Mean of a measure over cases and all their levels, one row for each run."""
-    here = found[found.case.isin(cases) & (found.measure == measure)]
-    mean = {"value": ("value", "mean"), "record": ("record", "first")}
-    return here.groupby(["arm", *table.PAIR], sort=False, as_index=False).agg(**mean)
-
-
 def tried(runs: pd.DataFrame) -> pd.DataFrame:
     """Runs at other common learning rates, and on the same fold those at the chapter's; by rate and arm."""
     others = runs[(runs.grid == "human-rates") & runs.record.notna()]
@@ -46,15 +37,11 @@ def tried(runs: pd.DataFrame) -> pd.DataFrame:
 
 def rates(runs: pd.DataFrame) -> pd.DataFrame:
     """Arms at other common learning rates, on one fold: validation loss, accuracy and KL."""
+    measures = {"validation loss": "validation.loss", "accuracy": "truth.macro_accuracy", "KL": "test.kl"}
     return pd.DataFrame(
         [
-            {
-                "learning rate": f"{row.lr:g}",
-                "arm": names.arm(row.arm),
-                "validation loss": number(row["validation.loss"], 3),
-                "accuracy": number(row["truth.macro_accuracy"], 3),
-                "KL": number(row["test.kl"], 3),
-            }
+            {"learning rate": f"{row.lr:g}", "arm": names.arm(row.arm)}
+            | {name: number(row[measure], 3) for name, measure in measures.items()}
             for _, row in tried(runs).iterrows()
         ]
     )
@@ -99,18 +86,14 @@ def verdicts(runs: pd.DataFrame, found: pd.DataFrame) -> list[Verdict]:
         ("singh-entropy", "test.entropy_correlation", True),
     )
     # The other start decides nothing.
-    held_out = [
-        judge(
-            CLAIMS[name],
-            compared(scratch, measure, relative),
-            lacks,
-            _direction(compared(tuned, measure, relative)),
-        )
-        for name, measure, relative in rows
-    ]
-    fine = judge(
-        CLAIMS["huc-fine-tuned"], compared(tuned, "test.cross_entropy", True), lacking(tuned, (PEOPLE, LABEL))
-    )
+    held_out = []
+    for name, measure, relative in rows:
+        other = compared(tuned, measure, relative)
+        way = {1: "higher", -1: "lower", 0: "not told from zero"}[other.sign if other else 0]
+        said = f"fine-tuned: {way}" if other and other.n > 1 else ""
+        held_out.append(judge(CLAIMS[name], compared(scratch, measure, relative), lacks, said))
+    found_tuned = compared(tuned, "test.cross_entropy", True)
+    fine = judge(CLAIMS["huc-fine-tuned"], found_tuned, lacking(tuned, (PEOPLE, LABEL)))
     case = "training images, JPEG copy"
     shift = [
         judge(CLAIMS["huc-shift-loss"], compared(at(found, case, "cross_entropy"), "value", True), lacks),
@@ -122,10 +105,3 @@ def verdicts(runs: pd.DataFrame, found: pd.DataFrame) -> list[Verdict]:
         for name, arm in (("people-smoothing", "smoothed"), ("people-permuted", "permuted"))
     ]
     return [*held_out, fine, *shift, *controls]
-
-
-def _direction(found: Interval | None) -> str:
-    if found is None or found.n < 2:
-        return ""
-    way = "higher" if found.sign > 0 else "lower" if found.sign < 0 else "not told from zero"
-    return f"fine-tuned: {way}"

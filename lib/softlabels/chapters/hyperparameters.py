@@ -22,13 +22,7 @@ def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
 
 
 def values(runs: pd.DataFrame, arm: str, metric: str, part: str = "test") -> pd.Series:
-    """One value for each setting of the search, in its order; nan where run or measure is missing.
-
-    Parameters
-    ----------
-    part : str
-        "test" or "validation".
-    """
+    """One value for each setting of the search, in its order; nan where run or measure is missing."""
     column, here = f"{part}.{metric}", runs[runs.arm == arm].set_index("recipe")
     known = here[column] if column in here else here["test.kl"] * np.nan
     return known.reindex(runs.recipe.unique()).astype(np.float64)

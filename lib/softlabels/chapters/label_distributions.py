@@ -4,7 +4,6 @@
 """
 
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -40,24 +39,13 @@ EXAMPLES = 24
 
 @dataclass(frozen=True)
 class Card:
-    """What `describe` found.
+    """What `describe` found."""
 
-    Attributes
-    ----------
-    facts : dict
-        Numbers and words, as they stand in the JSON file.
-    examples : uint8 [24, H, W, C]
-        Images from the least to the most ambiguous; none where they must not be shown.
-    distributions : float32 [24, K]
-        Their soft labels.
-    entropies : float32 [N]
-        Entropy of every image's soft label, in nats.
-    """
-
-    facts: dict[str, Any]
+    facts: dict[str, Any]  # numbers and words, as they stand in the JSON file
+    # Images from the least to the most ambiguous, uint8 [24, H, W, C]; none where they must not be shown.
     examples: np.ndarray
-    distributions: np.ndarray
-    entropies: np.ndarray
+    distributions: np.ndarray  # float32 [24, K], their soft labels
+    entropies: np.ndarray  # float32 [N], of every image's soft label, in nats
 
     @property
     def title(self) -> str:
@@ -130,10 +118,7 @@ def find(name: str, **options: Any) -> Card | None:
 def of_profile(profile: str, fresh: bool = False) -> list[Card]:
     """Return the cards that a chapter shows: committed, or made now; what cannot be had here is left out.
 
-    Parameters
-    ----------
-    fresh : bool
-        Describe the datasets again, even where there is a card.
+    If `fresh`, the datasets are described again, even where there is a card.
     """
     found = []
     for name, options in SMOKE if profile == "smoke" else COMMITTED:
@@ -159,7 +144,7 @@ def _publish_all(name: str) -> str:
     return "\n".join(str(publish(name, **options)) for one, options in COMMITTED if one == name)
 
 
-MAKERS: dict[str, Callable[[], str]] = {name: partial(_publish_all, name) for name, _ in COMMITTED}
+MAKERS = {name: partial(_publish_all, name) for name, _ in COMMITTED}
 
 if __name__ == "__main__":
     sys.exit(descriptions.command("label_distributions", MAKERS))

@@ -40,17 +40,14 @@ def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
 def get(name: str, n_boot: int = BOOTSTRAPS) -> Ceiling:
     """Return the ceiling of a dataset: the committed one, else estimated now from its annotations.
 
-    Raises
-    ------
-    DataUnavailable
-        The dataset can be had neither here nor from the network.
+    Raises `DataUnavailable` if the dataset can be had neither here nor from the network.
     """
-    found = descriptions.find(SHELF, f"{name}.json", "noise_ceiling", _ceiling)
+
+    def parse(body: dict[str, Any]) -> Ceiling:
+        return Ceiling(**{**body, "panel": tuple(body["panel"])})
+
+    found = descriptions.find(SHELF, f"{name}.json", "noise_ceiling", parse)
     return found or _estimated(name, n_boot)
-
-
-def _ceiling(body: dict[str, Any]) -> Ceiling:
-    return Ceiling(**{**body, "panel": tuple(body["panel"])})
 
 
 def _estimated(name: str, n_boot: int = BOOTSTRAPS) -> Ceiling:
@@ -81,33 +78,19 @@ def publish(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Twins:
-    """Pairs of panels, and what they would show if all their annotators were exchangeable.
-
-    Attributes
-    ----------
-    n_pairs : int
-    divergence, expected_divergence : float
-        Mean Jensen-Shannon divergence of the two panels, in nats.
-    agreement, expected_agreement : float
-        Share of the pairs with the same majority; ties are drawn.
-    """
+    """Pairs of panels, and what they would show if all their annotators were exchangeable."""
 
     n_pairs: int
-    divergence: float
+    divergence: float  # mean Jensen-Shannon divergence of the two panels, in nats
     expected_divergence: float
-    agreement: float
+    agreement: float  # share of the pairs with the same majority; ties are drawn
     expected_agreement: float
 
 
 def compare(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> Twins:
-    """Compare pairs of panels with random halves of both together.
+    """Compare pairs of panels, annotations [N, K] of the same images, with random halves of both together.
 
     If a second panel differs from the first only by chance, both are random parts of their union.
-
-    Parameters
-    ----------
-    a, b : [N, K]
-        Annotations per class of the same images by two panels.
     """
     both, entropy = a + b, lambda counts: votes.entropy(votes.soft_labels(counts))
     apart = (entropy(a) + entropy(b)) / 2
@@ -128,15 +111,7 @@ def _agreement(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> float:
 def pairs(least: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """Votes of both panels for the images of FER+ that occur twice, float32 ``[N, 8]`` each.
 
-    Parameters
-    ----------
-    least : int
-        Votes for an emotion that each panel must have.
-
-    Raises
-    ------
-    DataError, DataUnavailable
-        As for `fetch`.
+    Each panel must have at least so many votes for an emotion. Raises as `fetch`.
     """
     data, collected = ferplus.load(), ferplus.collected_votes()
     rows: dict[bytes, list[int]] = {}

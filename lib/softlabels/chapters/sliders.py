@@ -4,10 +4,11 @@ Each view of a slider is a row of steps, with a curve for each arm (mean over ru
 sentence for each step, both computed here. The page only chooses among them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from softlabels.analysis import names
 from softlabels.analysis.formatting import number
@@ -15,11 +16,6 @@ from softlabels.analysis.table import at, curves, recorded
 from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.chapters.annotation_budget import ALL
 from softlabels.figures import interactive
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from softlabels.runs.records import Record
 
 NOTHING = "There is nothing to slide over yet: its runs are missing."
 MEASURES = {"KL [nats]": "kl", "accuracy": "macro_accuracy", "entropy correlation": "entropy_correlation"}
@@ -39,34 +35,16 @@ def show(key: str, data: dict[str, Any], static: str) -> None:
 
 
 def view(
-    name: str,
-    measure: str,
-    steps: Steps,
-    curves: Mapping[str, Curve],
-    says: Callable[[float], str],
+    name: str, measure: str, steps: Steps, curves: Mapping[str, Curve], says: Callable[[float], str]
 ) -> dict[str, Any]:
-    """One choice of a slider.
-
-    Parameters
-    ----------
-    curves : dict
-        Values by arm and step; an arm without any is left out.
-    says : function
-        The sentence of a step.
-    """
+    """One choice of a slider: values by arm and step (without any it is left out), a sentence for each."""
     series = [
         {"key": "hard" if arm == "truth" else arm, "name": names.arm(arm), **_summary(values, steps)}
         for arm, values in curves.items()
         if values
     ]
-    return {
-        "name": name,
-        "measure": measure,
-        "steps": list(steps.values()),
-        "series": series,
-        "says": [says(step) for step in steps],
-        "start": len(steps) // 4,
-    }
+    said = {"steps": list(steps.values()), "series": series, "says": [says(step) for step in steps]}
+    return {"name": name, "measure": measure, **said, "start": len(steps) // 4}
 
 
 def _summary(values: Curve, steps: Steps) -> dict[str, list[float | None]]:
@@ -87,12 +65,10 @@ def _per_thousand(values: Curve, step: float) -> str:
     return number(1000 * round(float(np.mean(values[step])), 3), 0)
 
 
-def budget(runs: "pd.DataFrame") -> dict[str, Any]:
+def budget(runs: pd.DataFrame) -> dict[str, Any]:
     """Review budget against the error that remains, for every setting with both arms, last one first."""
-    both = [
-        cut for cut in reversed(review.sources(runs)) if cut[2].dropna(subset="record").arm.nunique() == 2
-    ]
-    views = [_budget(*cut) for cut in both]
+    cuts = reversed(review.sources(runs))
+    views = [_budget(*cut) for cut in cuts if cut[2].dropna(subset="record").arm.nunique() == 2]
     return {
         "title": "What if a person could look at more images?",
         "label": "Review budget",
@@ -104,8 +80,12 @@ def budget(runs: "pd.DataFrame") -> dict[str, Any]:
     }
 
 
-def _budget(title: str, hard: str, here: "pd.DataFrame") -> dict[str, Any]:
-    errors = {arm: _errors(recorded(here[here.arm == arm])) for arm in (hard, "soft")}
+def _budget(title: str, hard: str, here: pd.DataFrame) -> dict[str, Any]:
+    runs = {arm: recorded(here[here.arm == arm]) for arm in (hard, "soft")}
+    errors = {
+        arm: {float(b): [review.routed(record, b / 100).system_error for record in found] for b in BUDGETS}
+        for arm, found in runs.items()
+    }
     alone = {arm: _per_thousand(values, 0) for arm, values in errors.items()}
 
     def says(step: float) -> str:
@@ -119,24 +99,16 @@ def _budget(title: str, hard: str, here: "pd.DataFrame") -> dict[str, Any]:
     return view(title, "Error of network and person", steps, errors, says)
 
 
-def _errors(records: "Iterable[Record]") -> dict[float, list[float]]:
-    found = list(records)
-    return {float(b): [review.routed(record, b / 100).system_error for record in found] for b in BUDGETS}
-
-
-def annotations(runs: "pd.DataFrame") -> dict[str, Any]:
+def annotations(runs: pd.DataFrame) -> dict[str, Any]:
     """Annotations for each image against KL, accuracy and the correlation of entropies."""
-    views = []
-    for name, measure in MEASURES.items():
-        lines = curves(runs.assign(arm="soft"), "annotations", f"test.{measure}")
-        if lines:
-            views.append(_annotations(name, lines))
+    votes = runs.assign(arm="soft")
+    lines = {name: curves(votes, "annotations", f"test.{m}") for name, m in MEASURES.items()}
     return {
         "title": "What if there were fewer annotations for each image?",
         "label": "Annotations for each image",
         "choice": "Measure",
         "axis": "annotations for each image",
-        "views": views,
+        "views": [_annotations(name, found) for name, found in lines.items() if found],
         "source": "All runs are tested against the distribution of all annotations.",
     }
 
@@ -156,7 +128,7 @@ def _annotations(name: str, lines: Mapping[str, Curve]) -> dict[str, Any]:
     return found
 
 
-def radius(attack: "pd.DataFrame", cases: Sequence[str] = ("PGD", "FGSM", "PGD l2")) -> dict[str, Any]:
+def radius(attack: pd.DataFrame, cases: Sequence[str] = ("PGD", "FGSM", "PGD l2")) -> dict[str, Any]:
     """Radius of the attack against accuracy, for every case that was measured."""
     found = {case: curves(at(attack, case, level=None)) for case in cases}
     return {
@@ -175,9 +147,8 @@ def _radius(case: str, lines: Mapping[str, Curve]) -> dict[str, Any]:
 
     def says(level: float) -> str:
         parts = [f"{_mean(lines[a], level)} ({names.arm(a)})" for a in compared if level in lines[a]]
-        return (
-            f"{case} of radius {level:g}/255 leaves an accuracy of {' and '.join(parts) or 'nothing known'}."
-        )
+        left = " and ".join(parts) or "nothing known"
+        return f"{case} of radius {level:g}/255 leaves an accuracy of {left}."
 
     steps = {level: f"{level:g}" for level in levels}
     return view(case, f"Accuracy under {case}", steps, lines, says)

@@ -2,21 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from softlabels.analysis import competence, names, published, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.embeddings import gather_with_maps
 from softlabels.analysis.formatting import NAMES, NOTHING, interval, markdown, number, signed, spread
 from softlabels.analysis.table import ARMS, complete, difference, pairs, settings, summary
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.chapters import figure1
-
-if TYPE_CHECKING:
-    from softlabels.runs.records import Record
+from softlabels.runs.records import Record
 
 GRIDS = ("table1", "tuning", "figure1")
 PLACE = ["dataset", "network", "recipe"]
@@ -47,27 +43,8 @@ def collect(
     return runs.sort_values("dataset", key=lambda d: d.map(list(d.unique()).index), kind="stable")
 
 
-def competent(runs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Runs of the settings whose networks learnt, and a table of the others with what each arm lacks."""
-    kept, rows = [], []
-    for name, here in settings(runs, complete_only=False):
-        whole = complete(here)
-        if lacks := competence.lacking(whole, ("soft", "hard")):
-            rows.append((f"{names.title(name)}, {here.epochs.iloc[0]} epochs", str(len(whole) // 2), lacks))
-        else:
-            kept.append(here)
-    others = pd.DataFrame(rows, columns=["setting", "pairs", "what is lacking"])
-    return (pd.concat(kept) if kept else runs[:0]), others
-
-
 def measure(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One measure of Table 1: published rows, and ours below them, for both arms and their difference.
-
-    Parameters
-    ----------
-    metric : str
-        "macro_accuracy" or "kl".
-    """
+    """Accuracy or KL of Table 1: published rows, and ours below them, for both arms and their difference."""
     rows = []
     for dataset in dict.fromkeys([*runs.dataset, "micebone"]):
         rows += printed(dataset, metric)
@@ -76,17 +53,12 @@ def measure(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _ours(here: pd.DataFrame, metric: str) -> dict[str, str]:
-    hard, soft = (here[here.arm == arm] for arm in ARMS)
-    n = [int(arm.record.notna().sum()) for arm in (hard, soft)]
-    gaps = int(here.record.isna().sum())
-    words = (str(n[1]) if n[0] == n[1] else f"{n[0]} majority, {n[1]} votes") + (
-        f" ({gaps} missing)" if gaps else ""
-    )
+    hard, soft = (int(here.record[here.arm == arm].notna().sum()) for arm in ARMS)
+    words = str(soft) if hard == soft else f"{hard} majority, {soft} votes"
+    if gaps := int(here.record.isna().sum()):
+        words += f" ({gaps} missing)"
     row = {"setting": f"{names.title(here.setting.iloc[0])}, {here.epochs.iloc[0]} epochs", "n": words}
-    row |= {
-        names.arm(a): spread(*summary(of, f"test.{metric}")[:2])
-        for a, of in zip(ARMS, (hard, soft), strict=True)
-    }
+    row |= {names.arm(a): spread(*summary(here[here.arm == a], f"test.{metric}")[:2]) for a in ARMS}
     return row | {LESS: interval(difference(here, f"test.{metric}"))}
 
 
@@ -94,10 +66,8 @@ def printed(dataset: str, metric: str) -> list[dict[str, str]]:
     """What is published of a dataset; of CIFAR-10H its authors report cross-entropy, not KL."""
     if dataset in ("synthetic", "micebone"):
         entry = published.get("bhl")
-        where = (
-            f"**published**: {names.dataset(dataset)} · {entry[dataset]['network']}, {entry['epochs']} epochs"
-        )
-        row = {"setting": where, "n": str(entry["splits"])}
+        where = f"{names.dataset(dataset)} · {entry[dataset]['network']}, {entry['epochs']} epochs"
+        row = {"setting": f"**published**: {where}", "n": str(entry["splits"])}
         row |= {names.arm(arm): spread(*published.bhl(dataset, arm, metric), 4) for arm in ARMS}
         return [row | {LESS: signed(published.bhl_difference(dataset, metric))}]
     if dataset.startswith("cifar10h") and metric == "macro_accuracy":
@@ -129,13 +99,8 @@ def extras(
     )
 
 
-def tuning(records: "Iterable[Record]", chosen: Mapping[tuple[str, str, str], float]) -> pd.DataFrame:
-    """Validation loss of every learning rate that was tried, in nats; the chosen one in bold.
-
-    Parameters
-    ----------
-    chosen : dict of (dataset, network, arm) to float
-    """
+def tuning(records: Iterable[Record], chosen: Mapping[tuple[str, str, str], float]) -> pd.DataFrame:
+    """Validation loss of every learning rate that was tried, in nats; that `chosen` for an arm in bold."""
     rows: dict[tuple[str, str, str], dict[str, str]] = {}
     for record in sorted(records, key=lambda r: r.config.lr):
         config, loss = record.config, number(record.metrics["validation"]["loss"], 3)

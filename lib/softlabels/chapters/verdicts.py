@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 
 from softlabels.analysis import verdicts
-from softlabels.analysis.claims import GROUPS
 from softlabels.analysis.formatting import markdown
-from softlabels.analysis.verdicts import Verdict
+from softlabels.analysis.verdicts import GROUPS, Verdict
 from softlabels.chapters import (
     adversarial,
     annot_mix,

@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 
 from softlabels.analysis import names, table
-from softlabels.analysis.claims import CLAIMS
 from softlabels.analysis.competence import lacking
 from softlabels.analysis.formatting import NOTHING, interval, number, spread
 from softlabels.analysis.statistics import Interval, mean_sd
 from softlabels.analysis.table import difference, pairs, summary
-from softlabels.analysis.verdicts import Verdict, judge
+from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.labels import selective
 from softlabels.learning.config import generator
 from softlabels.runs.records import Record
@@ -24,11 +23,8 @@ HARD = "truth"  # the arm that all votes are held against
 def collect(profile: str, seeds: Sequence[int], *how: Any) -> pd.DataFrame:
     """The folds of chapter 6, from random weights and (last) fine-tuned, of the first network of either.
 
-    Returns
-    -------
-    DataFrame
-        A table of runs with "source" (the setting in words), "hard" (the name of its hard arm), and for each
-        score of doubt "aurc.SCORE", the area under the risk-coverage curve.
+    The table has "source" (the setting in words), "hard" (the name of its hard arm), and for each score of
+    doubt "aurc.SCORE", the area under the risk-coverage curve.
     """
     runs = table.gather(GRIDS, profile, seeds, *how)
     first = runs.network.isin(runs.groupby("grid").network.first())
@@ -53,16 +49,10 @@ def sources(runs: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
 
 
 def answers(record: Record) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Predictions of a run, the right answers, and how often one person gives these.
+    """Predictions float64 [N, K] of a run, the right answers int64 [N], and how often one person gives these.
 
     The right answer is the dataset's own label where the record holds it, else what most people said. The
     person is one annotator drawn from the votes of that image.
-
-    Returns
-    -------
-    p : float64 [N, K]
-    truth : int64 [N]
-    person : float64 [N]
     """
     arrays = record.arrays()
     q = arrays["targets"].astype(np.float64)
@@ -100,15 +90,8 @@ def working_table(
     runs: pd.DataFrame, budgets: Sequence[float], scores: Sequence[str] = ("max probability",)
 ) -> pd.DataFrame:
     """What a review budget does in one setting, means over runs: errors, images reviewed, recall."""
-    rows = []
-    columns = {
-        "threshold": "threshold",
-        "reviewed": "reviewed",
-        "error alone": "machine_error",
-        "error with a person": "system_error",
-        "precision": "precision",
-        "recall": "recall",
-    }
+    rows, columns = [], {"threshold": "threshold", "reviewed": "reviewed", "error alone": "machine_error"}
+    columns |= {"error with a person": "system_error", "precision": "precision", "recall": "recall"}
     for arm in (runs.hard.iloc[0], "soft"):
         records = table.recorded(runs[runs.arm == arm])
         for score in scores if records else ():
@@ -132,9 +115,8 @@ def claim(runs: pd.DataFrame, budget: float) -> str:
             reviews = [routed(record, budget) for record in table.recorded(here[here.arm == arm])]
             if not reviews:
                 continue
-            alone, both, chance = np.mean(
-                [(r.machine_error, r.system_error, r.reviewed * r.machine_error) for r in reviews], 0
-            )
+            errors = [(r.machine_error, r.system_error, r.reviewed * r.machine_error) for r in reviews]
+            alone, both, chance = np.mean(errors, 0)
             lines.append(
                 f"- {title}, {names.arm(arm)}: sending the least certain {100 * budget:g} % to a person "
                 f"lowers the error from {number(alone, 3)} to {number(both, 3)}; as many images at random, "
@@ -146,9 +128,7 @@ def claim(runs: pd.DataFrame, budget: float) -> str:
 def verdicts(runs: pd.DataFrame) -> list[Verdict]:
     """Is the doubt of soft-label networks the better guide to what a person should see?"""
     *others, (_, base, folds) = sources(runs)
-    found = [d for _, hard, here in others if (d := area(here, hard)) is not None and d.n > 1]
-    signs = [-d.sign for d in found]
+    signs = [-d.sign for _, hard, here in others if (d := area(here, hard)) is not None and d.n > 1]
     words = f"other settings: {signs.count(1)} of {len(signs)} alike, {signs.count(-1)} against"
-    return [
-        judge(CLAIMS["review"], area(folds, base), lacking(folds, (base, "soft")), words if signs else "")
-    ]
+    lacks = lacking(folds, (base, "soft"))
+    return [judge(CLAIMS["review"], area(folds, base), lacks, words if signs else "")]

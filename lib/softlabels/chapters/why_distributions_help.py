@@ -65,11 +65,9 @@ def fit(x: np.ndarray, t: np.ndarray, decay: float = DECAY) -> np.ndarray:
         slope = features.T @ (softmax(z, axis=1) - t) / len(t) + decay * w
         return float(loss + decay / 2 * (w**2).sum()), slope.ravel()
 
-    found = minimize(objective, np.zeros(np.prod(shape)), jac=True, method="L-BFGS-B", options=_PRECISE)
+    precise = {"maxiter": 2000, "maxfun": 4000, "ftol": 1e-14, "gtol": 1e-9}
+    found = minimize(objective, np.zeros(np.prod(shape)), jac=True, method="L-BFGS-B", options=precise)
     return found.x.reshape(shape)
-
-
-_PRECISE = {"maxiter": 2000, "maxfun": 4000, "ftol": 1e-14, "gtol": 1e-9}
 
 
 def _with_offset(x: np.ndarray) -> np.ndarray:
@@ -101,17 +99,12 @@ def kl(w: np.ndarray, test: World) -> float:
 
 
 def exponent(sizes: Sequence[int], errors: np.ndarray, draws: int = 400) -> Interval:
-    """Exponent b of mean error ∝ N^b with a 95 % bootstrap interval over the repeats.
+    """Exponent b of mean error [sizes, repeats] ∝ N^b with a 95 % bootstrap interval over the repeats."""
 
-    Parameters
-    ----------
-    errors : [len(sizes), repeats]
-    """
+    def slope(some: np.ndarray) -> float:
+        return float(np.polyfit(np.log(sizes), np.log(some.mean(1)), 1)[0])
+
     rng, n = np.random.default_rng(13), errors.shape[1]
-    again = [_slope(sizes, errors[:, rng.integers(n, size=n)]) for _ in range(draws)]
+    again = [slope(errors[:, rng.integers(n, size=n)]) for _ in range(draws)]
     low, high = np.quantile(again, [0.025, 0.975])
-    return Interval(_slope(sizes, errors), float(low), float(high), n)
-
-
-def _slope(sizes: Sequence[int], errors: np.ndarray) -> float:
-    return float(np.polyfit(np.log(sizes), np.log(errors.mean(1)), 1)[0])
+    return Interval(slope(errors), float(low), float(high), n)

@@ -1,9 +1,10 @@
 """Figures of annot-mix: all methods on all datasets, one mixed triple, ranks, confusions, ablations."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -15,9 +16,6 @@ from softlabels.analysis.published import RANKED
 from softlabels.analysis.statistics import Interval, Ranks
 from softlabels.figures.base import ARMS, canvas, empty, styled
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 OURS, OTHER = ARMS["soft"], "#777777"
 # People with any common colour blindness tell these apart, on paper and, inverted, on a dark page.
 WORSE_BETTER = LinearSegmentedColormap.from_list("worse, better", [ARMS["hard"], "#ffffff", ARMS["soft"]])
@@ -25,21 +23,12 @@ WORSE_BETTER = LinearSegmentedColormap.from_list("worse, better", [ARMS["hard"],
 
 @styled
 def relative(
-    found: "Mapping[str, pd.DataFrame]", base: str, reach: float, ratio: bool = False, digits: int = 1
+    found: Mapping[str, pd.DataFrame], base: str, reach: float, ratio: bool = False, digits: int = 1
 ) -> Figure:
-    """Draw every method on every dataset against one of them, the sources beside each other.
+    """Draw every method (row) on every dataset (column) against one of them, the sources beside each other.
 
     The base's line has its values, the others what they are above it: blue is better. As a `ratio` they are
-    how many times its value, and less is better.
-
-    Parameters
-    ----------
-    found : dict of str to DataFrame
-        Methods in rows, datasets in columns.
-    base : str
-        The method that the others are compared with.
-    reach : float
-        Difference, or ratio, at which a colour is full.
+    how many times its value, and less is better. A colour is full at a difference, or ratio, of `reach`.
     """
     if not found:
         return empty("no dataset has runs of all methods yet")
@@ -48,13 +37,9 @@ def relative(
     figure, axes = canvas(0.235 * len(methods) + 0.85, 1, len(found), sharey=True, width_ratios=columns)
     for axis, (source, table) in zip(axes[0], found.items(), strict=True):
         _cells(axis, table.reindex(methods), base, reach, ratio, digits)
-        names = [annotators.row(name) for name in table]
-        places, turned = (
-            np.arange(len(names)) + 0.5,
-            {"rotation": 60, "ha": "left", "rotation_mode": "anchor"},
-        )
+        names, places = [annotators.row(name) for name in table], np.arange(len(table.columns)) + 0.5
         if sum(columns) > 7:
-            axis.set_xticks(places, names, fontsize=9, **turned)
+            axis.set_xticks(places, names, fontsize=9, rotation=60, ha="left", rotation_mode="anchor")
         else:
             axis.set_xticks(places, [name.replace(" ", "\n") for name in names], fontsize=9)
         axis.xaxis.tick_top()
@@ -68,7 +53,7 @@ def relative(
     return figure
 
 
-def _cells(axis: Axes, table: "pd.DataFrame", base: str, reach: float, ratio: bool, digits: int) -> None:
+def _cells(axis: Axes, table: pd.DataFrame, base: str, reach: float, ratio: bool, digits: int) -> None:
     own, values = table.loc[base].to_numpy(np.float64), table.to_numpy(np.float64)
     shade = -np.log(values / own) / np.log(reach) if ratio else (values - own) / reach
     mesh = axis.pcolormesh(np.ma.masked_invalid(shade), cmap=WORSE_BETTER, vmin=-1, vmax=1, ec="w", lw=1)
@@ -91,14 +76,9 @@ def mixed_triple(
     classes: Sequence[str],
     weight: float,
 ) -> Figure:
-    """Draw two labelled pairs and what they are mixed to: image, annotator, label.
+    """Draw two labelled pairs (images uint8 [2, H, W, C]) and what they are mixed to, part by part.
 
-    Parameters
-    ----------
-    images : uint8 [2, H, W, C]
-    annotators, labels : two numbers each
-    weight : float
-        λ, the share of the first.
+    `weight` is λ, the share of the first.
     """
     figure, axes = canvas(4.4, 3, 3, width_ratios=(1, 1.6, 1.6))
     share = [np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([weight, 1 - weight])]
@@ -195,7 +175,7 @@ def confusions(matrices: dict[str, np.ndarray], titles: Sequence[str], classes: 
 
 
 @styled
-def ablations(found: "Mapping[str, Interval | None]") -> Figure:
+def ablations(found: Mapping[str, Interval | None]) -> Figure:
     """Draw the paired difference in accuracy of each change of annot-mix, in points, with its interval."""
     shown = {name: value for name, value in found.items() if value is not None}
     if not shown:

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
@@ -14,9 +13,6 @@ from softlabels.analysis.formatting import NAMES
 from softlabels.analysis.table import difference
 from softlabels.figures.base import ARMS, canvas, empty, legend_above, mark, styled
 from softlabels.figures.images import plain
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Okabe and Ito's colours again, and a line style for each, so that grey print tells them apart.
 LINES: dict[str, tuple[str, str]] = {
@@ -43,16 +39,11 @@ DOTTED = 20  # points of a line, up to which each has a dot
 
 @styled
 def against(
-    panels: "Mapping[str, tuple[pd.DataFrame, str]]", base: str, arms: Sequence[str] = tuple(names.ARMS)
+    panels: Mapping[str, tuple[pd.DataFrame, str]], base: str, arms: Sequence[str] = tuple(names.ARMS)
 ) -> Figure:
     """Draw arm - base with its paired 95 % interval for every arm; one panel for each measure.
 
-    Parameters
-    ----------
-    panels : dict of str to (DataFrame, str)
-        Runs and the column to compare, by the name of the measure.
-    arms : sequence of str
-        Those to show, in their order.
+    `panels` has runs and the column to compare, by the name of the measure.
     """
     arms = [a for a in arms if a != base and any(difference(*p, a, base) for p in panels.values())]
     if not arms:
@@ -77,15 +68,8 @@ def curves(shown: Mapping[str, Curves], level: str, scale: str = "linear") -> Fi
     """Draw means over runs by level, from the least to the largest run, a line for each arm.
 
     There is one panel for each measure; a single arm is in no legend: the caption names it.
-
-    Parameters
-    ----------
-    shown : dict of str to curves
-        ``shown[measure][arm][level]`` holds one value for each run.
-    level : str
-        What the horizontal axis is.
-    scale : str
-        "linear", "log" or "symlog", of the horizontal axis.
+    ``shown[measure][arm][level]`` holds one value for each run. `level` is what the horizontal axis is,
+    `scale` that of it: "linear", "log" or "symlog".
     """
     shown = {name: lines for name, lines in shown.items() if lines}
     if not shown:
@@ -101,30 +85,21 @@ def curves(shown: Mapping[str, Curves], level: str, scale: str = "linear") -> Fi
             low, high = ([pick(values[v]) for v in x] for pick in (np.min, np.max))
             axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
         axis.set_ylabel(names.measure(name))
-        _scale(axis, scale, sorted({v for values in lines.values() for v in values}))
+        if scale != "linear":
+            x = sorted({v for values in lines.values() for v in values})
+            positive = [v for v in x if v > 0]
+            axis.set_xscale(scale, **({"linthresh": min(positive)} if scale == "symlog" and positive else {}))
+            axis.set_xticks(x, [f"{v:g}" for v in x])
+            axis.minorticks_off()
     axes[-1, 0].set_xlabel(level)
     if any(len(lines) > 1 for lines in shown.values()):
         legend_above(figure, axes[0, 0])
     return figure
 
 
-def _scale(axis: Axes, scale: str, x: Sequence[float]) -> None:
-    if scale != "linear":
-        positive = [v for v in x if v > 0]
-        options = {"linthresh": min(positive)} if scale == "symlog" and positive else {}
-        axis.set_xscale(scale, **options)
-        axis.set_xticks(x, [f"{v:g}" for v in x])
-        axis.minorticks_off()
-
-
 @styled
 def risk_coverage(lines: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]) -> Figure:
-    """Draw error by the share of images that is answered, the mean over runs of each arm.
-
-    Parameters
-    ----------
-    lines : dict of str to list of (coverage, risk)
-    """
+    """Draw error by the share of images that is answered (risk, coverage), the mean over runs of each arm."""
     if not any(lines.values()):
         return empty("no run is here yet")
     figure, axes = canvas(3.6)
@@ -144,13 +119,7 @@ def risk_coverage(lines: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]]) 
 def blurring(
     images: np.ndarray, p: Mapping[str, np.ndarray], sigmas: Sequence[float], classes: Sequence[str]
 ) -> Figure:
-    """Draw one image blurred in steps, and under each step what every arm predicts.
-
-    Parameters
-    ----------
-    images : uint8 [steps, H, W, 3]
-    p : dict of str to [steps, K]
-    """
+    """Draw one image blurred in steps [steps, H, W, 3], and under each what every arm predicts [steps, K]."""
     figure, axes = canvas(1.85 + 0.95 * len(p), 1 + len(p), len(sigmas), sharey="row")
     for column, (image, sigma) in enumerate(zip(images, sigmas, strict=True)):
         axes[0, column].imshow(image, interpolation="nearest")
@@ -161,9 +130,7 @@ def blurring(
             axis.bar(range(len(classes)), values[column].astype(float), 0.85, color=_line(arm)[0])
             axis.set(ylim=(0, 1.02), xticks=[])
             if row == len(p):
-                axis.set_xticks(
-                    range(len(classes)), [plain(name) for name in classes], rotation=90, fontsize=6
-                )
+                axis.set_xticks(range(len(classes)), list(map(plain, classes)), rotation=90, fontsize=6)
             axis.set_yticks([0, 0.5, 1], ["0", "", "1"])
             top = int(values[column].argmax())
             axis.set_xlabel(f"{classes[top]} {values[column][top]:.2f}", fontsize=7.5)

@@ -14,9 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from softlabels.analysis.statistics import Interval
+from softlabels.runs.records import Record
 
 if TYPE_CHECKING:
-    from softlabels.runs import Record
+    from PIL import Image
 
 P = ParamSpec("P")
 
@@ -167,11 +168,7 @@ def _mark(figure: Figure, profile: str) -> None:
 def picture(figure: Figure, profile: str = "") -> tuple[str, bytes]:
     """Draw a figure as it needs: lines as SVG; photographs and clouds of points as PNG, twice as fine.
 
-    Returns
-    -------
-    str
-        "svg+xml" or "png", the second half of its media type.
-    bytes
+    Returns "svg+xml" or "png", the second half of its media type, and the bytes.
     """
     points = sum(np.size(shown.get_offsets()) // 2 for axis in figure.axes for shown in axis.collections)
     if points * LEAST <= HEAVIEST and not any(axis.images for axis in figure.axes):
@@ -179,19 +176,19 @@ def picture(figure: Figure, profile: str = "") -> tuple[str, bytes]:
         if len(drawn) <= HEAVIEST:
             return "svg+xml", drawn
         profile = ""  # it has its mark
-    return "png", _palette(png(figure, profile, 2 * DPI))
-
-
-def _palette(image: bytes) -> bytes:
     from PIL import Image
 
+    return "png", light(Image.open(io.BytesIO(png(figure, profile, 2 * DPI))))
+
+
+def light(image: "Image.Image", colours: int = 256) -> bytes:
+    """A PNG with a palette, a third of its size."""
     buffer = io.BytesIO()
-    with Image.open(io.BytesIO(image)) as found:
-        found.convert("RGB").quantize(256).save(buffer, "PNG", optimize=True)
+    image.convert("RGB").quantize(colours).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
-def caption_line(records: "Sequence[Record]", profile: str) -> str:
+def caption_line(records: Sequence[Record], profile: str) -> str:
     """Say where a figure comes from: profile, runs, data, commit, machine and minutes of training.
 
     `profile` is the one whose grids the runs were asked from.
@@ -201,15 +198,10 @@ def caption_line(records: "Sequence[Record]", profile: str) -> str:
     data = [f"{r.data['name']} ({r.data['variant']}, SHA-256 {r.data['sha256'][:8]})" for r in records]
     commits = [_short_commit(r.environment["commit"]) for r in records]
     machines = [f"{r.environment['machine']}, {r.environment['device']}" for r in records]
-    minutes = sum(r.seconds for r in records) / 60
-    return " · ".join(
-        [
-            f"profile {profile}",
-            f"{len(records)} run{'s' if len(records) > 1 else ''}",
-            f"data {_distinct(data)}",
-            f"commit {_distinct(commits)}",
-            f"trained on {_distinct(machines)} in {minutes:.1f} minutes",
-        ]
+    minutes, many = sum(r.seconds for r in records) / 60, "s" if len(records) > 1 else ""
+    return (
+        f"profile {profile} · {len(records)} run{many} · data {_distinct(data)} · "
+        f"commit {_distinct(commits)} · trained on {_distinct(machines)} in {minutes:.1f} minutes"
     )
 
 
@@ -228,25 +220,15 @@ def show(
     figure: Figure,
     alt: str,
     caption: str = "",
-    records: "Sequence[Record]" = (),
+    records: Sequence[Record] = (),
     profile: str = "",
     source: str = "",
 ) -> None:
     """Display a figure in a notebook with its alternative text, a caption and where it comes from.
 
-    Parameters
-    ----------
-    figure : Figure
-    alt : str
-        What the figure shows, for people who do not see it.
-    caption : str
-        One or two sentences under it.
-    records : list of Record
-        The runs it is drawn from; their ids are listed under it.
-    profile : str
-        "smoke" puts a mark across the figure.
-    source : str
-        Replaces the line about runs where the figure is drawn from data only.
+    `alt` is what it shows, for people who do not see it. The ids of `records`, the runs it is drawn from, are
+    listed under it; where it is drawn from data only, `source` replaces the line about runs. Profile "smoke"
+    puts a mark across it.
     """
     from IPython.display import HTML, display
 
@@ -254,7 +236,7 @@ def show(
 
 
 def markup(
-    figure: Figure, alt: str, caption: str, records: "Sequence[Record]", profile: str, source: str = ""
+    figure: Figure, alt: str, caption: str, records: Sequence[Record], profile: str, source: str = ""
 ) -> str:
     """What `show` displays, as HTML."""
     line = source or caption_line(records, profile)

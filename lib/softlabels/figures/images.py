@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,9 +12,7 @@ from softlabels.analysis import names
 from softlabels.datasets.collection import printable
 from softlabels.figures.base import ARMS, canvas, empty, legend_above, styled
 from softlabels.labels.votes import entropy
-
-if TYPE_CHECKING:
-    from softlabels.runs import Record
+from softlabels.runs.records import Record
 
 
 @styled
@@ -23,14 +21,8 @@ def predictions(
 ) -> Figure:
     """Draw test images beside the people's distribution and what each arm predicts.
 
-    Parameters
-    ----------
-    images : uint8 [n, H, W, 3]
-        A handful.
-    q : [n, K]
-        Soft labels.
-    p : dict of str to [n, K]
-        Predicted probabilities of the arms "hard" and "soft".
+    A handful of images uint8 [n, H, W, 3], their soft labels q [n, K], and the probabilities p [n, K] that
+    the arms "hard" and "soft" predict.
     """
     figure, axes = canvas(1.25 * len(images) + 0.9, len(images), 2, width_ratios=(1, 4))
     bars = {"people": q, **p}
@@ -39,7 +31,12 @@ def predictions(
         for offset, (arm, values) in enumerate(bars.items()):
             x = np.arange(len(classes)) + (offset - (len(bars) - 1) / 2) * 0.27
             axes[row, 1].bar(x, values[row], 0.25, color=ARMS[arm], label=arm if row == 0 else None)
-        _probability_axis(axes[row, 1], classes if row == len(images) - 1 else [""] * len(classes))
+        axis, last = axes[row, 1], row == len(images) - 1
+        axis.set_ylim(0, 1.02)
+        axis.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
+        axis.set_xticks(range(len(classes)), [plain(name) if last else "" for name in classes])
+        axis.grid(visible=False, axis="x")
+        axis.set_ylabel("probability", fontsize=9)
     learnt = {arm: f"trained on {names.arm(arm)}" for arm in p}
     words = {"people": "people's distribution", **learnt}
     legend_above(figure, axes[0, 1], words)
@@ -48,14 +45,7 @@ def predictions(
 
 @styled
 def votes(image: np.ndarray, counts: Mapping[str, int]) -> Figure:
-    """Draw one image, large, beside the number of people who gave it each class.
-
-    Parameters
-    ----------
-    image : uint8 [H, W, 3]
-    counts : dict of str to int
-        Votes by class; classes that nobody chose are shown too.
-    """
+    """Draw one image uint8 [H, W, 3], large, beside its votes by class, also of those that nobody chose."""
     figure, axes = canvas(2.5, 1, 2, width_ratios=(1, 1.3))
     _picture(axes[0, 0], image)
     bars = axes[0, 1].barh(range(len(counts)), list(counts.values()), 0.75, color=ARMS["people"])
@@ -91,23 +81,12 @@ def plain(name: str) -> str:
     return printable(name, 30).replace("$", r"\$")
 
 
-def _probability_axis(axes: Axes, classes: Sequence[str]) -> None:
-    axes.set_ylim(0, 1.02)
-    axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
-    axes.set_xticks(range(len(classes)), [plain(name) for name in classes])
-    axes.grid(visible=False, axis="x")
-    axes.set_ylabel("probability", fontsize=9)
-
-
 @styled
 def tiles(images: np.ndarray, q: np.ndarray, classes: Sequence[str], columns: int = 4) -> Figure:
     """Draw images, each with the bars of its label distribution and its one or two strongest classes.
 
-    Parameters
-    ----------
-    images : uint8 [n, H, W, 3]
-        Best a multiple of `columns`; none where a card holds none because they must not be shown.
-    q : [n, K]
+    Images uint8 [n, H, W, 3], best a multiple of `columns`, and q [n, K]; a card holds no images where they
+    must not be shown.
     """
     if not len(images):
         return empty("the images of this dataset are not to be shown")
@@ -137,22 +116,11 @@ def _strongest(row: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def examples(
-    records: "Mapping[str, Record]", n: int = 6
+    records: Mapping[str, Record], n: int = 6
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Choose test images from the most certain to the most ambiguous.
+    """Choose test images from the most certain to the most ambiguous; the records are of one split.
 
-    Parameters
-    ----------
-    records : dict of str to Record
-        One for each arm, of the same split.
-
-    Returns
-    -------
-    ids : int64 [n]
-    q : float32 [n, K]
-        Their soft labels.
-    p : dict of str to float32 [n, K]
-        What each arm predicts.
+    Returns their ids int64 [n], their soft labels float32 [n, K], and what each arm predicts, as these.
     """
     arrays = {arm: record.arrays() for arm, record in records.items()}
     first = next(iter(arrays.values()))
@@ -166,15 +134,7 @@ def examples(
 def entropy_histograms(
     entropies: Mapping[str, np.ndarray], published: Mapping[str, float] | None = None
 ) -> Figure:
-    """Draw the histogram of label entropies of each dataset, with its mean and the published one.
-
-    Parameters
-    ----------
-    entropies : dict of str to float [N]
-        Nats, one per image.
-    published : dict of str to float
-        Published mean entropies of some of the datasets.
-    """
+    """Draw the histogram of label entropies (nats) of each dataset, with its mean and the published one."""
     figure, axes = canvas(1.9 * len(entropies) + 0.4, len(entropies), sharex=True)
     end = max(float(np.max(values)) for values in entropies.values()) + 1e-9
     for axis, (name, values) in zip(axes[:, 0], entropies.items(), strict=True):
@@ -193,12 +153,7 @@ def entropy_histograms(
 
 @styled
 def reconstruction(rows: Sequence[tuple[str, float, float]]) -> Figure:
-    """Draw how far statistics of the reconstructed generator lie from the published ones.
-
-    Parameters
-    ----------
-    rows : list of (name, published, ours)
-    """
+    """Draw how far statistics (name, published, ours) of the rebuilt generator lie from those in print."""
     names, theirs, ours = zip(*rows, strict=True)
     deviation = 100 * (np.array(ours) / np.array(theirs) - 1)
     figure, axes = canvas(0.36 * len(rows) + 1.0)
@@ -211,10 +166,8 @@ def reconstruction(rows: Sequence[tuple[str, float, float]]) -> Figure:
     axis.set_xlabel("deviation from the published value [%]")
     axis.set_yticklabels(names)
     right = axis.secondary_yaxis("right")
-    texts = [
-        f"{t:,.0f} / {o:,.0f}" if t >= 10 else f"{t:.3f} / {o:.3f}" for t, o in zip(theirs, ours, strict=True)
-    ]
-    right.set_yticks(y, texts)
+    both = [f"{t:,.0f} / {o:,.0f}" if t >= 10 else f"{t:.3f} / {o:.3f}" for _, t, o in rows]
+    right.set_yticks(y, both)
     right.tick_params(length=0)
     axis.set_title("published / ours", loc="right")
     axis.grid(visible=False, axis="y")

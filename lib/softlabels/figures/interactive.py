@@ -40,21 +40,9 @@ def show(kind: str, key: str, data: dict[str, Any], static: str) -> None:
 def markup(kind: str, key: str, data: dict[str, Any], static: str) -> str:
     """Write a thing to touch as HTML that needs no other file.
 
-    Parameters
-    ----------
-    kind : {"atlas", "slider"}
-        Script and style in the folder of templates.
-    key : str
-        Its id on the page.
-    data : dict
-        What the script reads, as JSON.
-    static : str
-        HTML that stands where scripts are off.
-
-    Raises
-    ------
-    ConfigError
-        If `key` is no id: small letters, digits and hyphens.
+    Script and style are those of its kind ("atlas" or "slider") in the folder of templates; the script reads
+    the data as JSON. `static` is HTML that stands where scripts are off. The key is its id on the page, of
+    small letters, digits and hyphens; else `ConfigError`.
     """
     if not re.fullmatch(r"[a-z][a-z0-9-]*", key):
         raise ConfigError(f"'{key}' cannot be an id: use small letters, digits and hyphens")

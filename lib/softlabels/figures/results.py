@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
@@ -14,12 +15,8 @@ from softlabels.analysis.formatting import NAMES, signed
 from softlabels.analysis.statistics import Interval
 from softlabels.analysis.table import HIGHER_IS_BETTER, difference, settings, values, winner
 from softlabels.figures.base import ARMS, WIDTH, canvas, empty, grouped, legend_above, mark, styled
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from softlabels.labels.ceiling import Ceiling
-    from softlabels.runs import Record
+from softlabels.labels.ceiling import Ceiling
+from softlabels.runs.records import Record
 
 COLOURS = {"soft": ARMS["soft"], "hard": ARMS["hard"], "open": "#777777"}
 VERDICTS = {
@@ -32,7 +29,7 @@ PUBLISHED = "#333333"
 
 
 @styled
-def differences(runs: "pd.DataFrame", metrics: Sequence[str] = ("macro_accuracy", "kl")) -> Figure:
+def differences(runs: pd.DataFrame, metrics: Sequence[str] = ("macro_accuracy", "kl")) -> Figure:
     """Draw soft - hard for every setting with its paired 95 % interval; one panel per measure.
 
     The colour says which label the interval decides for. A setting with one pair has a hollow dot and no
@@ -60,27 +57,15 @@ def differences(runs: "pd.DataFrame", metrics: Sequence[str] = ("macro_accuracy"
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of the first page's picture: what all votes change against the dataset's label or majority.
+    """One line of the first page's picture: what all votes change against the dataset's label or majority."""
 
-    Attributes
-    ----------
-    dataset, words : str
-        The group, and network and training in words.
-    accuracy, kl : Interval
-        Of the paired differences; `kl` relative to the other arm.
-    published_accuracy, published_kl : float or None
-        The same of the paper.
-    begun : bool
-        Pretrained, or trained briefly: not a network trained to the end from random weights.
-    """
-
-    dataset: str
-    words: str
-    accuracy: Interval
-    kl: Interval
+    dataset: str  # the group
+    words: str  # network and training
+    accuracy: Interval  # of the paired differences
+    kl: Interval  # the same, relative to the other arm
     published_accuracy: float | None = None
     published_kl: float | None = None
-    begun: bool = True
+    begun: bool = True  # pretrained, or trained briefly: not to the end from random weights
 
 
 @styled
@@ -121,7 +106,7 @@ def _change(axis: Axes, y: int, ours: Interval, published: float | None, better:
 
 
 @styled
-def learning_curves(records: "Sequence[Record]") -> Figure:
+def learning_curves(records: Sequence[Record]) -> Figure:
     """Draw training and validation loss by epoch; one line per run, the tested epoch marked.
 
     The losses are against each arm's own labels: compare the course of the two arms, not their level.
@@ -168,13 +153,10 @@ def verdict_counts(counts: Mapping[str, Mapping[str, int]]) -> Figure:
 
 
 @styled
-def landscape(advantage: "pd.DataFrame", metric: str) -> Figure:
+def landscape(advantage: pd.DataFrame, metric: str) -> Figure:
     """Draw by how much soft labels are better in each setting of the search; blue where they are.
 
-    Parameters
-    ----------
-    advantage : DataFrame
-        Learning rates in rows, the other axes in columns; nan, left white, without both runs.
+    Learning rates are rows of the table, the other axes columns; nan, left white, without both runs.
     """
     import seaborn  # slow to load, and only the two heatmaps need it
 
@@ -204,12 +186,7 @@ def landscape(advantage: "pd.DataFrame", metric: str) -> Figure:
 
 @styled
 def tried(curves: Mapping[str, np.ndarray], metric: str) -> Figure:
-    """Draw what either arm is expected to reach after k random settings, the best by validation taken.
-
-    Parameters
-    ----------
-    curves : dict of arm to float [S]
-    """
+    """Draw what either arm is expected to reach [S] after k random settings, the best by validation taken."""
     if not all(map(len, curves.values())):
         return empty("no runs of both arms are here yet")
     figure, axes = canvas(3.0)
@@ -223,7 +200,7 @@ def tried(curves: Mapping[str, np.ndarray], metric: str) -> Figure:
 
 
 @styled
-def placement(runs: "pd.DataFrame", ceilings: "Mapping[str, Ceiling]") -> Figure:
+def placement(runs: pd.DataFrame, ceilings: Mapping[str, Ceiling]) -> Figure:
     """Draw the KL of both arms in every setting beside that of a perfect model, on a logarithmic axis.
 
     The band runs from the estimate of a perfect model's KL to the bound above it.

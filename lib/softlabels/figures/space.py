@@ -1,34 +1,24 @@
 """Figures of the feature space: BHL's figure 1 and the numbers beside it."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from softlabels.analysis import names
-from softlabels.analysis.embeddings import measured
+from softlabels.analysis.embeddings import Embedding, measured
 from softlabels.figures.base import ARMS, canvas, empty, legend_above, styled
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from softlabels.analysis.embeddings import Embedding
 
 
 @styled
-def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
-    """Draw BHL's figure 1: t-SNE maps of hard and soft features, coloured by hue and by shape.
-
-    Parameters
-    ----------
-    embeddings : dict of str to Embedding
-        One for each arm, of the same split.
-    """
+def figure1(embeddings: Mapping[str, Embedding]) -> Figure:
+    """Draw BHL's figure 1: maps of both arms' features, of the same split, coloured by hue and by shape."""
     if not embeddings:
         return empty("no maps of both arms are here yet")
     figure, axes = canvas(3.2 * len(embeddings) + 0.4, len(embeddings), 2)
@@ -42,25 +32,16 @@ def figure1(embeddings: "Mapping[str, Embedding]") -> Figure:
     bars = (["red", "green", "blue", "red"], [0, 1 / 3, 2 / 3, 1]), (["circle", "ellipse"], [0, 1])
     for column, (words, ticks) in enumerate(bars):
         mappable = ScalarMappable(Normalize(0, 1), columns[column][2])
-        bar = figure.colorbar(
-            mappable, ax=axes[:, column], location="bottom", ticks=ticks, pad=0.02, aspect=30
-        )
+        below: Any = {"location": "bottom", "pad": 0.02, "aspect": 30}
+        bar = figure.colorbar(mappable, ax=axes[:, column], ticks=ticks, **below)
         bar.ax.set_xticklabels(words)
         bar.outline.set_visible(False)
     return figure
 
 
 @styled
-def figure2(embeddings: "Mapping[str, Embedding]", classes: Sequence[str]) -> Figure:
-    """Draw BHL's figure 2: maps of hard and soft features; a point mixes the colours of its classes.
-
-    Parameters
-    ----------
-    embeddings : dict of str to Embedding
-        One for each arm, of the same split.
-    classes : tuple of K str
-        In the order of the distributions.
-    """
+def figure2(embeddings: Mapping[str, Embedding], classes: Sequence[str]) -> Figure:
+    """Draw BHL's figure 2: maps of both arms' features, of one split; a point mixes its classes' colours."""
     if not embeddings:
         return empty("no maps of both arms are here yet")
     figure, axes = canvas(3.9, 1, len(embeddings))
@@ -94,13 +75,10 @@ def _bare(axis: Axes, title: str) -> None:
 
 
 @styled
-def structure(runs: "pd.DataFrame") -> Figure:
-    """Draw the measures of structure: one dot for each run, a bar at the mean of each arm.
+def structure(runs: pd.DataFrame) -> Figure:
+    """Draw the measures of structure of one setting: a dot for each run, a bar at the mean of each arm.
 
-    Parameters
-    ----------
-    runs : DataFrame
-        One setting, from `embeddings.gather_with_maps`.
+    The runs are from `embeddings.gather_with_maps`.
     """
     runs = runs[runs.embedding.notna()]
     if runs.empty:
@@ -113,9 +91,8 @@ def structure(runs: "pd.DataFrame") -> Figure:
             values = runs[f"structure.{name}"][runs.arm == arm].to_numpy()
             axis.plot(values, np.full(len(values), y + shift), "o", color=ARMS[arm], alpha=0.7, ms=6)
             if len(values):
-                axis.plot(
-                    [np.mean(values)] * 2, [y + shift - 0.12, y + shift + 0.12], color=ARMS[arm], lw=2.5
-                )
+                ends = [y + shift - 0.12, y + shift + 0.12]
+                axis.plot([np.mean(values)] * 2, ends, color=ARMS[arm], lw=2.5)
     axis.set_yticks(range(len(titles)), list(titles.values()))
     axis.set_ylim(len(titles) - 0.5, -0.5)
     axis.set_xlabel("value (1 is perfectly regular)")

@@ -1,9 +1,9 @@
 """Figures of the small worlds of `chapters.why_distributions_help`, and of runs by number of annotations."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -12,9 +12,6 @@ from softlabels.analysis.formatting import NAMES
 from softlabels.analysis.statistics import paired_interval
 from softlabels.analysis.table import HIGHER_IS_BETTER, difference, settings
 from softlabels.figures.base import ARMS, canvas, empty, styled
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 COLOURS = {**ARMS, "sampled": "#009E73"}
 MARKERS = {"hard": "s", "soft": "o", "sampled": "^"}
@@ -26,13 +23,9 @@ TARGETS = {"hard": "argmax of q", "soft": "q itself", "sampled": "one vote each"
 def gradient_noise(
     ns: Sequence[int], measured: Mapping[str, Sequence[tuple[float, float]]], q: np.ndarray
 ) -> Figure:
-    """Draw squared bias and variance of the gradient by n, with the formula for the mean as a line.
+    """Draw squared bias and variance of the gradient, measured for each n, with the mean's formula as a line.
 
-    Parameters
-    ----------
-    measured : dict of arm to (squared bias, variance) for each n
-    q : [K]
-        The image's distribution, for the formula (1 - Σ_k q_k²) / n.
+    It is (1 - Σ_k q_k²) / n, where q [K] is the image's distribution.
     """
     figure, axes = canvas(2.9, 1, 2, sharex=True)
     for axis, column, title in zip(axes[0], (0, 1), ("squared bias", "variance"), strict=True):
@@ -77,12 +70,7 @@ def errors_by_images(sizes: Sequence[int], errors: Mapping[str, np.ndarray]) -> 
 
 @styled
 def order_of_accuracies(ns: Sequence[int], differences: Mapping[str, np.ndarray]) -> Figure:
-    """Draw soft - hard accuracy by annotations per image with 95 % intervals, a panel for each world.
-
-    Parameters
-    ----------
-    differences : dict of world to [len(ns), repeats]
-    """
+    """Draw soft - hard accuracy [n, repeats] with 95 % intervals by annotations, a panel for each world."""
     figure, axes = canvas(2.9, 1, len(differences))
     for axis, (name, values) in zip(axes[0], differences.items(), strict=True):
         intervals = [paired_interval(row, np.zeros_like(row)) for row in values]
@@ -112,7 +100,7 @@ def _points(
 
 
 @styled
-def by_annotations(runs: "pd.DataFrame", metrics: Sequence[str] = ("macro_accuracy", "kl")) -> Figure:
+def by_annotations(runs: pd.DataFrame, metrics: Sequence[str] = ("macro_accuracy", "kl")) -> Figure:
     """Draw soft - hard of trained networks by annotations per image, a panel for each measure."""
     shown = settings(runs)
     if not shown:

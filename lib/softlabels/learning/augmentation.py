@@ -83,10 +83,7 @@ def crop(x: Tensor, rng: Generator, padding: int = 4, mode: str = "constant") ->
 def augment(name: str, x: Tensor, rng: Generator, mirrored: Tensor | None = None) -> Tensor:
     """Apply the augmentation that a run's configuration names (`config.AUGMENTATIONS`).
 
-    Parameters
-    ----------
-    mirrored : bool [B], optional
-        The images that "shift-alternate" mirrors in this epoch; by default none.
+    `mirrored`, bool [B], are the images that "shift-alternate" mirrors in this epoch; by default none.
     """
     if name == "none":
         return x
@@ -100,14 +97,9 @@ def augment(name: str, x: Tensor, rng: Generator, mirrored: Tensor | None = None
 
 
 def mixup(x: Tensor, target: Tensor, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Mix each image and its target with those of a random partner (Zhang et al. 2018, eq. 1).
+    """Mix each image [B, C, H, W] and its target [B, K] with a random partner's (Zhang et al. 2018, eq. 1).
 
     x̃ = λx + (1 - λ)x_π, l̃ = λl + (1 - λ)l_π, with λ ~ Beta(α, α) drawn for each image.
-
-    Parameters
-    ----------
-    x : float [B, C, H, W]
-    target : float [B, K]
     """
     partner = torch.from_numpy(rng.permutation(len(x))).to(x.device)
     share = torch.from_numpy(rng.beta(alpha, alpha, len(x)).astype(np.float32)).to(x.device)  # λ [B]

@@ -62,11 +62,7 @@ def one_bar(minutes: Mapping[str, float]) -> Iterator[Callable[[RunConfig], None
     """Draw one bar for runs, as long as they are expected to take, with the time that is left.
 
     Yields what to call after each run. Epochs of runs that are trained in this process move the bar too.
-
-    Parameters
-    ----------
-    minutes : dict of str to float
-        What each run is expected to take, by its id.
+    `minutes` has what each run is expected to take, by its id.
     """
     if not minutes:
         yield lambda config: None

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -31,81 +32,10 @@ class Words(NamedTuple):
 
 
 OWN = "this book's own"
-# Methods that learn from several people: the twelve of AM and their upper reference, in the order of its
-# table, and one of ours. `learning.annotators.methods` builds them.
-METHODS = {
-    "true-base": Words("true labels", "learns from the true classes: the upper reference", "nothing"),
-    "mv-base": Words("majority", "learns from the majority of an image's judgements", "nothing"),
-    "mv-mixup": Words(
-        "majority + mixup",
-        "the same, with images and their labels mixed in pairs",
-        "nothing",
-        "Zhang et al. 2018",
-    ),
-    "ds-mixup": Words(
-        "Dawid-Skene + mixup",
-        "learns from the class that Dawid-Skene takes for true, with mixup",
-        "a matrix for each, before training",
-        "Dawid and Skene 1979",
-    ),
-    "crowd-layer": Words(
-        "crowd-layer",
-        "puts a free matrix behind the class probabilities, for each person",
-        "a matrix for each",
-        "Rodrigues and Pereira 2018",
-    ),
-    "trace-reg": Words(
-        "trace-reg",
-        "confusion matrices, made to look as unreliable as the data allow",
-        "a matrix for each",
-        "Tanno et al. 2019",
-    ),
-    "conal": Words(
-        "conal",
-        "weighs a matrix that all share and one of each person's own, image by image",
-        "a common matrix and one for each",
-        "Chu et al. 2021",
-    ),
-    "union-net": Words(
-        "union-net",
-        "has one transition from the class to the labels of all people together",
-        "a matrix for each",
-        "Wei et al. 2022",
-    ),
-    "madl": Words(
-        "madl",
-        "confusion matrices; people who resemble each other count less",
-        "a matrix for each pair",
-        "Herde et al. 2023",
-    ),
-    "geo-reg-f": Words(
-        "geo-reg-f",
-        "confusion matrices, with a volume of the class probabilities kept large",
-        "a matrix for each",
-        "Ibrahim et al. 2023",
-    ),
-    "geo-reg-w": Words(
-        "geo-reg-w",
-        "confusion matrices, with a volume of the matrices kept large",
-        "a matrix for each",
-        "Ibrahim et al. 2023",
-    ),
-    "crowd-ar": Words(
-        "crowd-ar",
-        "crowd-layer, with labels softened by how reliable a person is on this image",
-        "a matrix for each, trust by pair",
-        "Cao et al. 2023",
-    ),
-    "annot-mix": Words(
-        "annot-mix",
-        "mixes images, people and labels by the same weights",
-        "a matrix for each pair",
-        "Herde et al. 2024",
-    ),
-    "soft-mixup": Words(
-        "all votes + mixup", "learns from the shares of the votes, with mixup", "nothing", OWN
-    ),
-}
+# Methods that learn from several people, from the JSON file beside this module: the twelve of AM and their
+# upper reference, in the order of its table, and one of ours. `learning.annotators.methods` builds them.
+_SAID = json.loads(Path(__file__).with_name("methods.json").read_text("utf-8"))
+METHODS = {name: Words(*words) for name, words in _SAID.items()}
 # As the public code trains three of them: parameters that never reach its optimiser.
 PUBLIC = {
     "conal-public": ("conal", ("common", "own")),
@@ -310,16 +240,10 @@ Row = tuple[str, float, str, float]  # what a suite finds: case, level, measure,
 
 @dataclass(frozen=True)
 class Suite:
-    """Settings of one kind of evaluation; its id is a hash of the settings that differ from the defaults.
-
-    Attributes
-    ----------
-    images : int
-        Held-out images used, the first of the fold; 0: all.
-    """
+    """Settings of one kind of evaluation; its id is a hash of the settings that differ from the defaults."""
 
     kind: ClassVar[str] = ""
-    images: int = 0
+    images: int = 0  # held-out images used, the first of the fold; 0: all
 
     @cached_property
     def id(self) -> str:
@@ -332,53 +256,29 @@ class Suite:
 
 @dataclass(frozen=True)
 class AttackSuite(Suite):
-    """Attacks on held-out images and the checks for masking; radii in units of 1/255.
-
-    Attributes
-    ----------
-    epsilons : tuple of float
-        l∞ radii; the l2 radii are these times the root of the number of values, the same per value.
-    few : tuple of float
-        Radii of the other losses, of targets and of the check "more steps and restarts".
-    steps : int
-        Of PGD.
-    more_steps, restarts : int
-        Of that check.
-    curve : tuple of int
-        Numbers of steps of length 1/255 at radius 4/255, as published.
-    autoattack : tuple of float
-        Radii of AutoAttack; empty: not run.
-    landscape : tuple of float
-        How far to go along the gradient.
-    """
+    """Attacks on held-out images and the checks for masking; radii in units of 1/255."""
 
     kind: ClassVar[str] = "attacks"
+    # l∞ radii; the l2 radii are these times the root of the number of values, the same per value.
     epsilons: tuple[float, ...] = (0, 0.25, 0.5, 1, 2, 4, 8)
-    few: tuple[float, ...] = (1, 4)
-    steps: int = 10
-    more_steps: int = 40
+    few: tuple[float, ...] = (1, 4)  # of the other losses, of targets and of the check of steps and restarts
+    steps: int = 10  # of PGD
+    more_steps: int = 40  # of that check
     restarts: int = 3
-    curve: tuple[int, ...] = (1, 2, 3, 4, 5, 7, 9)
-    autoattack: tuple[float, ...] = ()
-    landscape: tuple[float, ...] = (0, 0.25, 0.5, 1, 2, 4, 8)
+    curve: tuple[int, ...] = (1, 2, 3, 4, 5, 7, 9)  # steps of length 1/255 at radius 4/255, as published
+    autoattack: tuple[float, ...] = ()  # radii; empty: not run
+    landscape: tuple[float, ...] = (0, 0.25, 0.5, 1, 2, 4, 8)  # how far to go along the gradient
 
 
 @dataclass(frozen=True)
 class ShiftSuite(Suite):
-    """Other photographs of the same classes.
-
-    Attributes
-    ----------
-    train_images : int
-        Random CIFAR-10 training images from the JPEG copy, for networks that were not pretrained on them; the
-        held-out fold is read from the same copy.
-    sets : tuple of str
-        Further datasets, measured where they can be had.
-    """
+    """Other photographs of the same classes."""
 
     kind: ClassVar[str] = "shift"
+    # Random CIFAR-10 training images from the JPEG copy, for networks that were not pretrained on them; the
+    # held-out fold is read from the same copy.
     train_images: int = 50_000
-    sets: tuple[str, ...] = ("cifar10.1-v4", "cifar10.1-v6")
+    sets: tuple[str, ...] = ("cifar10.1-v4", "cifar10.1-v6")  # measured where they can be had
 
 
 @dataclass(frozen=True)
@@ -391,19 +291,11 @@ class CorruptionSuite(Suite):
 
 @dataclass(frozen=True)
 class BlurSuite(Suite):
-    """Gaussian blur of rising width.
-
-    Attributes
-    ----------
-    sigmas : tuple of float
-        Standard deviations in pixels.
-    pictures : int
-        Images that are kept with their predictions.
-    """
+    """Gaussian blur of rising width."""
 
     kind: ClassVar[str] = "blur"
-    sigmas: tuple[float, ...] = (0, 0.5, 1, 1.5, 2, 3)
-    pictures: int = 4
+    sigmas: tuple[float, ...] = (0, 0.5, 1, 1.5, 2, 3)  # standard deviations in pixels
+    pictures: int = 4  # images that are kept with their predictions
 
 
 def settings_of(suite: Suite) -> dict[str, Any]:

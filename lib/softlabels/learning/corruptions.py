@@ -28,13 +28,9 @@ JPEG_QUALITY = (80, 60, 40, 25, 15)
 
 
 def blurred(images: Array, sigma: float) -> Array:
-    """Blur with a Gaussian of standard deviation `sigma` pixels, edges mirrored; 0 changes nothing.
+    """Blur images uint8 [N, H, W, C] with a Gaussian of `sigma` pixels, edges mirrored; 0 changes nothing.
 
     x' = x ∗ G_σ, each channel for itself.
-
-    Parameters
-    ----------
-    images : uint8 [N, H, W, C]
     """
     from scipy.ndimage import gaussian_filter
 
@@ -157,26 +153,9 @@ KINDS: dict[str, Callable[[Array, int, np.random.Generator], Array]] = {
 
 
 def corrupt(images: Array, kind: str, severity: int, rng: np.random.Generator) -> Array:
-    """Corrupt images.
+    """Corrupt images uint8 [N, H, W, 3] by one of `KINDS`; `rng` draws noise and directions.
 
-    Parameters
-    ----------
-    images : uint8 [N, H, W, 3]
-    kind : str
-        One of `KINDS`.
-    severity : int
-        1 to 5.
-    rng : Generator
-        Draws noise and directions.
-
-    Returns
-    -------
-    uint8 [N, H, W, 3]
-
-    Raises
-    ------
-    ConfigError
-        Unknown kind or severity.
+    An unknown kind, or a severity that is not 1 to 5, raises `ConfigError`.
     """
     if kind not in KINDS:
         raise unknown("corruption", kind, KINDS)

@@ -60,12 +60,7 @@ def hardware(device: str | None = None, precision: str | None = None) -> Hardwar
     """Choose a device ("cpu", "cuda", "cuda:1"; default the GPU if there is one) and its precision.
 
     The precision ("bf16" or "fp32") is what is asked for, else what ``SOFTLABELS_PRECISION`` says, else
-    bfloat16 where it is faster.
-
-    Raises
-    ------
-    ConfigError
-        If the device is asked for but not there, or the precision is neither.
+    bfloat16 where it is faster. A device that is not there, or another precision, raises `ConfigError`.
     """
     name = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if name.split(":")[0] not in ("cpu", "cuda"):

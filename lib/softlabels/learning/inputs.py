@@ -19,32 +19,18 @@ CONTROLS = ("truth", "smoothed", "class-mean", "permuted")  # labels that need t
 
 @dataclass(frozen=True)
 class Task:
-    """A dataset seen through one configuration.
-
-    Attributes
-    ----------
-    images : uint8 tensor [N, H, W, C], or float32 tensor [N, D]
-        A view of the memory map when the dataset is large; feature vectors where the dataset has no images.
-    targets : float32 tensor [N, K]
-        What this arm learns from.
-    soft : float32 [N, K]
-        The people's distribution, which every arm is tested against.
-    rows : dict of int64 arrays
-        Image indices of "train", "validation" and "test".
-    mean, std : float32 tensors [3], or [D]
-        Channel statistics of the training images, in [0, 1] intensities; of vectors, those of each feature.
-    n_ties : int
-        Training images whose majority was a draw (hard labels only).
-    """
+    """A dataset seen through one configuration."""
 
     dataset: Dataset
+    # uint8 [N, H, W, C], a view of the memory map if the dataset is large; or vectors, float32 [N, D].
     images: "Tensor"
-    targets: "Tensor"
-    soft: np.ndarray
-    rows: dict[str, np.ndarray]
+    targets: "Tensor"  # float32 [N, K], what this arm learns from
+    soft: np.ndarray  # float32 [N, K], the people's distribution, which every arm is tested against
+    rows: dict[str, np.ndarray]  # int64, image indices of "train", "validation" and "test"
+    # Of each channel of the training images, [3] in [0, 1] intensities; of each feature of vectors, [D].
     mean: "Tensor"
     std: "Tensor"
-    n_ties: int
+    n_ties: int  # training images whose majority was a draw (hard labels only)
 
 
 def split(n: int, seed: int) -> dict[str, np.ndarray]:
@@ -72,10 +58,7 @@ def fold_split(n: int, n_folds: int, fold: int, seed: int) -> dict[str, np.ndarr
 def rows(data: Dataset, config: RunConfig) -> dict[str, np.ndarray]:
     """Image indices of "train", "validation" and "test", as `config.split` says.
 
-    Raises
-    ------
-    ConfigError
-        If an official split is asked for that the dataset does not have.
+    Raises `ConfigError` if an official split is asked for that the dataset does not have.
     """
     if config.split == "random":
         return split(len(data), config.seed)
@@ -113,17 +96,8 @@ def training_targets(
       distributions shuffled within each class, training and validation part each for itself;
     - distilled: the soft distributions until `runs.get` replaces them by a teacher's probabilities.
 
-    Parameters
-    ----------
-    truth : int [N], optional
-        The dataset's own labels; the kinds of the second and third line need them.
-    parts : dict of int arrays, optional
-        Rows of "train" and "validation"; the same kinds need them, so that no control sees the test part.
-
-    Raises
-    ------
-    ConfigError
-        If the dataset has no labels of its own and `config.label` needs them.
+    The kinds of the second and third line need the dataset's own labels, int [N], and the rows of "train" and
+    "validation", so that no control sees the test part; without them, `ConfigError`.
     """
     if config.annotations:
         counts = votes.subsample(counts, config.annotations, generator(config.seed, "annotations"))
@@ -192,12 +166,8 @@ def statistics(images: np.ndarray, rows: np.ndarray) -> "tuple[Tensor, Tensor]":
 def prepare(config: RunConfig) -> Task:
     """Load the dataset of a run, split it and make its targets.
 
-    Raises
-    ------
-    ConfigError
-        If the split leaves a part without images, or vectors are to be augmented or to start from images.
-    DataError
-        If the images are not of the size that was asked for.
+    Raises `ConfigError` if the split leaves a part without images, or vectors are to be augmented or to start
+    from images, and `DataError` if the images are not of the size that was asked for.
     """
     import torch
 

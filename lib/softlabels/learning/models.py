@@ -171,23 +171,14 @@ class HalfDropout(nn.Module):
         return x * scale.view(-1, 64)[:, :63].reshape(-1)[:n].view(x.shape)
 
 
-LITE0 = "tf_efficientnet_lite0"
-
-
 # Networks as a run names them.
 
 
 class Classifier(nn.Module):
     """Images in [0, 1] to logits; everything between, normalisation included, is inside.
 
-    Attributes
-    ----------
-    trunk : nn.Module
-        Images [B, 3, H, W] to a feature map [B, D, h, w].
-    pool : {"avg", "max"}
-        What the classifying layer sees of the map.
-    scale : float
-        Factor of the logits.
+    Its trunk makes a feature map [B, D, h, w] of images [B, 3, H, W]. The classifying layer sees its average
+    or its maximum ("avg", "max"), and `scale` is a factor of the logits.
     """
 
     mean: Tensor
@@ -232,10 +223,7 @@ class Classifier(nn.Module):
 class VectorClassifier(nn.Module):
     """Feature vectors to logits; standardisation is inside.
 
-    Attributes
-    ----------
-    trunk : nn.Module
-        Vectors [B, D] to an embedding h [B, H]: linear, batch norm, ReLU and dropout for each layer (AM).
+    Its trunk makes an embedding h [B, H] of them: linear, batch norm, ReLU and dropout for each layer (AM).
     """
 
     mean: Tensor
@@ -268,6 +256,9 @@ class _TimmTrunk(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net.forward_features(x)  # type: ignore[operator]
+
+
+LITE0 = "tf_efficientnet_lite0"
 
 
 def _densenet121_cifar() -> tuple[nn.Module, int]:
@@ -334,7 +325,9 @@ def _download(name: str) -> dict[str, Tensor]:
         ) from error
 
 
-# name -> (trunk and its width, pooling before the classifying layer, whether there are ImageNet weights)
+# name -> (trunk and its width, pooling before the classifying layer, whether there are ImageNet weights).
+# resnet9-cifar has no pooling in its stem; resnet18-nomaxpool and densenet121-cifar keep the resolution that
+# small images need; cifarnet, for little compute, and wrn28-10 are made for 32 px.
 NETWORKS: dict[str, tuple[Callable[[bool], tuple[nn.Module, int]], str, bool]] = {
     "resnet9": (lambda _: resnet9(16), "max", False),
     "resnet9-avg": (lambda _: resnet9(16), "avg", False),
@@ -362,13 +355,7 @@ VECTOR_NETWORKS: dict[str, tuple[int, ...]] = {"mlp-256-128": (256, 128), "mlp-1
 def build_for_vectors(
     name: str, n_classes: int, mean: Tensor, std: Tensor, dropout: float = 0.0
 ) -> VectorClassifier:
-    """Build a network for feature vectors; `mean` and `std` [D] standardise them.
-
-    Raises
-    ------
-    ConfigError
-        If the name is not one of `VECTOR_NETWORKS`.
-    """
+    """Build one of `VECTOR_NETWORKS`, or raise `ConfigError`; `mean` and `std` [D] standardise its input."""
     if name not in VECTOR_NETWORKS:
         raise unknown("network for vectors", name, VECTOR_NETWORKS)
     return VectorClassifier(VECTOR_NETWORKS[name], mean, std, n_classes, dropout)
@@ -382,26 +369,11 @@ def build(
     dropout: float = 0.0,
     pretrained: bool = False,
 ) -> Classifier:
-    """Build a network by name.
+    """Build one of `NETWORKS`; `ConfigError` if there is no such one.
 
-    Parameters
-    ----------
-    name : str
-        One of `NETWORKS`. ``resnet9`` has width 16 and takes the global maximum before its classifying
-        layer, ``resnet9-avg`` the average; ``resnet9-cifar`` has no pooling in its stem; ``cifarnet-…`` is
-        made for little compute at 32 px; ``resnet18-nomaxpool`` and ``densenet121-cifar`` keep the resolution
-        that small images need; ``wrn28-10`` is made for 32 px.
-    mean, std : [3]
-        Channel statistics of the training images, in [0, 1] intensities.
-    pretrained : bool
-        Start from ImageNet weights, and normalise as they were trained.
-
-    Raises
-    ------
-    ConfigError
-        If the name is unknown.
-    DataUnavailable
-        If pretrained weights are asked for and cannot be had; nothing else is used instead.
+    `mean` and `std` [3] are those of the training images, in [0, 1] intensities. If `pretrained`, it starts
+    from ImageNet weights and normalises as they were trained; where they cannot be had, nothing else is used
+    instead: `DataUnavailable`.
     """
     if name not in NETWORKS:
         raise unknown("network", name, NETWORKS)

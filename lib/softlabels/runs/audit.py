@@ -104,28 +104,21 @@ class Comparison:
 
 
 def audit(n: int = 3, seed: int = 0, device: str | None = None) -> list[Comparison]:
-    """Retrain `n` committed records, drawn by `seed`, in a folder of their own.
-
-    Raises
-    ------
-    RecordError
-        If no record is committed.
-    """
-    paths = list(records.SHELF.files(committed_only=True))
-    if not paths:
+    """Retrain `n` committed records, drawn by `seed`, in a folder of their own; `RecordError` without any."""
+    files = list(records.SHELF.files(committed_only=True))
+    if not files:
         raise RecordError(f"no records in {records.SHELF.committed}")
-    drawn = generator(seed, "audit").permutation(len(paths))[:n]
-    return [_again(records.read(paths[i]), device) for i in drawn]
+    drawn = generator(seed, "audit").permutation(len(files))[:n]
+    return [_again(records.read(files[i]), device) for i in drawn]
 
 
 def _again(record: Record, device: str | None) -> Comparison:
     before = torch.get_num_threads()
+    precision = record.environment["precision"]
     with tempfile.TemporaryDirectory() as scratch:
         torch.set_num_threads(int(record.environment["threads"]))
         try:
-            ours = runs.train_in(
-                Path(scratch), record.config, device, precision=record.environment["precision"]
-            )
+            ours = runs.train_in(Path(scratch), record.config, device, precision=precision)
         finally:
             torch.set_num_threads(before)
     return Comparison(record, ours)

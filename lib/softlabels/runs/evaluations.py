@@ -6,7 +6,7 @@ beside those of the runs: ``results/evaluations`` (committed) and ``evaluations`
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,32 +26,15 @@ SHELF = Shelf("evaluations")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one suite found with the network of one run.
-
-    Attributes
-    ----------
-    run : RunConfig
-    suite : str
-        Its id.
-    settings : dict
-        All settings of the suite.
-    rows : list of (case, level, measure, value)
-        For example ("fgsm", 4.0, "accuracy", 0.1) or ("shot noise", 3.0, "kl", 0.9).
-    environment : dict
-        As in a run's record.
-    seconds : float
-    checksums : dict
-        "weights" that were used, and "arrays".
-    folder : Path
-    """
+    """What one suite found with the network of one run."""
 
     run: RunConfig
-    suite: str
-    settings: dict[str, Any]
-    rows: list[Row]
-    environment: dict[str, Any]
+    suite: str  # its id
+    settings: dict[str, Any]  # all of the suite
+    rows: list[Row]  # case, level, measure, value: such as ("shot noise", 3.0, "kl", 0.9)
+    environment: dict[str, Any]  # as in a run's record
     seconds: float
-    checksums: dict[str, str]
+    checksums: dict[str, str]  # of the "weights" that were used, and of "arrays"
     folder: Path = field(compare=False)
 
     @property
@@ -65,15 +48,8 @@ class Evaluation:
 
     def to_json(self) -> str:
         """Canonical text: one row a line."""
-        head = {
-            "schema": SCHEMA,
-            "run": self.run.to_dict(),
-            "suite": self.suite,
-            "settings": self.settings,
-            "environment": self.environment,
-            "seconds": self.seconds,
-            "checksums": self.checksums,
-        }
+        kept = ("suite", "settings", "environment", "seconds", "checksums")
+        head = {"schema": SCHEMA, "run": self.run.to_dict()} | {name: getattr(self, name) for name in kept}
         text = json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}")
         rows = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in self.rows)
         return f'{text},\n "rows": [\n  {rows}\n ]\n}}\n'
@@ -151,6 +127,6 @@ def publish(found: Evaluation) -> Evaluation:
     """Copy an evaluation into the committed ones; what is there already is never overwritten."""
     if there := SHELF.find(f"{found.name}.json", committed_only=True):
         return read(there)
-    moved = Evaluation(**{**found.__dict__, "folder": SHELF.committed})
+    moved = replace(found, folder=SHELF.committed)
     _write(moved, (found.folder / f"{found.name}.npz").read_bytes())
     return moved

@@ -13,23 +13,7 @@ from typing import Any
 from softlabels.errors import ConfigError, unknown
 from softlabels.learning.config import FRACTIONS, PUBLIC, RunConfig
 from softlabels.runs import profiles
-from softlabels.runs.profiles import (
-    ARMS,
-    CIFAR10H,
-    CROWD_ROWS,
-    FIRST,
-    HUMAN,
-    HUMAN_ARMS,
-    PROFILES,
-    SEEDS,
-    TEXT_ARMS,
-    TEXT_CHOSEN,
-    TEXT_MAIN,
-    TEXT_RECIPE,
-    Human,
-    Row,
-    chosen,
-)
+from softlabels.runs.profiles import ARMS, HUMAN, HUMAN_ARMS, PROFILES, SEEDS, TEXT_MAIN, Human, Row, chosen
 
 
 @dataclass(frozen=True)
@@ -44,24 +28,19 @@ class Cell:
     config: RunConfig
 
 
+def _arm(recipe: str, arm: str, settings: Mapping[str, Any]) -> Cell:
+    config = RunConfig.from_dict(dict(settings))
+    return Cell(config.dataset, config.network, recipe, arm, config.seed, config)
+
+
 def cell(profile: str, row: Row, recipe: str, arm: str, seed: int, **changes: Any) -> Cell:
     """Configure one run of a profile; `changes` override the recipe."""
     numbers = chosen(PROFILES, profile)
-    config = RunConfig.from_dict(
-        {
-            "dataset": row.dataset,
-            "network": row.network,
-            "epochs": row.epochs,
-            "image_size": numbers.image_size,
-            "limit": numbers.limit,
-            "label": arm,
-            "seed": seed,
-            **profiles.DATA.get(row.dataset, {}),
-            **profiles.of_recipe(recipe, row.dataset, row.network, arm),
-            **changes,
-        }
-    )
-    return Cell(row.dataset, row.network, recipe, arm, seed, config)
+    settings: dict[str, Any] = {"dataset": row.dataset, "network": row.network, "epochs": row.epochs}
+    settings |= {"image_size": numbers.image_size, "limit": numbers.limit, "label": arm, "seed": seed}
+    settings |= profiles.DATA.get(row.dataset, {})
+    settings |= profiles.of_recipe(recipe, row.dataset, row.network, arm)
+    return _arm(recipe, arm, settings | changes)
 
 
 def _cells(profile: str, row: Row, recipes: Iterable[str], seeds: Sequence[int]) -> list[Cell]:
@@ -83,9 +62,8 @@ def _figure1(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def _figure2(profile: str, seeds: Sequence[int]) -> list[Cell]:
-    return [
-        c for row, recipe in chosen(PROFILES, profile).figure2 for c in _cells(profile, row, [recipe], seeds)
-    ]
+    shown = chosen(PROFILES, profile).figure2
+    return [c for row, recipe in shown for c in _cells(profile, row, [recipe], seeds)]
 
 
 def _atlas(profile: str, seeds: Sequence[int]) -> list[Cell]:
@@ -132,21 +110,12 @@ def _distributions(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def _quickstart(profile: str, seeds: Sequence[int]) -> list[Cell]:
-    configs = [
-        RunConfig.from_dict({**chosen(PROFILES, profile).quickstart, "label": arm, "seed": seed})
-        for seed in seeds
-        for arm in ARMS
-    ]
-    return [Cell(c.dataset, c.network, "quickstart", c.label, c.seed, c) for c in configs]
+    numbers = chosen(PROFILES, profile).quickstart
+    return [_arm("quickstart", a, {**numbers, "label": a, "seed": seed}) for seed in seeds for a in ARMS]
 
 
 # People who judge CIFAR-10, and pairs of texts: arms that differ in what they learn from. What stands for the
 # recipe of a cell is the name of its grid.
-
-
-def _arm(grid: str, arm: str, settings: Mapping[str, Any]) -> Cell:
-    config = RunConfig.from_dict(dict(settings))
-    return Cell(config.dataset, config.network, grid, arm, config.seed, config)
 
 
 def _with(cell: Cell, **changes: Any) -> Cell:
@@ -188,7 +157,7 @@ def _folds(
         for seed in seeds[: n.max_seeds]:
             for number in range(n.folds):
                 fold = (seed + number) % n.n_folds
-                common = {**CIFAR10H, **n.recipe, "network": network, "epochs": n.epochs, "lr": n.lr}
+                common = {**profiles.CIFAR10H, **n.recipe, "network": network, "epochs": n.epochs, "lr": n.lr}
                 common |= {"batch_size": n.batch_size, "limit": n.limit}
                 common |= {"n_folds": n.n_folds, "seed": seed, "fold": fold}
                 if n.pretraining:
@@ -261,7 +230,8 @@ def _budget_total(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 def kind_of_features(dataset: str) -> str:
     """What follows the name of a dataset: "/logits" of "chaosnli:snli/logits"."""
-    return next(kind for kind in sorted(TEXT_CHOSEN, key=len, reverse=True) if dataset.endswith(kind))
+    longest_first = sorted(profiles.TEXT_CHOSEN, key=len, reverse=True)
+    return next(kind for kind in longest_first if dataset.endswith(kind))
 
 
 def _pairs_of_texts(
@@ -274,20 +244,25 @@ def _pairs_of_texts(
 ) -> Iterator[Cell]:
     n = chosen(profiles.TEXT, profile)
     for dataset in datasets:
-        lr, decay = TEXT_CHOSEN[kind_of_features(dataset)]
-        common = TEXT_RECIPE | {"epochs": n.epochs, "limit": n.limit, "lr": lr, "weight_decay": decay}
+        lr, decay = profiles.TEXT_CHOSEN[kind_of_features(dataset)]
+        common = profiles.TEXT_RECIPE | {
+            "epochs": n.epochs,
+            "limit": n.limit,
+            "lr": lr,
+            "weight_decay": decay,
+        }
         common |= {"dataset": dataset, "network": network, "dropout": 0.5 * (network != "linear")}
         for seed in seeds:
             for arm, settings in arms.items():
                 yield _arm(grid, arm, {**common, "seed": seed, **settings})
 
 
-_MAJORITY_AND_VOTES = {arm: TEXT_ARMS[arm] for arm in ("hard", "soft")}
+_MAJORITY_AND_VOTES = {arm: HUMAN_ARMS[arm] for arm in ARMS}
 
 
 def _text(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """All arms on the main settings."""
-    arms = TEXT_ARMS | profiles.TEXT_SMOOTHED
+    arms = profiles.TEXT_ARMS | profiles.TEXT_SMOOTHED
     return list(_pairs_of_texts("text", profile, seeds, TEXT_MAIN, arms))
 
 
@@ -310,7 +285,7 @@ def _text_features(profile: str, seeds: Sequence[int]) -> list[Cell]:
 def _text_budget(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """Votes kept for each pair of the training and validation parts, on the main settings."""
     some = {f"n={n}": {"label": "soft", "annotations": n} for n in chosen(profiles.TEXT, profile).budget}
-    arms = {**some, "n=100": TEXT_ARMS["soft"]}
+    arms = {**some, "n=100": HUMAN_ARMS["soft"]}
     return list(_pairs_of_texts("text-budget", profile, seeds, TEXT_MAIN, arms))
 
 
@@ -325,8 +300,7 @@ def _text_rates(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
 
 def _crowd(row: str, method: str, settings: Mapping[str, Any], seed: int) -> Cell:
-    config = RunConfig.from_dict({**settings, "method": method, "seed": seed})
-    return Cell(row, config.network, "published", method, seed, config)
+    return replace(_arm("published", method, {**settings, "method": method, "seed": seed}), dataset=row)
 
 
 def _crowd_seeds(profile: str, seeds: Sequence[int]) -> Sequence[int]:
@@ -337,7 +311,7 @@ def _annot_mix(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """The main table; on images only `IMAGE_METHODS`."""
     return [
         _crowd(row, method, settings, seed)
-        for row, settings in chosen(CROWD_ROWS, profile).items()
+        for row, settings in chosen(profiles.CROWD_ROWS, profile).items()
         for seed in _crowd_seeds(profile, seeds)
         for method in profiles.crowd_methods(profile, row)
     ]
@@ -348,11 +322,10 @@ def _annot_mix_ablations(profile: str, seeds: Sequence[int]) -> list[Cell]:
 
     Without mixup annot-mix is run on every row of vectors: on one test part a difference is one draw.
     """
-    rows, first, seeds = chosen(CROWD_ROWS, profile), FIRST[profile], _crowd_seeds(profile, seeds)
+    rows, seeds = chosen(profiles.CROWD_ROWS, profile), _crowd_seeds(profile, seeds)
+    first, kept = profiles.FIRST[profile], product(profiles.AMOUNTS, profiles.AMOUNT_METHODS)
     changes = [(name, "annot-mix", change) for name, change in profiles.ABLATIONS.items()]
-    changes += [
-        (f"{n} per image", m, {"annotations": n}) for n in profiles.AMOUNTS for m in profiles.AMOUNT_METHODS
-    ]
+    changes += [(f"{n} per image", method, {"annotations": n}) for n, method in kept]
     changes += [("shuffled workers", "annot-mix", {"workers": "shuffled"})]
     found = [_crowd(name, m, rows[first] | change, s) for s in seeds for name, m, change in changes]
     found += [
@@ -398,36 +371,28 @@ def your_data(
     Parameters
     ----------
     dataset : str
-        A name that a run takes: `folder.pin` makes one of a folder.
+        A name that a run takes: `folder.pin` makes one of a folder. `vectors` says that it holds no images.
     annotations : int
         Annotations that the median image has. Budgets from there on are left out, and with fewer than two
         there is nothing to compare: a single annotation is its own distribution.
     length : int or None
-        Epochs at most: a run stops once half as many did not lower its validation loss. None: those of the
-        profile, all of them.
-    vectors : bool
-        The dataset holds a vector for each thing that was voted on, and no image.
+        Epochs at most: a run stops once half as many did not lower its validation loss. None: the profile's.
     """
     own = chosen(profiles.OWN, profile)
-    images = {"image_size": own.image_size, "network": own.network, "batch_size": own.batch_size}
     if annotations < 2:
         return []
+    images = {"image_size": own.image_size, "network": own.network, "batch_size": own.batch_size}
+    common = profiles.OWN_VECTORS if vectors else profiles.OWN_RECIPE | images
+    common = common | {"dataset": dataset, "limit": own.limit, "epochs": own.epochs}
+    if length is not None:
+        common |= {"epochs": length, "patience": max(5, length // 2)}
     found = []
     for kept in (0, *(n for n in own.budgets if n < annotations)):
         words = f"{kept} annotation{'s' if kept > 1 else ''}" if kept else profiles.OWN_ALL
         for seed in seeds:
             for arm in ("hard", "soft") if kept != 1 else ("soft",):  # of one annotation both are the same
-                c = RunConfig(
-                    dataset=dataset,
-                    limit=own.limit,
-                    label=arm,
-                    annotations=kept,
-                    epochs=own.epochs if length is None else length,
-                    patience=0 if length is None else max(5, length // 2),
-                    seed=seed,
-                    **(profiles.OWN_VECTORS if vectors else profiles.OWN_RECIPE | images),
-                )
-                found.append(Cell(dataset, c.network, words, arm, seed, c))
+                settings = {**common, "label": arm, "annotations": kept, "seed": seed}
+                found.append(_arm(words, arm, settings))
     return found
 
 
@@ -461,10 +426,7 @@ CHAPTERS: dict[str, Grid] = {
 def seeds_of(given: int | str | Sequence[int]) -> list[int]:
     """Read seeds as people write them: a list, one number, or numbers in words ("[0, 1]", "0 1").
 
-    Raises
-    ------
-    ConfigError
-        Anything else.
+    Anything else raises `ConfigError`.
     """
     words = re.findall(r"[^\s,\[\]()]+", given) if isinstance(given, str) else given
     listed = [words] if isinstance(words, int) else list(words)
@@ -478,12 +440,7 @@ def seeds_of(given: int | str | Sequence[int]) -> list[int]:
 def grid(chapter: str, profile: str = "laptop", seeds: int | str | Sequence[int] = SEEDS) -> list[Cell]:
     """List the runs that a chapter is drawn from, in the order in which they are worth training.
 
-    `seeds` are as people write them: a list, a number, or numbers in words, as papermill hands them on.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such chapter or profile.
+    `seeds` are as `seeds_of` takes them; `ConfigError` if there is no such chapter or profile.
     """
     if chapter not in CHAPTERS:
         raise unknown("chapter", chapter, CHAPTERS)

@@ -37,15 +37,11 @@ def on_all_cores(configs: Sequence[RunConfig], device: str | None = None) -> Non
     """Train what is missing with a process for each core, where that is worth it; nothing on a GPU.
 
     There are no more processes than half of the memory has room for. Runs whose data cannot be had here are
-    left out.
-
-    Raises
-    ------
-    SoftlabelsError
-        As `train`.
+    left out; other errors are those of `train`.
     """
     missing = [config for config in configs if find(config) is None]
-    at_once = _room(missing)
+    bytes_here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    at_once = min(torch.get_num_threads(), _room(missing, bytes_here))
     if at_once < 2 or hardware(device).device.type != "cpu":
         return
     minutes = planning.minutes(missing)
@@ -54,28 +50,22 @@ def on_all_cores(configs: Sequence[RunConfig], device: str | None = None) -> Non
             train(missing, device, at_once, lambda number, outcome: done(missing[number - 1]))
 
 
-def _room(configs: Sequence[RunConfig]) -> int:
-    """How many of these runs may stand side by side: one for each core, in half of the memory."""
-    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2 / 2**20  # MB
+def _room(configs: Sequence[RunConfig], memory: float) -> int:
+    """How many of these runs may stand side by side in half of a memory (bytes)."""
     largest = max((planning.memory(config) for config in configs), default=1)
-    return min(torch.get_num_threads(), len(configs), int(half // largest))
+    return min(len(configs), int(memory / 2 / 2**20 // largest))
 
 
 def side_by_side(asked: str, configs: Sequence[RunConfig]) -> int:
     """How many runs stand side by side on a GPU: a number, or "auto", by its free memory and the cores.
 
-    Raises
-    ------
-    ConfigError
-        Anything else, or a number below one.
+    Anything else, or a number below one, raises `ConfigError`.
     """
     if asked == "auto":
         if not torch.cuda.is_available():
             return 1
-        free = torch.cuda.mem_get_info()[0] / 2**20
-        largest = max((planning.memory(config) for config in configs), default=1)
         cores = 3 * len(os.sched_getaffinity(0)) // 4  # twelve on sixteen were measured (book/one_gpu.md)
-        return max(1, min(cores, len(configs), int(free / 2 // largest)))
+        return max(1, min(cores, _room(configs, torch.cuda.mem_get_info()[0])))
     if not asked.isdecimal() or int(asked) < 1:
         raise ConfigError(f"--runs-per-gpu must be a number from 1 on, or auto, not {asked}")
     return int(asked)
@@ -93,12 +83,8 @@ def train(
     changes no number: nothing is shared but the device. `tell` is called with the number of each, counted
     from one, and its outcome; without it a line is printed.
 
-    Raises
-    ------
-    ConfigError
-        If `at_once` is below one.
-    SoftlabelsError
-        If runs failed, after all others have been trained; it names them.
+    Raises `ConfigError` if `at_once` is below one, and `SoftlabelsError` if runs failed, after all others
+    have been trained; it names them.
     """
     if at_once < 1:
         raise ConfigError(f"--runs-per-gpu must be at least 1, not {at_once}")
@@ -234,18 +220,15 @@ def train_within(
     size = at_once
     while left and size:
         now, left = left[:size], left[size:]
-        found += _trained([cell.config for unit in now for cell in unit], device, at_once)
+        configs = [cell.config for unit in now for cell in unit]
+        try:
+            found += train(configs, device, at_once)
+        except DataUnavailable as error:  # the others have been trained
+            print(f"softlabels: {error}", file=sys.stderr)
+            found += filter(None, map(find, configs))
         hoped += sum(expected(unit, past, gpu) for unit in now)
         size = _fitting(left, SHARE * (seconds - (clock() - start)), (clock() - start) / hoped, past, gpu)
     return found, sum(map(len, left))
-
-
-def _trained(configs: Sequence[RunConfig], device: str | None, at_once: int) -> list[Record]:
-    try:
-        return train(configs, device, at_once)
-    except DataUnavailable as error:  # the others have been trained
-        print(f"softlabels: {error}", file=sys.stderr)
-        return list(filter(None, map(find, configs)))
 
 
 def _fitting(left: Sequence[Unit], seconds: float, pace: float, past: Past, gpu: bool) -> int:

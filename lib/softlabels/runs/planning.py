@@ -281,13 +281,8 @@ def write(batch: Batch, folder: Path) -> Path:
     """Write a batch's file; a mark that such a batch is done is removed, since its runs are missing."""
     path = folder / f"{batch.name}.json"
     path.with_suffix(".done").unlink(missing_ok=True)
-    n = batch.needs
-    body = {
-        "minutes": n.minutes,
-        "limit": n.limit,
-        "mem_mb": n.mem_mb,
-        "runs": [c.meaning() for c in batch.configs],
-    }
+    n, configs = batch.needs, [c.meaning() for c in batch.configs]
+    body = {"minutes": n.minutes, "limit": n.limit, "mem_mb": n.mem_mb, "runs": configs}
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
     return path
@@ -299,13 +294,7 @@ def resource(path: Path, name: str) -> int:
 
 
 def read(path: Path) -> list[RunConfig]:
-    """Read the configurations of a batch.
-
-    Raises
-    ------
-    ConfigError
-        If the file is not there or holds anything else.
-    """
+    """Read the configurations of a batch; `ConfigError` if the file is not there or holds anything else."""
     try:
         return [RunConfig.from_dict(found) for found in json.loads(path.read_text(encoding="utf-8"))["runs"]]
     except ConfigError as error:

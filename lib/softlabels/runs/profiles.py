@@ -53,32 +53,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Profile:
-    """Numbers of a profile.
+    """Numbers of a profile; a recipe stands beside the rows of the figures."""
 
-    Attributes
-    ----------
-    image_size : int
-        Of the synthetic images, in pixels.
-    limit : int
-        Images used of each dataset; 0: all.
-    table1 : tuple of Row
-    figure1 : tuple of (Row, recipe)
-        The network whose features Figure 1 shows; its classifying layer reads their average.
-    distributions : Row
-        The network that is trained on 1, 3, 10, 100 annotations per image and on the exact distribution.
-    quickstart : dict
-        Settings of the live runs.
-    figure2 : tuple of (Row, recipe)
-        Networks on annotated images whose features Figure 2 shows; their runs are among Table 1's.
-    """
-
-    image_size: int
-    limit: int
+    image_size: int  # of the synthetic images, in pixels
+    limit: int  # images used of each dataset; 0: all
     table1: tuple[Row, ...]
-    figure1: tuple[Row, str]
-    distributions: Row
-    quickstart: dict[str, Any]
-    figure2: tuple[tuple[Row, str], ...]
+    figure1: tuple[Row, str]  # whose features Figure 1 shows; its classifying layer reads their average
+    distributions: Row  # trained on 1, 3, 10, 100 annotations per image and on the exact distribution
+    quickstart: dict[str, Any]  # settings of the live runs
+    figure2: tuple[tuple[Row, str], ...]  # whose features Figure 2 shows; their runs are among Table 1's
 
 
 # Three pairs of these are trained in half a minute on one core.
@@ -252,13 +235,7 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {
 
 
 def of_recipe(recipe: str, dataset: str, network: str, arm: str) -> dict[str, Any]:
-    """Return the settings of `RunConfig` that a recipe names.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such recipe, or it says nothing of this dataset.
-    """
+    """The settings of `RunConfig` that a recipe names; `ConfigError` if it says nothing of this dataset."""
     if recipe not in RECIPES:
         raise unknown("recipe", recipe, RECIPES)
     settings, added = RECIPES[recipe]
@@ -283,13 +260,7 @@ def of_recipe(recipe: str, dataset: str, network: str, arm: str) -> dict[str, An
 
 # name -> what the arm learns from. "hard" is the majority of the people, "truth" CIFAR-10's own label.
 HUMAN_ARMS: dict[str, dict[str, Any]] = {
-    "truth": {"label": "truth"},
-    "hard": {"label": "hard"},
-    "soft": {"label": "soft"},
-    "sampled": {"label": "sampled"},
-    "class-mean": {"label": "class-mean"},
-    "permuted": {"label": "permuted"},
-    "smoothed": {"label": "smoothed"},
+    **{a: {"label": a} for a in ("truth", "hard", "soft", "sampled", "class-mean", "permuted", "smoothed")},
     "mixup": {"label": "truth", "mixup": 1.0},
     "distilled": {"label": "distilled"},
 }
@@ -320,63 +291,31 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Human:
-    """Numbers of a profile.
+    """Numbers of a profile."""
 
-    Attributes
-    ----------
-    networks : tuple of str
-        The first one is the network of all chapters but the first.
-    epochs : int
-    lr : float
-        Peak learning rate of every arm.
-    recipe : dict
-        What else the runs have in common.
-    pretraining : dict
-        How the networks were trained that fine-tuning starts from; empty: it starts from random weights.
-    pretrained : int
-        How many of these there are; fold f starts from number f modulo this.
-    scratch : Scratch
-        The runs that start from random weights.
-    limit : int
-        Images used; 0: all.
-    batch_size : int
-    n_folds : int
-    folds : int
-        Folds tested with each seed: seed s begins with fold s, so that seeds 0, 1, 2 with one fold each are
-        three folds with a seed of their own.
-    max_seeds : int
-    controls : int
-        "truth" and "soft" are trained on every fold; the other arms, and few annotations, on every such one.
-    temperatures : tuple of float
-        Of the human distribution.
-    annotations : tuple of int
-        Annotations per image; one is the arm "sampled", all is the arm "soft".
-    totals : tuple of (int, tuple of int)
-        Annotations in all, and how many of them an image gets: more on fewer images.
-    compared : tuple of (str, int)
-        Other networks and epochs, to be held against those of `scratch` by accuracy for the time.
-    rates : tuple of float
-        Other common rates, tried on the first fold with the arms `rate_arms`.
-    """
-
-    networks: tuple[str, ...]
+    networks: tuple[str, ...]  # the first one is the network of all chapters but the first
     epochs: int
-    lr: float
-    recipe: Mapping[str, Any] = field(default_factory=lambda: SHORT)
+    lr: float  # peak learning rate of every arm
+    recipe: Mapping[str, Any] = field(default_factory=lambda: SHORT)  # what else the runs have in common
+    # How the networks were trained that fine-tuning starts from; empty: it starts from random weights.
     pretraining: Mapping[str, Any] = field(default_factory=dict)
-    pretrained: int = 3
-    scratch: Scratch = Scratch("", 0, 0.0, {})  # none
-    limit: int = 0
+    pretrained: int = 3  # how many of these there are; fold f starts from number f modulo this
+    scratch: Scratch = Scratch("", 0, 0.0, {})  # the runs that start from random weights; none
+    limit: int = 0  # images used; 0: all
     batch_size: int = 128
     n_folds: int = 10
+    # Folds tested with each seed: seed s begins with fold s, so that seeds 0, 1, 2 with one fold each are
+    # three folds with a seed of their own.
     folds: int = 1
     max_seeds: int = 10**6
+    # "truth" and "soft" are trained on every fold; the other arms, and few annotations, on every such one.
     controls: int = 1
-    temperatures: tuple[float, ...] = ()
-    annotations: tuple[int, ...] = ()
+    temperatures: tuple[float, ...] = ()  # of the human distribution
+    annotations: tuple[int, ...] = ()  # per image; one is the arm "sampled", all is the arm "soft"
+    # Annotations in all, and how many of them an image gets: more on fewer images.
     totals: tuple[tuple[int, tuple[int, ...]], ...] = ()
-    compared: tuple[tuple[str, int], ...] = ()
-    rates: tuple[float, ...] = ()
+    compared: tuple[tuple[str, int], ...] = ()  # other networks and epochs: accuracy for the time
+    rates: tuple[float, ...] = ()  # other common rates, tried on the first fold with `rate_arms`
     rate_arms: tuple[str, ...] = ("truth", "soft", "smoothed", "permuted")
 
 
@@ -507,12 +446,7 @@ TEXT_FEWER = 2  # splits of features other than the main ones
 TEXT_RATES = tuple((lr, decay) for lr in (0.005, 0.02, 0.1) for decay in (0.005, 0.1))
 # Kind of features -> rate and weight decay with the least sum of both arms' own validation losses.
 TEXT_CHOSEN = {"": (0.02, 0.1), "/words": (0.02, 0.1), "+logits": (0.02, 0.1), "/logits": (0.02, 0.005)}
-TEXT_RECIPE: dict[str, Any] = {
-    "epochs": 30,
-    "batch_size": 32,
-    "schedule": "one-cycle",
-    "augmentation": "none",
-}
+TEXT_RECIPE: dict[str, Any] = {"batch_size": 32, "schedule": "one-cycle", "augmentation": "none"}
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
-"""Run records: one small JSON and its arrays per run, written once, checked when read."""
+"""Run records: one small JSON and its arrays per run, written once, checked when read; archives of them."""
 
 import json
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import tempfile
+import zipfile
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,19 +14,18 @@ from typing import Any
 import numpy as np
 
 from softlabels import store
-from softlabels.errors import RecordError
+from softlabels.errors import RecordError, StorageError
 from softlabels.learning.config import RunConfig
-from softlabels.store import Shelf, checked_bytes, read_arrays
+from softlabels.store import Shelf, checked_bytes, read_arrays, write_atomically
 
 SCHEMA = 1
 SHELF = Shelf("runs")
 SUFFIXES = (".json", ".npz", ".features.npz")  # of the files of a run
 FILE = re.compile(r"([0-9a-f]{12})(\.features)?\.(json|npz)")  # name of one
 DIGEST = re.compile("[0-9a-f]{64}")
-TEXTS = {
-    "data": ("name", "variant", "sha256"),
-    "environment": ("device", "machine", "precision", "commit"),
-}
+TEXTS = {"data": ("name", "variant", "sha256"), "environment": ("device", "machine", "precision", "commit")}
+# Entries of a record's JSON after its configuration.
+KEPT = ("metrics", "best_epoch", "labels", "data", "environment", "seconds", "checksums", "history")
 
 
 @dataclass(frozen=True)
@@ -110,19 +111,8 @@ class Record:
 
     def to_json(self) -> str:
         """Canonical text of the record."""
-        body = {
-            "schema": SCHEMA,
-            "id": self.id,
-            "config": self.config.to_dict(),
-            "metrics": self.metrics,
-            "best_epoch": self.best_epoch,
-            "labels": self.labels,
-            "data": self.data,
-            "environment": self.environment,
-            "seconds": self.seconds,
-            "checksums": self.checksums,
-            "history": self.history,
-        }
+        body = {"schema": SCHEMA, "id": self.id, "config": self.config.to_dict()}
+        body |= {name: getattr(self, name) for name in KEPT}
         return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -136,10 +126,8 @@ def cpu_seconds(history: list[dict[str, float]], otherwise: float) -> float:
 def read(path: Path) -> Record:
     """Read a record from its JSON file.
 
-    Raises
-    ------
-    RecordError
-        If the file is damaged, of another version, or its id does not follow from its configuration.
+    Raises `RecordError` if it is damaged, of another version, or its id does not follow from its
+    configuration.
     """
 
     def parse(content: bytes) -> tuple[str, Record]:
@@ -162,10 +150,7 @@ def read(path: Path) -> Record:
 def check_form(body: dict[str, Any]) -> None:
     """Hold the entries of a record (`Record` describes them) to their form.
 
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        Naming the first entry that is missing or not of its form.
+    Raises KeyError, TypeError or ValueError, which name the first entry that is missing or not of its form.
     """
     metrics, history = _names("metrics", body["metrics"]), body["history"]
     for part in ("test", "validation", *metrics):
@@ -222,17 +207,98 @@ def find(config: RunConfig, committed_only: bool = False) -> Record | None:
 def publish(record: Record, features: bool = False) -> Record:
     """Copy a record into the committed ones; its features only if asked for (they are large)."""
     target = SHELF.committed
-    if record.folder != target:
-        source = record.features_file() if features else None
-        kept = source.read_bytes() if source else None
-        moved = Record(**{**record.__dict__, "folder": target})
-        for left in target.glob(f".{record.id}.*.partial"):  # by a process that was killed while it wrote
-            left.unlink()
-        write(moved, (record.folder / f"{record.id}.npz").read_bytes(), kept)
-        return moved
-    return record
+    if record.folder == target:
+        return record
+    source = record.features_file() if features else None
+    moved = replace(record, folder=target)
+    for left in target.glob(f".{record.id}.*.partial"):  # by a process that was killed while it wrote
+        left.unlink()
+    arrays = (record.folder / f"{record.id}.npz").read_bytes()
+    write(moved, arrays, source.read_bytes() if source else None)
+    return moved
 
 
 def everything() -> list[Record]:
     """All records at hand, committed ones first, ordered by id within each folder."""
     return [read(path) for path in SHELF.files()]
+
+
+# Records packed into one archive, to be carried from the machine that trained to the repository.
+
+
+_LARGEST = 64 << 20  # bytes of one member; a record's arrays are well below
+_TOTAL = 8 << 30  # bytes of all
+_RATIO = 100  # of text to what it is packed to; arrays are packed already
+_SLACK = 1 << 20  # bytes below which that ratio says nothing
+
+
+def export(path: Path, ids: Collection[str] | None = None, features: bool = False) -> int:
+    """Pack records (all at hand, or those of `ids`) into a zip file; returns how many.
+
+    Raises `RecordError` if none of the chosen runs has a record.
+    """
+    chosen = [r for r in everything() if ids is None or r.id in ids]
+    if not chosen:
+        raise RecordError("none of the chosen runs has a record here; train them first (softlabels train)")
+    part = path.with_name(path.name + ".partial")
+    with zipfile.ZipFile(part, "w") as archive:
+        for record in chosen:
+            files = [record.folder / f"{record.id}{suffix}" for suffix in SUFFIXES[:2]]
+            for file in [*files, record.features_file() if features else None]:
+                if file:
+                    archive.write(file, file.name)
+    part.replace(path)
+    return len(chosen)
+
+
+def load(path: Path) -> tuple[int, int]:
+    """Check every record of an archive, then add the new ones to the committed records.
+
+    Features that a committed record came without are added to it. Returns how many records were new, and how
+    many were here already with the same results. If the archive or a record in it is damaged, or contradicts
+    a record that is here, `RecordError` is raised and nothing is added.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        _extract(path, Path(scratch))
+        found = [read(file) for file in sorted(Path(scratch).glob("*.json"))]
+        if not found:
+            raise RecordError(f"{path}: no records in it")
+        for record in found:
+            record.arrays()
+        fresh = [record for record in found if not _known(record)]
+        for record in found:
+            name = f"{record.id}.features.npz"
+            brings = (record.folder / name).exists() and not (SHELF.committed / name).exists()
+            if record in fresh or brings:
+                publish(record, features=brings)
+    return len(fresh), len(found) - len(fresh)
+
+
+def _extract(path: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if (total := sum(member.file_size for member in members)) > _TOTAL:
+                raise RecordError(f"{path}: it unpacks to {total} bytes, more than {_TOTAL}")
+            for member in members:
+                packed = _RATIO * member.compress_size
+                large = member.file_size > min(_LARGEST, max(_SLACK, packed))
+                if large or not FILE.fullmatch(member.filename):
+                    raise RecordError(f"{path}: {member.filename!r} is not a file of a record")
+                write_atomically(folder / member.filename, archive.read(member))
+    except (RecordError, StorageError):
+        raise
+    except Exception as error:  # zipfile raises whatever a damaged file makes it
+        raise RecordError(f"{path}: not an archive of records ({error})") from error
+
+
+def _known(record: Record) -> bool:
+    here = SHELF.committed / f"{record.id}.json"
+    if not here.exists():
+        return False
+    if read(here).metrics != record.metrics:
+        raise RecordError(
+            f"run {record.id}: the archive's metrics differ from those of {here}; "
+            "keep one: delete the other and import again"
+        )
+    return True

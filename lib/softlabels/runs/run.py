@@ -22,10 +22,10 @@ from softlabels.errors import DataUnavailable, RecordError
 from softlabels.labels import metrics, votes
 from softlabels.learning import starts, training
 from softlabels.learning.annotators import training as learning
-from softlabels.learning.checkpoint import Progress, snapshot
 from softlabels.learning.config import LABELS, RunConfig
 from softlabels.learning.hardware import Hardware, hardware
 from softlabels.learning.inputs import Task, prepare
+from softlabels.learning.training import Progress, snapshot
 from softlabels.runs import grids, records
 from softlabels.runs.records import Record, find
 from softlabels.store import pack, set_aside, write_atomically
@@ -61,15 +61,8 @@ def get(config: RunConfig, device: str | None = None, fresh: bool = False) -> Re
 def _sound(config: RunConfig, aside: bool = False) -> Record | None:
     """Return the record of a run, or None where it has to be made: a damaged one of the cache does not count.
 
-    Parameters
-    ----------
-    aside : bool
-        Set the files of a damaged record aside, so that another one can be written, and warn of it.
-
-    Raises
-    ------
-    RecordError
-        If it is a committed record that is damaged: git has the whole one.
+    If `aside`, the files of such a one are set aside, so that another can be written. A damaged committed
+    record raises `RecordError`: git has the whole one.
     """
     try:
         record = records.find(config)
@@ -152,7 +145,10 @@ def train_in(
     arrays = _arrays(task, log_p)
     kept = pack(features=features.astype(np.float16))
     seconds = sum(row["seconds"] for row in done.history) + time.perf_counter() - start
-    found = _metrics(task, log_p)
+    rows, truth = task.rows["test"], task.dataset.truth
+    found = {"test": metrics.evaluate(log_p, task.soft[rows])}
+    if truth is not None:
+        found["truth"] = metrics.evaluate(log_p, votes.one_hot(truth[rows], task.soft.shape[1]))
     record = _record(config, task, hw, done, found, seconds, {"arrays": arrays, "features": kept}, folder)
     write_atomically(folder / f"{config.id}.safetensors", save(snapshot(model)))
     records.write(record, arrays, kept)
@@ -283,28 +279,15 @@ def _record(
     )
 
 
-def _metrics(task: Task, log_p: np.ndarray) -> dict[str, dict[str, float]]:
-    """Measures of the test part against the people and, where there is one, against the dataset's label."""
-    rows, truth = task.rows["test"], task.dataset.truth
-    found = {"test": metrics.evaluate(log_p, task.soft[rows])}
-    if truth is not None:
-        found["truth"] = metrics.evaluate(log_p, votes.one_hot(truth[rows], task.soft.shape[1]))
-    return found
-
-
 def environment(hw: Hardware) -> dict[str, Any]:
     """Where and with what something was made: device, machine, versions, commit."""
-    return {**hw.describe(), "versions": _versions(), "commit": _commit()}
-
-
-def _versions() -> dict[str, str]:
-    found: dict[str, Any] = {}
+    versions = {}
     for name in _VERSIONS:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:  # run from a source tree that is not installed
-            found[name] = "unknown"
-    return found
+            versions[name] = "unknown"
+    return {**hw.describe(), "versions": versions, "commit": _commit()}
 
 
 def _commit() -> str:
@@ -316,13 +299,8 @@ def _commit() -> str:
         return stated
     git = ["git", "-C", str(paths.PROJECT)]
     try:
-        head = subprocess.run(
-            [*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True
-        )
-        clean = (
-            subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "lib"], capture_output=True).returncode
-            == 0
-        )
+        head = subprocess.check_output([*git, "rev-parse", "--short=10", "HEAD"], stderr=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return head.stdout.strip() + ("" if clean else "+")
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "lib"], capture_output=True).returncode
+    return head.decode().strip() + ("+" if changed else "")

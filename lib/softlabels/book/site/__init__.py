@@ -11,7 +11,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from softlabels.book.site import assets, gallery, head, more, provenance, reference, tables, verdicts
+from softlabels.book.site import assets, directives, head, more, provenance, tables, verdicts
 from softlabels.book.site.tables import Numbers
 
 
@@ -53,7 +53,7 @@ def only_with_an_address(config: Config) -> None:
 
 def _settings(app: Sphinx, config: Config) -> None:
     only_with_an_address(config)
-    reference.mock_what_is_missing(config)
+    directives.mock_what_is_missing(config)
     # The notebook is linked under its claim, and a browser prints by itself, in the style for paper.
     config.html_theme_options |= {"use_download_button": False, "use_fullscreen_button": False}
     config.html_context.setdefault("default_mode", "auto")  # the theme's script knows no empty one
@@ -70,20 +70,14 @@ def _parallel(app: Sphinx, env: Any, docnames: list[str]) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the parts with the moments at which Sphinx calls them."""
     more.register(app)
-    app.add_directive("chapters", gallery.Chapters)
-    app.add_directive("settings", reference.Settings)
+    app.add_directive("chapters", directives.Chapters)
+    app.add_directive("settings", directives.Settings)
     app.connect("config-inited", _settings)
     app.connect("env-before-read-docs", _parallel)
     for part in (provenance, verdicts, head, more):
         app.connect("builder-inited", part.begin)
     app.connect("doctree-resolved", _dress)
-    for step in (
-        tables.finish,
-        more.switch,
-        head.describe,
-        head.say_rebuilt,
-        reference.say_what_is_missing,
-    ):
+    for step in (tables.finish, more.switch, head.describe, head.say_rebuilt, directives.say_what_is_missing):
         app.connect("html-page-context", step)
     app.connect("html-page-context", _without_roles)
     app.connect("html-collect-pages", provenance.pages)

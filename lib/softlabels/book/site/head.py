@@ -53,22 +53,22 @@ def begin(app: Sphinx) -> None:
 
 def changed(root: Path) -> dict[str, dict[str, str]]:
     """Settings of a book's chapters that were executed with others than their own, by page."""
-    found: dict[str, dict[str, str]] = {}
-    for path in sorted((root / "chapters").glob("*.ipynb")):
-        for cell in nbformat.read(path, as_version=4).cells:
-            if "injected-parameters" in cell.metadata.get("tags", []) and (settings := injected(cell.source)):
-                found[f"chapters/{path.stem}"] = settings
-    return found
+    found = {
+        f"chapters/{path.stem}": injected(cell.source)
+        for path in sorted((root / "chapters").glob("*.ipynb"))
+        for cell in nbformat.read(path, as_version=4).cells
+        if "injected-parameters" in cell.metadata.get("tags", [])
+    }
+    return {page: settings for page, settings in found.items() if settings}
 
 
 def together(settings: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
     """Every value of each setting, once."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, None]] = {}
     for one in settings:
         for name, value in one.items():
-            if value not in found.setdefault(name, []):
-                found[name].append(value)
-    return found
+            found.setdefault(name, {})[value] = None
+    return {name: list(values) for name, values in found.items()}
 
 
 def injected(source: str) -> dict[str, str]:
@@ -85,8 +85,6 @@ def say_rebuilt(app: Sphinx, page: str, template: str, context: dict[str, Any], 
     settings = together(own)
     if not settings or "body" not in context:
         return
-    words = ", ".join(
-        f"{name} {' or '.join(values).strip('[]')}" for name, values in sorted(settings.items())
-    )
+    words = ", ".join(f"{name} {' or '.join(v).strip('[]')}" for name, v in sorted(settings.items()))
     note = f'<p class="rebuilt" role="note">Built from {html.escape(words)}: not the published book.</p>'
     context["body"] = note + context["body"]

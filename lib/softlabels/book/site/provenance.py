@@ -45,7 +45,8 @@ def link(app: Sphinx, node: nodes.raw, numbers: Numbers) -> None:
     name, text = numbers.next("Figure"), node.astext()
     text = text.replace("<figure>", f'<figure class="drawn" id="{anchor(name)}">', 1)
     text = _IMAGE.sub(lambda m: _filed(app, numbers, name, m), text)
-    text = text.replace('<figcaption style="color:inherit"><p>', f"<figcaption><p>{_number(name)}", 1)
+    label = f'<span class="caption-number">{name}. </span>'
+    text = text.replace('<figcaption style="color:inherit"><p>', f"<figcaption><p>{label}", 1)
     text = _LINE.sub(lambda m: _line(app, node, numbers, m[1]), text, count=1)
     text = _RECORDS.sub(lambda m: _listed(app, numbers.root, m[1].split()), text)
     node.replace_self(nodes.raw("", text, format="html"))
@@ -58,11 +59,15 @@ def picture(docname: str, name: str, kind: str) -> str:
 
 def _filed(app: Sphinx, numbers: Numbers, name: str, found: re.Match[str]) -> str:
     """A file of its own: the page is there before its pictures are, and those further down come later."""
-    address = picture(numbers.docname, name, found[1])
+    address = _written(app, picture(numbers.docname, name, found[1]), base64.b64decode(found[2]))
+    return f'loading="lazy" src="{numbers.root}{address}"'
+
+
+def _written(app: Sphinx, address: str, content: bytes) -> str:
     file = Path(app.outdir) / address
     file.parent.mkdir(exist_ok=True)
-    file.write_bytes(base64.b64decode(found[2]))
-    return f'loading="lazy" src="{numbers.root}{address}"'
+    file.write_bytes(content)
+    return address
 
 
 def sheet(app: Sphinx, node: nodes.raw, docname: str) -> None:
@@ -72,32 +77,21 @@ def sheet(app: Sphinx, node: nodes.raw, docname: str) -> None:
     def filed(found: re.Match[str]) -> str:
         content = base64.b64decode(found[2])
         address = f"_images/{docname.rsplit('/', 1)[-1]}-{sha256(content).hexdigest()[:8]}.{found[1]}"
-        file = Path(app.outdir) / address
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(content)
-        return f'"url":"{root}{address}"'
+        return f'"url":"{root}{_written(app, address, content)}"'
 
     node.replace_self(nodes.raw("", _SHEET.sub(filed, node.astext()), format="html"))
 
 
-def _number(name: str) -> str:
-    return f'<span class="caption-number">{name}. </span>'
-
-
 def _line(app: Sphinx, node: nodes.raw, numbers: Numbers, words: str) -> str:
-    parts = [words]
-    names = dict.fromkeys(re.findall(r'data-drawn="(\w+)"', node.astext()))
-    drawn = [_function(app, numbers.root, name) for name in names if name in functions()]
-    if drawn:
-        parts.append(f"drawn by {', '.join(drawn)}")
-    parts.append(f'<a download href="{numbers.root}_sources/{numbers.docname}.ipynb">notebook</a>')
+    drawn = []
+    for name in dict.fromkeys(re.findall(r'data-drawn="(\w+)"', node.astext())):
+        if module := functions().get(name):
+            app.softlabels_modules.add(module)  # type: ignore[attr-defined]
+            address = f"{numbers.root}{page_of(module)}.html#{name}"
+            drawn.append(f'<a href="{address}"><code>figures.{name}</code></a>')
+    notebook = f'<a download href="{numbers.root}_sources/{numbers.docname}.ipynb">notebook</a>'
+    parts = [words, *([f"drawn by {', '.join(drawn)}"] if drawn else []), notebook]
     return f'<p class="provenance">{" · ".join(parts)}</p>'
-
-
-def _function(app: Sphinx, root: str, name: str) -> str:
-    module = functions()[name]
-    app.softlabels_modules.add(module)  # type: ignore[attr-defined]
-    return f'<a href="{root}{page_of(module)}.html#{name}"><code>figures.{name}</code></a>'
 
 
 def _listed(app: Sphinx, root: str, ids: list[str]) -> str:

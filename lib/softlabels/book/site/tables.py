@@ -30,15 +30,7 @@ _CELL = re.compile(r"<t[hd][^>]*>(.*?)</t[hd]>", re.DOTALL)
 
 
 class Numbers:
-    """Counts the figures and tables of one page.
-
-    Attributes
-    ----------
-    docname : str
-        Page, such as "chapters/03_table1".
-    prefix : str
-        Number of the chapter, letter of another page, nothing for the first page.
-    """
+    """Counts the figures and tables of one page, such as "chapters/03_table1"."""
 
     def __init__(self, env: BuildEnvironment, docname: str):
         self.docname = docname
@@ -58,6 +50,7 @@ class Numbers:
 
 
 def _prefix(env: BuildEnvironment, docname: str) -> str:
+    """Number of a chapter, letter of another page, nothing for the first page."""
     first = docname.rsplit("/", 1)[-1].split("_", 1)[0]
     if docname.startswith("chapters/") and first.isdigit():
         return str(int(first))
@@ -82,8 +75,7 @@ def caption(table: nodes.table, numbers: Numbers) -> None:
     name = numbers.next("Table")
     if not isinstance(table[0], nodes.title):
         table.insert(0, nodes.title("", heading(table)))
-    title = table[0]
-    title.insert(0, nodes.inline("", f"{name}. ", classes=["caption-number"]))
+    table[0].insert(0, nodes.inline("", f"{name}. ", classes=["caption-number"]))
     table["ids"].append(anchor(name))
 
 
@@ -117,12 +109,8 @@ def _finished(app: Sphinx, page: str, found: re.Match[str], number: int) -> str:
     tools = f'<p class="table-tools"><span class="scroll-hint" hidden></span> {link}</p>'
     head, _, body = text.partition("</thead>")
     head = re.sub(r"<th(?=[\s>])(?![^>]*scope)", '<th scope="col"', head)
-    return f'<div class="table-whole">{head}</thead>{_FIRST_CELL.sub(_named, body)}{tools}</div>'
-
-
-def _named(found: re.Match[str]) -> str:
-    """The first cell of a row names the row."""
-    return f'{found[1]}<th scope="row"{found[2]}>{found[3]}</th>'
+    body = _FIRST_CELL.sub(r'\1<th scope="row"\2>\3</th>', body)  # it names the row
+    return f'<div class="table-whole">{head}</thead>{body}{tools}</div>'
 
 
 def csv_link(app: Sphinx, numbers: Numbers, text: str) -> str:

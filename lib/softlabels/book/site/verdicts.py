@@ -15,8 +15,8 @@ import nbformat
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from softlabels.analysis.claims import CLAIMS, GROUPS, Claim
 from softlabels.analysis.formatting import NOTHING
+from softlabels.analysis.verdicts import CLAIMS, GROUPS, Claim
 from softlabels.book.site import tables
 from softlabels.book.site.provenance import is_html
 from softlabels.book.site.tables import Numbers
@@ -86,14 +86,10 @@ def dress(app: Sphinx, node: nodes.raw, numbers: Numbers, first: bool) -> None:
 
 
 def cards(rows: Sequence[Row], places: Mapping[str, str] | None = None) -> str:
-    """A card for each row, as HTML.
+    """A card for each row of `analysis.verdicts.table`, as HTML.
 
-    Parameters
-    ----------
-    rows : list of dict
-        Columns of `analysis.verdicts.table`.
-    places : dict of str to str
-        Address of the chapter that judges a claim, by the claim's id; used where a row names its chapter.
+    `places` has the address of the chapter that judges a claim, by the claim's id; used where a row names its
+    chapter.
     """
     return f'{KEY}<ul class="cards">{"".join(_card(row, places or {}) for row in rows)}</ul>'
 
@@ -101,27 +97,20 @@ def cards(rows: Sequence[Row], places: Mapping[str, str] | None = None) -> str:
 def _card(row: Row, places: Mapping[str, str]) -> str:
     word, name, claim = row["verdict"], identity(row), _claims().get(plain(row["claim"]))
     group = GROUPS[claim.group] if claim else ""
-    paper = _paper(claim)
+    known = re.fullmatch(r"([a-z]+)(\d{4})", claim.source) if claim else None
+    paper = f"{known[1].capitalize()} {known[2]}" if known else ""  # author and year
     text = row["claim"]
     if "chapter" in row and name in places:
         text = f'<a href="{places[name]}#claim-{name}">{text}</a>'
-    needs = row.get("would decide", NOTHING)
-    rest = [
-        f'<p class="reason">{row["reason"]}</p>' if row.get("reason", NOTHING) != NOTHING else "",
-        f'<p class="needs">Would decide: {needs}</p>' if needs != NOTHING else "",
-    ]
+    reason, needs = (row.get(column, NOTHING) for column in ("reason", "would decide"))
+    rest = f'<p class="reason">{reason}</p>' if reason != NOTHING else ""
+    rest += f'<p class="needs">Would decide: {needs}</p>' if needs != NOTHING else ""
     data = f'data-word="{word}" data-group="{html.escape(group)}" data-paper="{html.escape(paper)}"'
     source = f'<span class="paper">{html.escape(paper)}</span>' if paper else ""
     return (
         f'<li class="card-of {_kind(word)}" id="claim-{name}" {data}>'
-        f'<p class="claim">{_chip(word)} {text} {source}</p>{_values(row)}{"".join(rest)}</li>'
+        f'<p class="claim">{_chip(word)} {text} {source}</p>{_values(row)}{rest}</li>'
     )
-
-
-def _paper(claim: Claim | None) -> str:
-    """Author and year of a claim, from its key in the bibliography."""
-    found = re.fullmatch(r"([a-z]+)(\d{4})", claim.source) if claim else None
-    return f"{found[1].capitalize()} {found[2]}" if found else ""
 
 
 @cache
@@ -152,9 +141,9 @@ def _values(row: Row) -> str:
 def axis(row: Row) -> str:
     """Published value, as a diamond, and our interval on one small axis through zero, as SVG; or nothing."""
     theirs, ours = plain(row["published"]), plain(row["ours"])
-    margin = [_value(x) for x in _NUMBER.findall(theirs)][:1] if "±" in theirs else []
-    published = [_value(x) for x in _NUMBER.findall(theirs)][:1] if "±" not in theirs else [0.0]
-    found = [_value(x) for x in _NUMBER.findall(ours)][: 3 if "[" in ours else 1]
+    first = _values_of(theirs)[:1]
+    margin, published = (first, [0.0]) if "±" in theirs else ([], first)
+    found = _values_of(ours)[: 3 if "[" in ours else 1]
     if not published and not found:
         return ""
     every = [0.0, *published, *found, *margin, *(-m for m in margin)]
@@ -165,22 +154,17 @@ def axis(row: Row) -> str:
         return f"{_EDGE + (value - low) * scale:.1f}"
 
     middle = _HEIGHT / 2
-    parts = [f'<line class="base" x1="0" x2="{_WIDTH}" y1="{middle}" y2="{middle}"/>']
+    level = f'y1="{middle}" y2="{middle}"'
+    parts = [f'<line class="base" x1="0" x2="{_WIDTH}" {level}/>']
     for m in margin:
-        parts.append(
-            f'<rect class="margin" x="{x(-m)}" width="{2 * m * scale:.1f}" y="4" height="{_HEIGHT - 8}"/>'
-        )
+        width = f"{2 * m * scale:.1f}"
+        parts.append(f'<rect class="margin" x="{x(-m)}" width="{width}" y="4" height="{_HEIGHT - 8}"/>')
     parts.append(f'<line class="zero" x1="{x(0)}" x2="{x(0)}" y1="2" y2="{_HEIGHT - 2}"/>')
     if len(found) == 3:
-        parts.append(
-            f'<line class="interval" x1="{x(found[1])}" x2="{x(found[2])}" y1="{middle}" y2="{middle}"/>'
-        )
+        parts.append(f'<line class="interval" x1="{x(found[1])}" x2="{x(found[2])}" {level}/>')
     parts += [f'<circle cx="{x(value)}" cy="{middle}" r="4.5"/>' for value in found[:1]]
-    parts += [
-        f'<path class="published" d="M{x(value)} {middle - 6}l6 6-6 6-6-6z"/>'
-        for value in published
-        if not margin
-    ]
+    for value in () if margin else published:
+        parts.append(f'<path class="published" d="M{x(value)} {middle - 6}l6 6-6 6-6-6z"/>')
     label = html.escape(f"published {theirs}, ours {ours}")
     return (
         f'<svg class="axis" role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
@@ -188,8 +172,8 @@ def axis(row: Row) -> str:
     )
 
 
-def _value(text: str) -> float:
-    return float(text.replace("−", "-"))
+def _values_of(text: str) -> list[float]:
+    return [float(number.replace("−", "-")) for number in _NUMBER.findall(text)]
 
 
 def _filters() -> str:
@@ -208,24 +192,18 @@ def _marks(rows: Sequence[Row]) -> str:
         first = {word: next(identity(row) for row in rows if row["verdict"] == word) for word in counted}
         items = [_chip(word, f"#claim-{first[word]}", f"{counted[word]} ") for word in SIGNS if counted[word]]
     else:
-        items = [_mark(row) for row in rows if row["verdict"] != "not tested"]
-        items += _untested([row for row in rows if row["verdict"] == "not tested"], len(rows))
+        items, untested = [], [row for row in rows if row["verdict"] == "not tested"]
+        for row in rows:
+            if row not in untested:
+                chip = _chip(row["verdict"], f"#claim-{identity(row)}")
+                items.append(f'<p class="claim">{chip} {row["claim"]}</p>{_values(row)}')
+        if untested:
+            n, of, chip = len(untested), len(rows), _chip("not tested", f"#claim-{identity(untested[0])}")
+            which = "the claim" if n == of == 1 else "every claim" if n == of else f"{n} of {of} claims"
+            items.append(f"{chip} {which} of this chapter, for want of runs")
     listed = "".join(f"<li>{item}</li>" for item in items)
     kind, key = ("verdicts counted", "") if many else ("verdicts", KEY)
     return f'{key}<ul class="{kind}" aria-label="Verdicts on the claims">{listed}</ul>'
-
-
-def _mark(row: Row) -> str:
-    chip = _chip(row["verdict"], f"#claim-{identity(row)}")
-    return f'<p class="claim">{chip} {row["claim"]}</p>{_values(row)}'
-
-
-def _untested(rows: Sequence[Row], of: int) -> list[str]:
-    if not rows:
-        return []
-    n = len(rows)
-    which = "the claim" if n == of == 1 else "every claim" if n == of else f"{n} of {of} claims"
-    return [f"{_chip('not tested', f'#claim-{identity(rows[0])}')} {which} of this chapter, for want of runs"]
 
 
 def _kind(word: str) -> str:

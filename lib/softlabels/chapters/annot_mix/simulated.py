@@ -61,15 +61,8 @@ def answered(
 ) -> np.ndarray:
     """One annotator's classes of `x`, int64 [N], after a network learnt a little from a part of `learnt`.
 
-    That part has a share φ_k ~ Beta(α, β) of the examples of class k, with α ~ U(0, 1), β ~ U(.5, 2).
-
-    Parameters
-    ----------
-    learnt, x : float32 [N, D]
-        The same examples, as the network learns from them and as it answers.
-    truth : int64 [N]
-    network : str
-        One of `models.VECTOR_NETWORKS`, with `dropout` after each of its layers.
+    These are the same examples, float32 [N, D], as the network answers and as it learns. That part has a
+    share φ_k ~ Beta(α, β) of the examples of class k, with α ~ U(0, 1), β ~ U(.5, 2).
     """
     chosen, n_classes, n_features = np.empty(0, np.int64), int(truth.max()) + 1, x.shape[1]
     while len(chosen) < BATCH:

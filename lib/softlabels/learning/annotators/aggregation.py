@@ -47,20 +47,11 @@ FLOOR = 1e-10  # of a count and of a probability, as in crowd-kit
 
 @dataclass(frozen=True)
 class DawidSkene:
-    """What EM found.
+    """What EM found, in float64."""
 
-    Attributes
-    ----------
-    posterior : float64 [N, C]
-        P(true class | judgements); uniform for images without a judgement.
-    prior : float64 [C]
-    confusions : float64 [M, C (true), C (given)]
-        0 for labels that an annotator never gave; uniform for an annotator without a judgement.
-    iterations : int
-    """
-
-    posterior: np.ndarray
-    prior: np.ndarray
+    posterior: np.ndarray  # [N, C], P(true class | judgements); uniform for images without a judgement
+    prior: np.ndarray  # [C]
+    # [M, C (true), C (given)]: 0 for labels that an annotator never gave; uniform without a judgement
     confusions: np.ndarray
     iterations: int
 
@@ -120,25 +111,11 @@ def _sum_by(group: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
 
 
 def crowdkit(name: str, found: Annotations, n_images: int, n_classes: int, **options: Any) -> np.ndarray:
-    """Posterior of a method of crowd-kit.
+    """Posterior of a method of crowd-kit, float64 [N, C]; uniform for images without a judgement.
 
-    Parameters
-    ----------
-    name : str
-        "GLAD" (Whitehill et al. 2009): one skill per annotator, one difficulty per image. "MACE" (Hovy et al.
-        2013): an annotator either knows the class or spams from a habit.
-    **options
-        Of crowd-kit's class, such as ``n_iter``; of MACE also ``n_restarts`` and ``random_state``.
-
-    Returns
-    -------
-    float64 [N, C]
-        Uniform for images without a judgement.
-
-    Raises
-    ------
-    DataUnavailable
-        If the extra "crowds" is not installed.
+    "GLAD" (Whitehill et al. 2009): one skill per annotator, one difficulty per image. "MACE" (Hovy et al.
+    2013): an annotator either knows the class or spams from a habit. Options are those of crowd-kit's class,
+    such as ``n_iter``; of MACE also ``n_restarts`` and ``random_state``.
     """
     import pandas as pd
 
@@ -155,22 +132,9 @@ def crowdkit(name: str, found: Annotations, n_images: int, n_classes: int, **opt
 def crowdlab(found: Annotations, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Consensus of CROWDLAB (Goh et al. 2022): judgements and a classifier, each weighted by how right it is.
 
-    Parameters
-    ----------
-    p : float [N, C]
-        Probabilities of a classifier that has not learnt from the images that it judges (cross-validation).
-
-    Returns
-    -------
-    label : int64 [N]
-        The classifier's own where nobody judged an image.
-    quality : float64 [N]
-        How likely the label is right, in [0, 1].
-
-    Raises
-    ------
-    DataUnavailable
-        If the extra "crowds" is not installed.
+    p [N, C] are probabilities of a classifier that has not learnt from the images that it judges
+    (cross-validation). Returns a label for each image, int64 [N], the classifier's own where nobody judged
+    it, and how likely it is right, float64 [N] in [0, 1].
     """
     library = extra("cleanlab.multiannotator", "cleanlab")
     judged = np.unique(found.image)
@@ -189,10 +153,7 @@ def crowdlab(found: Annotations, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 def out_of_sample(x: np.ndarray, counts: np.ndarray, folds: int = 5) -> np.ndarray:
     """Probabilities of a logistic regression on vectors x [N, D], trained on the majority of other folds.
 
-    Raises
-    ------
-    ConfigError
-        If a class is the majority of fewer images than there are folds.
+    Raises `ConfigError` if a class is the majority of fewer images than there are folds.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_predict
@@ -230,13 +191,7 @@ def accuracies(found: Annotations, x: np.ndarray, truth: np.ndarray, n_classes: 
 
 
 def extra(module: str, package: str) -> Any:
-    """Import a module of the extra "crowds".
-
-    Raises
-    ------
-    DataUnavailable
-        If it is not installed, with the command that installs it.
-    """
+    """Import a module of the extra "crowds"; `DataUnavailable`, with the remedy, where it is not here."""
     try:
         return import_module(module)
     except ImportError as error:

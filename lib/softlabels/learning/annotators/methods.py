@@ -29,20 +29,11 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """Images with all their judgements.
+    """Images with all their judgements."""
 
-    Attributes
-    ----------
-    x : float tensor [B, ...]
-        Inputs of the class network.
-    target : float tensor [B, C]
-        One distribution per image, for methods that aggregate first; empty for all others.
-    sample, annotator, label : int64 tensors [L]
-        Labelled pairs; `sample` counts within the batch.
-    """
-
-    x: Tensor
-    target: Tensor
+    x: Tensor  # float [B, ...], inputs of the class network
+    target: Tensor  # float [B, C], one distribution an image; empty unless the method aggregates first
+    # Labelled pairs, int64 [L] each; `sample` counts within the batch.
     sample: Tensor
     annotator: Tensor
     label: Tensor
@@ -86,16 +77,9 @@ def diagonal_logits(n_classes: int, eta: float) -> Tensor:
 
 
 class Method(nn.Module):
-    """One way to learn a class network from several people.
+    """One way to learn a class network from several people."""
 
-    Attributes
-    ----------
-    aggregate : callable or None
-        For methods that turn judgements into one target per image before training.
-    mixing : Mixing
-    """
-
-    aggregate: Callable[..., np.ndarray] | None = None
+    aggregate: Callable[..., np.ndarray] | None = None  # judgements to one target per image, before training
     mixing = Mixing()
 
     def loss(self, network: Network, batch: Batch, rng: np.random.Generator) -> Tensor:
@@ -152,27 +136,18 @@ class CrowdLayer(Method):
         return self.matrix.softmax(2)
 
 
+Regulariser = Callable[[Tensor, Tensor], Tensor]  # of log p [B, C] and A [M, C, C]
+
+
 class Transition(Method):
     """trace-reg and geo-reg: a stochastic matrix per annotator, and a regulariser.
 
     Tanno et al. 2019 with the mean trace; Ibrahim et al. 2023 with a volume of the class outputs (F) or of
-    the stacked matrices (W). They differ in start and regulariser only.
-
-    Parameters
-    ----------
-    start : Tensor [C, C]
-        Logits every annotator's matrix starts from.
-    regulariser : callable of (log p [B, C], A [M, C, C])
-    strength : float
+    the stacked matrices (W). They differ in regulariser and in the logits [C, C] that every matrix starts
+    from.
     """
 
-    def __init__(
-        self,
-        n_annotators: int,
-        start: Tensor,
-        regulariser: Callable[[Tensor, Tensor], Tensor],
-        strength: float,
-    ):
+    def __init__(self, n_annotators: int, start: Tensor, regulariser: Regulariser, strength: float):
         super().__init__()
         self.logits = nn.Parameter(start.repeat(n_annotators, 1, 1))
         self.regulariser, self.strength = regulariser, strength
@@ -331,18 +306,10 @@ class CrowdAR(CrowdLayer):
 
 
 def log_marginal_of(log_p: Tensor, logits: Tensor, label: Tensor) -> Tensor:
-    """Return log Σ_k p_k A_kc for some labels c, where A is the softmax of logits over c.
+    """Return log Σ_k p_k A_kc [L, n] for labels c int64 [L, n], where A is the softmax over c of logits.
 
-    Parameters
-    ----------
-    log_p : [L, C]
-    logits : [C (k), C (c), L]
-        Pairs come last: a sum over labels then runs along the memory, many pairs at once.
-    label : int64 [L, n]
-
-    Returns
-    -------
-    [L, n]
+    log p is [L, C]. In the logits [C (k), C (c), L] pairs come last: a sum over labels then runs along the
+    memory, many pairs at once.
     """
     log_a = logits.log_softmax(1).gather(1, label.T.expand(len(logits), -1, -1))  # [C (k), n, L]
     return (log_p.T[:, None] + log_a).logsumexp(0).T
@@ -365,9 +332,8 @@ class Embedded(Method):
 
     def matrices(self, last: Tensor) -> Tensor:
         """What the layer `out` makes of its input [L, d], as logits of matrices [C, C, L]."""
-        return torch.addmm(self.out.bias[:, None], self.out.weight, last.T).view(
-            self.n_classes, self.n_classes, -1
-        )
+        found = torch.addmm(self.out.bias[:, None], self.out.weight, last.T)
+        return found.view(self.n_classes, self.n_classes, -1)
 
     def performance(self, log_p: Tensor, h: Tensor, annotator: Tensor) -> Tensor:
         """Σ_k p(k | x) P(k | x, a, k)."""
@@ -377,9 +343,8 @@ class Embedded(Method):
     def confusions(self, h: Tensor) -> Tensor:
         """A(x, m), averaged over the images of h; annotators one by one, to bound memory."""
         rows = torch.arange(self.embed_a.in_features, device=h.device)
-        return torch.stack(
-            [self.logits(h, self.embedding(m.repeat(len(h)))).softmax(1).mean(2) for m in rows]
-        )
+        each = [self.logits(h, self.embedding(m.repeat(len(h)))).softmax(1).mean(2) for m in rows]
+        return torch.stack(each)
 
 
 class AnnotMix(Embedded):
@@ -510,23 +475,9 @@ def build(
 ) -> Method:
     """Build a method by name; initial weights come from PyTorch's current generator.
 
-    Parameters
-    ----------
-    name : str
-        One of `METHODS`, or of `PUBLIC` for the parameters that the public code never trains.
-    n_features : int
-        Width of the class network's embedding.
-    alpha : float
-        Of the mixup weights λ ~ Beta(α, α); 0 mixes nothing. Methods without mixup have no use for it.
-    eta : float
-        Diagonal that annot-mix's matrices start from.
-    within : bool
-        annot-mix mixes only annotators of the same image.
-
-    Raises
-    ------
-    ConfigError
-        If the name is unknown.
+    It is one of `METHODS`, or of `PUBLIC` without the parameters that the public code never trains; any other
+    name raises `ConfigError`. `n_features` is the width of the class network's embedding; alpha, eta and
+    within are `mix_alpha`, `eta` and `mix_within` of a run, for which methods without mixup have no use.
     """
     m, c, h = n_annotators, n_classes, n_features
     if name in PUBLIC:

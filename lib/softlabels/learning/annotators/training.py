@@ -15,18 +15,132 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
-from softlabels.datasets import Annotations, simulated
+from softlabels.datasets import Annotations, Dataset, simulated
+from softlabels.errors import ConfigError
 from softlabels.labels import metrics
+from softlabels.labels import votes as labels
 from softlabels.labels.agreement import auroc, confusion_error
-from softlabels.labels.votes import chosen
-from softlabels.learning import models, training
-from softlabels.learning.annotators.inputs import CrowdTask, prepare
+from softlabels.labels.votes import at_most, chosen, shuffled
+from softlabels.learning import inputs, models, training
 from softlabels.learning.annotators.methods import Batch, Method, build
 from softlabels.learning.augmentation import augment
-from softlabels.learning.checkpoint import Progress, snapshot
 from softlabels.learning.config import RunConfig, generator
 from softlabels.learning.hardware import Hardware, hardware
-from softlabels.learning.training import checked_mean, checked_row, learning_rate_factor
+from softlabels.learning.inputs import Task
+from softlabels.learning.training import Progress, checked_mean, checked_row, learning_rate_factor, snapshot
+
+# Labelled pairs (image, annotator, label), the unit that every method learns from; and a dataset as these.
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Judgements sorted by image, so that a batch of images finds its own without a dense matrix."""
+
+    annotator: Tensor  # int64 [L]
+    label: Tensor  # int64 [L]
+    start: Tensor  # int64 [N + 1]; judgements of image i are entries start[i] to start[i + 1]
+    n_annotators: int
+    n_classes: int
+
+    def of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Judgements of images `rows` [B]: place of the image in `rows` [L], index of the judgement [L]."""
+        first, n = self.start[rows], self.start[rows + 1] - self.start[rows]
+        sample = torch.repeat_interleave(n)
+        offset = first - (n.cumsum(0) - n)
+        return sample, torch.arange(len(sample)) + offset[sample]
+
+    def labelled(self, rows: np.ndarray) -> np.ndarray:
+        """Those of images `rows` that have a judgement."""
+        start = self.start.numpy()
+        return rows[start[rows + 1] > start[rows]]
+
+
+def pairs(found: Annotations, n_images: int, n_classes: int, n_annotators: int) -> Pairs:
+    """Sort judgements by image; `ConfigError` where there is no judgement, or a single class."""
+    if not len(found.image):
+        raise ConfigError("no image has a judgement; a method for annotators needs some")
+    if n_classes < 2:
+        raise ConfigError(f"{n_classes} class leaves nothing to learn; at least two are needed")
+    order = np.argsort(found.image, kind="stable")
+    start = np.concatenate([[0], np.bincount(found.image, minlength=n_images).cumsum()])
+    annotator, label, begin = (
+        torch.from_numpy(np.ascontiguousarray(a, np.int64))
+        for a in (found.annotator[order], found.label[order], start)
+    )
+    return Pairs(annotator, label, begin, n_annotators, n_classes)
+
+
+ANNOTATED = 6 / 7  # share of the annotated images that a random split trains on
+VALIDATION = 1 / 4  # of what a random split does not train on, where only a part was annotated
+
+
+@dataclass(frozen=True)
+class CrowdTask(Task):
+    """A dataset with judgements, seen through one configuration.
+
+    It is tested against `soft`: the exact distribution where it is known, else the true class.
+    """
+
+    pairs: Pairs  # judgements to learn from; those of training images only
+    truth: np.ndarray  # int64 [N]
+
+
+def split(data: Dataset, config: RunConfig) -> dict[str, np.ndarray]:
+    """Image indices of each part; a random split trains on annotated images only.
+
+    Where a part of the dataset was annotated, the seed draws six sevenths of that part to train on, and
+    a quarter of all other images for validation. Otherwise as `inputs.rows`.
+    """
+    assert data.annotations is not None
+    annotated = np.unique(data.annotations.image)
+    if config.split != "random" or len(annotated) == len(data):
+        return inputs.fewer(inputs.rows(data, config), config)
+    rng = generator(config.seed, "crowd split")
+    train = rng.permutation(annotated)[: round(ANNOTATED * len(annotated))]
+    rest = rng.permutation(np.setdiff1d(np.arange(len(data)), train))
+    cut = round(VALIDATION * len(rest))
+    found = {"train": train, "validation": rest[:cut], "test": rest[cut:]}
+    return {name: np.sort(rows) for name, rows in found.items()}
+
+
+def prepare(config: RunConfig) -> CrowdTask:
+    """Load a dataset with judgements, split it, and make targets where the method aggregates.
+
+    Raises `ConfigError` if it has no judgements or no true labels, or nothing can be learnt from them.
+    """
+    return of_dataset(inputs.load(config), config)
+
+
+def of_dataset(data: Dataset, config: RunConfig) -> CrowdTask:
+    """The same of a dataset that is loaded already, whatever `config.dataset` says."""
+    if data.annotations is None or data.truth is None:
+        raise ConfigError(
+            f"{config.dataset} has no annotators or no true labels; method '{config.method}' needs them"
+        )
+    rows, n_classes = split(data, config), len(data.classes)
+    found = chosen(data.annotations, rows["train"])
+    if config.annotations:
+        found = at_most(found, config.annotations, generator(config.seed, "annotations"))
+    if config.workers == "shuffled":
+        found = shuffled(found, generator(config.seed, "shuffled workers"))
+    sorted_pairs = pairs(found, len(data), n_classes, data.n_annotators)
+    exact = not np.array_equal(data.counts, data.counts.round())
+    soft = labels.soft_labels(data.counts) if exact else labels.one_hot(data.truth, n_classes)
+    method, rng = build(config.method, 1, n_classes, 1), generator(config.seed, "labels")
+    counts = labels.counts(found.image, found.label, len(data), n_classes)
+    targets = method.aggregate(counts, found, data.truth, rng) if method.aggregate else soft[:0]
+    if config.method != "true-base":
+        rows["train"] = sorted_pairs.labelled(rows["train"])
+    votes = counts[rows["train"]]
+    ties = int(((votes == votes.max(1, keepdims=True)).sum(1) > 1).sum())
+    mean, std = inputs.statistics(data.images, rows["train"])
+    images = torch.from_numpy(np.asarray(data.images))
+    return CrowdTask(
+        data, images, torch.from_numpy(targets), soft, rows, mean, std, ties, sorted_pairs, data.truth
+    )
+
+
+# The optimiser and the loop.
 
 
 class RAdam:
@@ -34,10 +148,6 @@ class RAdam:
 
     Parameters and gradients become views of flat vectors, one for each weight decay. A rectified step is one
     of Adam with other constants, and Adam's is there in one fused call. Weight decay is of the L2 kind.
-
-    Parameters
-    ----------
-    groups : list of (parameters, weight decay)
     """
 
     BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
@@ -89,22 +199,9 @@ class _Group:
 
     def step(self, lr: float, betas: tuple[float, float], eps: float) -> None:
         """Take one step of Adam."""
-        adam(
-            [self.flat],
-            [self.grad],
-            [self.mean],
-            [self.square],
-            [],
-            [self.count],
-            fused=True,
-            amsgrad=False,
-            beta1=betas[0],
-            beta2=betas[1],
-            lr=lr,
-            weight_decay=self.decay,
-            eps=eps,
-            maximize=False,
-        )
+        how: dict[str, Any] = {"fused": True, "amsgrad": False, "maximize": False, "lr": lr, "eps": eps}
+        how |= {"beta1": betas[0], "beta2": betas[1], "weight_decay": self.decay}
+        adam([self.flat], [self.grad], [self.mean], [self.square], [], [self.count], **how)
 
 
 SHOWN = 64  # test images over which image-dependent confusion matrices are averaged
@@ -139,15 +236,8 @@ def build_all(config: RunConfig, task: CrowdTask, hw: Hardware) -> nn.ModuleDict
             network = models.build(config.network, n_classes, task.mean, task.std, config.dropout)
         head = network.head
         assert isinstance(head, nn.Linear)
-        method = build(
-            config.method,
-            task.pairs.n_annotators,
-            n_classes,
-            head.in_features,
-            config.mix_alpha,
-            config.eta,
-            config.mix_within,
-        )
+        sizes = task.pairs.n_annotators, n_classes, head.in_features
+        method = build(config.method, *sizes, config.mix_alpha, config.eta, config.mix_within)
     return nn.ModuleDict({"network": hw.place(network), "method": method.to(hw.device)})
 
 
@@ -158,12 +248,7 @@ def optimiser_of(config: RunConfig, both: nn.ModuleDict) -> RAdam:
 
 
 def epoch(
-    config: RunConfig,
-    task: CrowdTask,
-    hw: Hardware,
-    both: nn.ModuleDict,
-    optimiser: RAdam,
-    number: int,
+    config: RunConfig, task: CrowdTask, hw: Hardware, both: nn.ModuleDict, optimiser: RAdam, number: int
 ) -> float:
     """Train for one epoch (counted from 0); returns the mean loss in nats."""
     network, method = both["network"], both["method"]
@@ -210,12 +295,8 @@ def predict(both: nn.ModuleDict, task: CrowdTask, rows: np.ndarray, hw: Hardware
 def train(config: RunConfig, device: str | None = None) -> Result:
     """Train a run to its end and test its last epoch and its best one.
 
-    Raises
-    ------
-    ConfigError
-        As for `prepare`.
-    TrainingError
-        If the loss of a batch, or that of the validation part, is no longer finite.
+    Raises `ConfigError` as `prepare`, and `TrainingError` if the loss of a batch, or that of the validation
+    part, is no longer finite.
     """
     task, hw = prepare(config), hardware(device, "fp32")
     both, done, best, best_epoch = fit(config, task, hw)
@@ -277,11 +358,8 @@ def _tested(
     kept = np.unique(np.linspace(0, len(rows) - 1, min(KEPT, len(rows))).astype(int))
     scored, arrays, facts = annotators(both, task, log_p, h)
     found |= {"test": found[chosen_state]} | ({"annotators": scored} if scored else {})
-    facts |= {
-        "judgements": len(task.pairs.label),
-        "annotators": task.pairs.n_annotators,
-        "best_epoch": states["best"][1],
-    }
+    facts |= {"judgements": len(task.pairs.label), "annotators": task.pairs.n_annotators}
+    facts["best_epoch"] = states["best"][1]
     return Result(task, hw, done, rows[kept], log_p.numpy()[kept], h.numpy()[kept], found, facts, arrays)
 
 
@@ -305,7 +383,11 @@ def annotators(
     if matrices is None:
         return {}, {}, {}
     estimate = matrices.cpu().numpy()
-    found, part = _judgements(task)
+    assert task.dataset.annotations is not None
+    for part in ("test", "train"):
+        found = chosen(task.dataset.annotations, task.rows[part])
+        if len(found.image):
+            break
     score = _scores(both, task, found, log_p, h, part)
     right = found.label == task.truth[found.image]
     values = {"auroc": auroc(score, right), "brier": float(((score - right) ** 2).mean())}
@@ -317,15 +399,6 @@ def annotators(
 
 def _device(both: nn.ModuleDict) -> torch.device:
     return next(both.parameters()).device
-
-
-def _judgements(task: CrowdTask) -> tuple[Annotations, str]:
-    assert task.dataset.annotations is not None
-    for part in ("test", "train"):
-        found = chosen(task.dataset.annotations, task.rows[part])
-        if len(found.image):
-            break
-    return found, part
 
 
 def _scores(
