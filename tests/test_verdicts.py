@@ -148,7 +148,7 @@ def votes(seed=0):
         (lambda q: record(np.tile(q.mean(0), (400, 1)), q), "above the constant guess"),
         (
             lambda q: record(normalised((0.5 * q + 0.1) * [1, 1, 1, 1, 1e-3]), q),
-            "1 classes without recall in 1 of 1 runs",
+            "one class without recall in 1 of 1 runs",
         ),
         (lambda q: record((q == q.max(1, keepdims=True)) + 0.0, q), "of that of the mean label"),
         (

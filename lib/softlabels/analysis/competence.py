@@ -53,7 +53,8 @@ def shortcoming(runs: "Sequence[Record]") -> str:
         return f"accuracy only {excess:.2f} above the constant guess"
     if never:
         failed = sum(bool(m["never"]) for m in measured)
-        return f"{len(set(never))} classes without recall in {failed} of {len(runs)} runs"
+        which = "one class" if len(set(never)) == 1 else f"{len(set(never))} classes"
+        return f"{which} without recall in {failed} of {len(runs)} runs"
     if share > 1 - LOSS:
         return f"cross-entropy {100 * share:.0f} % of that of the mean label"
     config = runs[0].config
