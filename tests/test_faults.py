@@ -23,7 +23,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from children import killed, start
-from softlabels import cli
+from softlabels import cli, datasets
 from softlabels.book import execute
 from softlabels.datasets import fetch
 from softlabels.errors import RecordError, StorageError, TrainingError
@@ -426,7 +426,7 @@ def test_a_clock_that_was_moved_changes_nothing(moved, whole, store, monkeypatch
 
 
 def test_a_loss_of_an_annotator_model_that_is_no_number_names_epoch_batch_and_run(store, monkeypatch):
-    monkeypatch.setitem(training.prepare.__globals__["datasets"].LOADERS, "planted", planted)
+    monkeypatch.setitem(datasets.LOADERS, "planted", planted)
     with pytest.raises(TrainingError, match=rf"(nan|inf).* in epoch \d+, batch \d+ of \d+; .*{CROWD.id}"):
         spoiled = training.build_all
 

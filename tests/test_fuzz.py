@@ -9,7 +9,7 @@ import pytest
 from softlabels.errors import ConfigError, DataError, RecordError
 from softlabels.labels import votes
 from softlabels.learning.config import RunConfig
-from softlabels.runs import archive, evaluations, records
+from softlabels.runs import evaluations, records
 from softlabels.store import pack, read_arrays
 
 INPUTS = int(os.environ.get("INPUTS", 200))
@@ -90,5 +90,5 @@ def test_an_archive_that_unpacks_to_much_more_than_it_is(store, tmp_path):
         file.writestr(f"{fuzz.RUN}.json", b" " * (8 << 20) + json.dumps(fuzz.RECORD).encode())
         file.writestr(f"{fuzz.RUN}.npz", fuzz.ARRAYS)
     with pytest.raises(RecordError, match="is not a file of a record"):
-        archive.load(tmp_path / "bomb.zip")
+        records.load(tmp_path / "bomb.zip")
     assert not any((store / "results").rglob("*.json"))

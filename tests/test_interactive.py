@@ -216,8 +216,10 @@ def test_without_scripts_the_static_part_stands(small, opened):
 
 def test_maps_of_other_images_cannot_be_linked(small):
     maps = dict(small.maps, soft=Embedding(AT, small.maps["soft"].points, {}, {}))
+    place = {"dataset": "synthetic", "network": "tiny", "seed": 0, "fold": 0}
+    rows = [place | {"arm": a, "record": small.records[a], "embedding": maps[a]} for a in atlas.ARMS]
     with pytest.raises(RecordError, match="differ"):
-        atlas._atlas("synthetic", small.records, maps, False)
+        atlas.atlases(pd.DataFrame(rows))
 
 
 def test_a_key_must_be_an_id():

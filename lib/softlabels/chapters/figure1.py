@@ -6,8 +6,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from softlabels.analysis.competence import lacking
 from softlabels.analysis.embeddings import Embedding, Settings, gather_with_maps, measured
-from softlabels.analysis.table import difference
+from softlabels.analysis.table import ARMS, difference
 from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 
 GRIDS = ("figure1",)
@@ -72,4 +73,5 @@ def more_regular(runs: pd.DataFrame) -> Verdict:
         primary = f"distance correlation of features and label distributions, {dataset}"
         text = f"Soft labels give a more regular feature space ({dataset})"
         claim = replace(claim, text=text, primary=primary, group="ours")
-    return judge(claim, difference(runs, "structure.distance_correlation"))
+    found = difference(runs, "structure.distance_correlation")
+    return judge(claim, found, lacking(runs, ARMS))
