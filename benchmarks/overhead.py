@@ -39,7 +39,7 @@ def environment_in(folder: Path) -> dict[str, str]:
     runs = folder / "cache" / "runs"
     runs.mkdir(parents=True)
     [known, *_] = grids.grid("figure1", "smoke", [10**6])
-    body = {"id": known.config.id, "config": known.config.to_dict(), "seconds": 1.0}
+    body = {"id": known.config.id, "config": known.config.to_dict(), "seconds": 1.0, "history": []}
     (runs / f"{known.config.id}.json").write_text(json.dumps(body | {"environment": {"device": "cpu"}}))
     program = folder / "bin" / "softlabels"
     program.parent.mkdir()
