@@ -75,3 +75,14 @@ def test_without_that_process_a_chapter_executes_itself(tmp_path):
 
 def test_the_status_of_the_command_is_handed_on():
     assert asked("exit 3").returncode == 3
+
+
+@pytest.mark.timeout(60)
+def test_a_library_that_breaks_while_it_is_imported_lets_nobody_wait(tmp_path, monkeypatch):
+    (tmp_path / "torch.py").write_text("raise RuntimeError('a broken library')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    source = written(tmp_path / "05_toy.ipynb", "print(seeds)")
+    done = asked(f"{sys.executable} {CHAPTER} execute '{source}' '{tmp_path}/out.ipynb'")
+    assert done.returncode != 0 and "a broken library" in done.stderr
+    assert "the process that executes the chapter has died" in done.stderr
+    assert not (tmp_path / "out.ipynb").exists()

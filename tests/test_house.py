@@ -221,8 +221,8 @@ def test_training_needs_no_library_of_the_book(tmp_path: Path) -> None:
     """A bare GPU node has what the package depends on, and nothing of the extra `book`."""
     code = """
 import sys
-for name in ("IPython", "ipywidgets", "matplotlib", "openTSNE", "papermill", "scipy", "seaborn", "sklearn",
-             "snakemake"):
+for name in ("IPython", "ipywidgets", "matplotlib", "openTSNE", "pandas", "papermill", "scipy", "seaborn",
+             "sklearn", "snakemake"):
     sys.modules[name] = None
 from softlabels import cli
 from softlabels.runs import grids

@@ -33,7 +33,7 @@ HEAVY = {
     "timm": "two seconds",
     "torchvision": "two seconds",
     "matplotlib": "half a second; extra `book`",
-    "pandas": "half a second",
+    "pandas": "half a second; training needs none",
     "scipy": "half a second; extra `book`",
     "nbformat": "half a second; extra `book`",
     "papermill": "a second; extra `book`",

@@ -7,9 +7,11 @@ import json
 import os
 import socket
 import sys
+from contextlib import suppress
 
 if place := os.environ.get("SOFTLABELS_CHAPTERS"):
-    with socket.socket(socket.AF_UNIX) as line:
+    status = b""
+    with socket.socket(socket.AF_UNIX) as line, suppress(ConnectionError, FileNotFoundError):
         line.connect(place)
         line.sendall(json.dumps(sys.argv[1:]).encode() + b"\n")
         status = line.recv(1)

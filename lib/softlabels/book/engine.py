@@ -101,12 +101,15 @@ def main(command: Sequence[str]) -> int:
     ):
         os.environ["OMP_NUM_THREADS"] = "1"  # of each chapter: they run side by side
         os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # no debugger is wanted, and it would warn
-        for module in PRELOADED:
-            with suppress(ImportError):  # who only reads has no PyTorch
-                import_module(module)
-        papermill_engines.register(None, Here)  # the default, in all forks
-        while asking.poll() is None:
-            server.handle_request()
+        try:
+            for module in PRELOADED:
+                with suppress(ImportError):  # who only reads has no PyTorch
+                    import_module(module)
+            papermill_engines.register(None, Here)  # the default, in all forks
+            while asking.poll() is None:
+                server.handle_request()
+        finally:
+            server.server_close()  # whatever happens here, nobody waits for an answer that does not come
     return asking.returncode
 
 

@@ -10,7 +10,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from softlabels import errors
 from softlabels.datasets import cifar10, fetch
@@ -107,6 +106,8 @@ def least_accurate(found: Annotations, truth: np.ndarray, n: int) -> Annotations
 
 def _table(path: Path) -> np.ndarray:
     """Read `COLUMNS` of the table inside the archive, int64 [rows, 4]; attention checks have no image."""
+    import pandas as pd
+
     try:
         with zipfile.ZipFile(path) as archive:
             if (size := archive.getinfo(TABLE).file_size) > LARGEST:
@@ -184,6 +185,8 @@ def answers() -> tuple[np.ndarray, np.ndarray]:
 
 def workers() -> np.ndarray:
     """Numbers of the three workers of each training image, in the Python order, int64 [50000, 3]."""
+    import pandas as pd
+
     path = fetch.fetch(WORKERS)
     rows = pd.read_csv(path, encoding="utf-8-sig")[[f"Worker{i}-id" for i in (1, 2, 3)]].to_numpy(np.int64)
     if len(rows) * BATCH != N:

@@ -11,12 +11,15 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from softlabels.datasets.collection import is_image, listed, normal, quoted
 from softlabels.datasets.containers import MAX_COUNT, VOTE, Options, Reading, Table, votes_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Names that other programs give the columns, without spaces, case and punctuation; the likeliest first.
 SYNONYMS = {
@@ -171,7 +174,7 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
-def like_images(cells: pd.Series) -> bool:
+def like_images(cells: "pd.Series") -> bool:
     """Whether nine in ten of the different cells that are not empty end like image files."""
     values = [cell for cell in cells.unique() if cell and cell.strip()]
     return bool(values) and sum(map(is_image, values)) / len(values) >= MOST
@@ -488,6 +491,8 @@ def _agree(a: np.ndarray, b: np.ndarray, sure: bool = False) -> bool:
 
 def _numbers(table: Table, name: str) -> np.ndarray:
     """Cells of a column as float64, nan where they are none; only plain decimal numbers count as numbers."""
+    import pandas as pd
+
     text = table.column(name).astype(str).str.strip()
     text = text.where(text.str.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", flags=re.ASCII), "nan")
     return pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
@@ -561,20 +566,22 @@ def _counts_like(matrix: np.ndarray) -> bool:
 
 # The votes.
 def _frame(
-    image: pd.Series, annotator: object, label: object, count: object, table: Table, lines: object
-) -> pd.DataFrame:
+    image: "pd.Series", annotator: object, label: object, count: object, table: Table, lines: object
+) -> "pd.DataFrame":
+    import pandas as pd
+
     columns = (image, annotator, label, count, table.file, lines)
     return pd.DataFrame(dict(zip(VOTE, columns, strict=True))).astype({"count": "int64"})
 
 
-def _votes_in_lines(table: Table, plan: Plan) -> pd.DataFrame:
+def _votes_in_lines(table: Table, plan: Plan) -> "pd.DataFrame":
     image, label = table.column(plan.image), table.column(plan.label)
     who = table.column(plan.annotator) if plan.annotator else ""
     counts = np.nan_to_num(_checked_counts(table, [plan.count])[:, 0]) if plan.count else 1
     return _frame(image, who, label, counts, table, table.lines)
 
 
-def _votes_of_counts(table: Table, plan: Plan, annotators: int | None) -> pd.DataFrame:
+def _votes_of_counts(table: Table, plan: Plan, annotators: int | None) -> "pd.DataFrame":
     """Counts of classes in columns, or shares of a number of annotators."""
     names = plan.columns
     if annotators:
@@ -595,8 +602,10 @@ def _votes_of_counts(table: Table, plan: Plan, annotators: int | None) -> pd.Dat
     return _frame(image.to_numpy()[row], "", np.array(names, object)[k], values[row, k], table, lines)
 
 
-def _votes_side_by_side(table: Table, plan: Plan) -> pd.DataFrame:
+def _votes_side_by_side(table: Table, plan: Plan) -> "pd.DataFrame":
     """Annotators, or votes of nobody in particular, in columns; an empty cell is no vote."""
+    import pandas as pd
+
     image = table.column(plan.image)
     first = _first_of_image(table, image)
     parts = [votes_of()]
@@ -609,7 +618,7 @@ def _votes_side_by_side(table: Table, plan: Plan) -> pd.DataFrame:
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def _first_of_image(table: Table, image: pd.Series) -> pd.Series:
+def _first_of_image(table: Table, image: "pd.Series") -> "pd.Series":
     """Which rows are the first of their image; a further one is a problem."""
     names = image.map(normal)
     again = names.duplicated()

@@ -10,13 +10,14 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
-
-import pandas as pd
 
 from softlabels.datasets.collection import Problem, normal, quoted
 from softlabels.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROLES = ("image", "annotator", "label", "count", "counts", "annotators", "labels")
 SINGLE, SEVERAL = ROLES[:4], ROLES[4:]  # roles of one column, and of several
@@ -81,13 +82,19 @@ def parse_columns(text: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def _no_rows() -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame()
+
+
 @dataclass
 class Table:
     """Text cells below a header, with the line of the file that each row begins in."""
 
     file: str  # as messages name it
     header: list[str] = field(default_factory=list)
-    rows: pd.DataFrame = field(default_factory=pd.DataFrame)  # text, columns 0, 1, …
+    rows: "pd.DataFrame" = field(default_factory=_no_rows)  # text, columns 0, 1, …
     lines: list[int] = field(default_factory=list)  # 0 where the container has no lines
     problems: list[Problem] = field(default_factory=list)
     kind: str = "table"  # what the container is, in words
@@ -96,7 +103,7 @@ class Table:
         """Add a problem of this file; line 0 is none."""
         self.problems.append(Problem(kind, self.file, found, remedy, line or None))
 
-    def column(self, name: str) -> pd.Series:
+    def column(self, name: str) -> "pd.Series":
         """Cells of a column, as text."""
         return self.rows[self.header.index(name)]
 
@@ -111,7 +118,7 @@ class Reading:
     """Votes as a file holds them, before their images are looked for."""
 
     format: str  # what was seen, in words
-    votes: pd.DataFrame  # columns `VOTE`: names as text, how many votes the row stands for, and its place
+    votes: "pd.DataFrame"  # columns `VOTE`: names as text, how many votes the row stands for, and its place
     named: bool = True  # annotators are named
     classes: tuple[str, ...] = ()  # that there are even if nobody chose them
     taken: tuple[tuple[str, str], ...] = ()  # what each column was taken for
@@ -119,8 +126,10 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
 
 
-def votes_of(rows: Iterable[Sequence[Any]] = ()) -> pd.DataFrame:
+def votes_of(rows: Iterable[Sequence[Any]] = ()) -> "pd.DataFrame":
     """Votes from rows of `VOTE`."""
+    import pandas as pd
+
     return pd.DataFrame([tuple(row) for row in rows], columns=list(VOTE)).astype({"count": "int64"})
 
 
@@ -237,6 +246,8 @@ def _xml(text: str) -> ElementTree.Element:
 
 
 def _with_pandas(path: Path, kind: str, table: Table) -> None:
+    import pandas as pd
+
     table.kind = {".parquet": "parquet", ".xlsx": "Excel"}[kind]
     try:
         if kind == ".parquet":
@@ -260,6 +271,8 @@ def _with_pandas(path: Path, kind: str, table: Table) -> None:
 
 
 def _cell(value: Any) -> str:
+    import pandas as pd
+
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return ""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
@@ -267,6 +280,8 @@ def _cell(value: Any) -> str:
 
 def records_table(file: File) -> Table:
     """Objects of JSON as a table, one row each; nested values stay JSON."""
+    import pandas as pd
+
     entries = [entry if isinstance(entry, dict) else {} for entry in file.content]
     rows = [{normal(str(key)): value for key, value in entry.items()} for entry in entries]
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -288,6 +303,8 @@ def _scalar(value: Any) -> str:
 
 # Delimited text. The module csv reads it and not pandas: it alone tells lines, and refuses stray quotes.
 def _delimited(text: str, table: Table, header: bool) -> None:
+    import pandas as pd
+
     lines = text.splitlines(keepends=True) if "\r" in text and "\n" not in text else text.split("\n")
     control = CONTROL.fullmatch(lines[0].strip("\r\n"))
     start = 1 if control else 0

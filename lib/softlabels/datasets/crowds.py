@@ -5,7 +5,6 @@ once, so that ``counts`` is a vote where people voted and the truth where they d
 """
 
 import numpy as np
-import pandas as pd
 
 from softlabels.datasets import fetch, texts
 from softlabels.datasets.base import Annotations, Dataset, Source, checksum
@@ -35,6 +34,8 @@ def load_mgc(image_size: int | None = None) -> Dataset:
     ``splits`` are AM's: 700 songs to train on, 100 and 200 of the other 300 for validation and test. As all
     loaders here it takes ``image_size`` because every loader does, and raises as `fetch`.
     """
+    import pandas as pd
+
     names, x, truth = zip(*(_songs(part) for part in N_SONGS), strict=True)
     row = {name: i for i, name in enumerate(np.concatenate(names))}
     path = fetch.fetch("music/music_genre_answers.csv")
@@ -60,6 +61,8 @@ def load_mgc(image_size: int | None = None) -> Dataset:
 
 def _songs(part: str) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Names, features float32 [n, 124] and genres int64 [n] of one file."""
+    import pandas as pd
+
     path = fetch.fetch(f"music/music_genre_{part}.csv")
     rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
     x = np.array([[float(r[f"feature{j}"]) for j in range(N_FEATURES)] for r in rows], np.float32)

@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from softlabels.datasets import folder, formats
 from softlabels.datasets.base import Dataset, Source, checksum, file_sha256
@@ -79,6 +78,8 @@ def read(path: Path, votes: Path, names: Sequence[str]) -> np.ndarray:
 
 def _arrays(path: Path) -> tuple[list[str] | None, np.ndarray]:
     """Names of the rows, where the file has them, and values, float32."""
+    import pandas as pd
+
     kind = path.suffix.lower()
     if kind not in READ:
         raise DataError(f"{path}: expected features as {', '.join(READ)}; save them as one of these")

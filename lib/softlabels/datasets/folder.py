@@ -17,10 +17,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
-import pandas as pd
 
 from softlabels import errors, paths
 from softlabels.datasets import dcic, formats
@@ -40,6 +40,9 @@ from softlabels.datasets.collection import (
 from softlabels.datasets.containers import votes_of as rows_of_votes
 from softlabels.datasets.formats import Options, Reading
 from softlabels.store import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DIGITS = 32  # of the checksum, in a name
 PATH_PREFIX, PIN_PREFIX = "folder:", "folder@"
@@ -165,6 +168,8 @@ def _gathered(
 
 def _without_images(table: Path, reading: Reading) -> Collection:
     """The votes of a reading as they stand, images by the names that the file has for them."""
+    import pandas as pd
+
     votes, notes = _tidied(reading)
     rows, names = pd.factorize(votes["image"].map(normal), sort=True)
     files, own = tuple(map(str, names)), table.name
@@ -182,13 +187,15 @@ def _problems(reading: Reading, table: Path) -> list[Problem]:
 
 def _with_votes(
     found: Collection,
-    votes: pd.DataFrame,
+    votes: "pd.DataFrame",
     rows: np.ndarray,
     reading: Reading,
     problems: list[Problem],
     place: str,
 ) -> Collection:
     """A collection of images with votes, of which each has the row of its image, or -1."""
+    import pandas as pd
+
     files = found.files
     kept = votes[rows >= 0].assign(row=rows[rows >= 0])
     kept, more = _complete(kept, files, reading.named)
@@ -209,7 +216,7 @@ def _with_votes(
 
 
 # Words: 7 and 7.0 are one, as are both Unicode forms of an accent.
-def _tidied(reading: Reading) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _tidied(reading: Reading) -> "tuple[pd.DataFrame, tuple[str, ...]]":
     """Votes whose names are written alike, and all notes."""
     votes, notes = reading.votes.reset_index(drop=True), [*reading.notes]
     votes["image"] = votes["image"].astype(str)
@@ -226,8 +233,10 @@ def _tidied(reading: Reading) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 
 # Images.
-def _placed(votes: pd.DataFrame, files: Sequence[str], root: Path) -> tuple[np.ndarray, list[Problem]]:
+def _placed(votes: "pd.DataFrame", files: Sequence[str], root: Path) -> tuple[np.ndarray, list[Problem]]:
     """Row of the image of each vote, -1 where there is none; and what is wrong with the names."""
+    import pandas as pd
+
     index, unread = _Index(files), unread_images(root)
     codes, names = pd.factorize(votes["image"], use_na_sentinel=False)
     names = [str(name) for name in names]
@@ -329,7 +338,9 @@ class _Index:
 
 
 # Votes.
-def _complete(kept: pd.DataFrame, files: Sequence[str], named: bool) -> tuple[pd.DataFrame, list[Problem]]:
+def _complete(
+    kept: "pd.DataFrame", files: Sequence[str], named: bool
+) -> "tuple[pd.DataFrame, list[Problem]]":
     """Votes that have a label and an annotator, and nobody's second vote on an image."""
     problems = []
     blank = kept["label"] == ""
@@ -370,6 +381,8 @@ def _files_of_readers(
     A reader is who is named inside, where nobody is named in two of the files; else the file's own name.
     None where they are no such files: other forms, one reader in two, counts, or versions of one another.
     """
+    import pandas as pd
+
     readings = [formats.read(path, options) for path in files]
     stems = [path.name.split(".")[0] for path in files]
     people = [normal(re.sub(PREFIX, "", stem) or stem) for stem in stems]
