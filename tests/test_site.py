@@ -85,6 +85,9 @@ def test_marks_say_word_and_sign_and_count_what_is_not_tested() -> None:
     assert text.count("<li>") == 2 and "◐" in text and "2 of 3 claims" in text and "+0.1 [−0.1, 0.2]" in text
     assert 'href="#claim-it-all"' in text
     assert "20 not tested" in verdicts._marks([OPEN] * 20)
+    assert "for want of runs</li>" in text
+    failed = OPEN | {"reason": "did not learn: one class without recall"}
+    assert "for want of runs that learnt</li>" in verdicts._marks([ROW, failed])
 
 
 def test_a_card_has_word_values_reason_and_what_would_decide() -> None:

@@ -200,7 +200,8 @@ def _marks(rows: Sequence[Row]) -> str:
         if untested:
             n, of, chip = len(untested), len(rows), _chip("not tested", f"#claim-{identity(untested[0])}")
             which = "the claim" if n == of == 1 else "every claim" if n == of else f"{n} of {of} claims"
-            items.append(f"{chip} {which} of this chapter, for want of runs")
+            learnt = any("did not learn" in row.get("reason", "") for row in untested)
+            items.append(f"{chip} {which} of this chapter, for want of runs{' that learnt' * learnt}")
     listed = "".join(f"<li>{item}</li>" for item in items)
     kind, key = ("verdicts counted", "") if many else ("verdicts", KEY)
     return f'{key}<ul class="{kind}" aria-label="Verdicts on the claims">{listed}</ul>'
