@@ -55,6 +55,13 @@ def test_good_data(tmp_path, capsys):
     assert "Krippendorff" in page and "http" not in page.replace("http-equiv", "")
 
 
+@pytest.mark.parametrize("sign", [";", " / ", "+"])
+def test_a_vote_for_several_classes_is_told(sign, tmp_path, capsys):
+    both = insert(2, f"img01.png,ann9,cat{sign}dog")
+    status, out = checked(both(tmp_path / "both") or tmp_path / "both", capsys, tmp_path)
+    assert status == 0 and f"'cat{sign}dog' joins other classes" in " ".join(out.split())
+
+
 def changed(change, table=long_table):
     def build(root):
         write(root, change(table()))
@@ -219,6 +226,11 @@ MALFORMED = {
     "empty label": (insert(2, "img00.png,ann9,"), 1, "line 3: no label"),
     "space as label": (insert(2, "img00.png,ann9,   "), 1, "line 3: no label"),
     "unknown image": (insert(2, "img99.png,ann9,cat"), 1, "line 3: there is no image 'img99.png'"),
+    "image in capitals": (
+        insert(2, "IMG01.png,ann9,cat"),
+        1,
+        "line 3: there is no image 'IMG01.png', but 'img01.png'; write it as the file is called",
+    ),
     "image outside": (insert(2, "../../etc/passwd,ann9,cat"), 1, "there is no image '../../etc/passwd'"),
     "absolute path": (insert(2, "/etc/passwd,ann9,cat"), 1, "there is no image '/etc/passwd'"),
     "web address": (insert(2, "https://x.example/a.png,ann9,cat"), 1, "there is no image 'https"),

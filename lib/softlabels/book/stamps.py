@@ -42,9 +42,10 @@ def results(source: Path) -> list[str]:
     module, root = f"softlabels.chapters.{source.stem.partition('_')[2]}", paths.results()
     names = import_module(module).GRIDS if find_spec(module) else ()
     cells = (c for name in names for profile in grids.PROFILES for c in grids.grid(name, profile, SEEDS))
-    runs = {cell.config.id for cell in cells}
-    found = [path for path in records.SHELF.files(committed_only=True) if path.stem in runs]
-    found += [path for path in root.rglob("*.*") if path.parent not in (root, records.SHELF.committed)]
+    runs = {f"{cell.config.id}.json" for cell in cells}
+    found = [path for path in root.rglob("*.*") if path.parent != root]
+    shelf = records.SHELF.committed
+    found = [path for path in found if path.parent != shelf or path.name in runs]
     return sorted(path.relative_to(root).as_posix() for path in found)
 
 

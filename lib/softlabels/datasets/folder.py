@@ -253,6 +253,9 @@ def _placed(votes: "pd.DataFrame", files: Sequence[str], root: Path) -> tuple[np
         elif (other := unread.get(normal(_plain_path(name).rpartition("/")[2]))) is not None:
             kind, remedy = "image that is not read", other[1]
             what = f"{quoted(name)} is there as {quoted(other[0])}, but such files are not read"
+        elif near := index.in_any_case.get(_plain_path(name).rpartition("/")[2].casefold()):
+            kind, remedy = "missing image", "write it as the file is called"
+            what = f"there is no image {quoted(name)}, but {quoted(near)}"
         else:
             kind, remedy = "missing image", "add the image or remove the line"
             what = f"there is no image {quoted(name)}"
@@ -297,12 +300,14 @@ class _Index:
         self.paths: dict[str, int] = {}
         self.names: dict[str, list[int]] = defaultdict(list)
         self.stems: dict[str, list[int]] = defaultdict(list)
+        self.in_any_case: dict[str, str] = {}  # by the last part in small letters
         self.files = [normal(file) for file in files]
         for i, path in enumerate(self.files):
             self.paths[path] = i
             name = path.rpartition("/")[2]
             self.names[name].append(i)
             self.stems[name.rpartition(".")[0]].append(i)
+            self.in_any_case[name.casefold()] = path
 
     def find(self, cell: str) -> tuple[list[int], str]:
         """Images that a name can mean, and what of the name had to be dropped to find them."""

@@ -2,6 +2,7 @@
 
 import csv
 import html
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ SHOWN = 30  # causes of problems in the terminal
 ON_PAGE = 5000  # problems on the HTML page
 SMALL_CLASS = 10  # images below which a class can hardly be learnt
 MISSING_WORDS = ("nan", "na", "n/a", "null", "none", "?", "-")
+JOINED = re.compile(r"\s*[;|,/+&]\s*")  # between the classes of a vote for several
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,12 @@ def _label_notes(
     odd = [quoted(name) for name in names if name.casefold() in MISSING_WORDS]
     if odd:
         notes.append(f"{', '.join(odd)} may stand for a missing value; it is counted as a class.")
+    joined = [name for name in names if len(parts := JOINED.split(name)) > 1 and {*parts} <= {*names}]
+    if joined:
+        notes.append(
+            f"{listed(joined, 8)} joins other classes; a vote for several is counted as one for a class of "
+            "its own."
+        )
     return notes
 
 
