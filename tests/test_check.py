@@ -142,6 +142,11 @@ def png(width, height):
     )
 
 
+def zeros_lost(root):
+    write(root, long_table().replace("img01.png", "7"))
+    (root / "img01.png").rename(root / "007.png")
+
+
 def float_tiff(root):
     Image.fromarray(np.zeros((8, 8), np.float32)).save(root / "img00.tif")
     (root / "img00.png").unlink()
@@ -231,6 +236,7 @@ MALFORMED = {
         1,
         "line 3: there is no image 'IMG01.png', but 'img01.png'; write it as the file is called",
     ),
+    "zeros lost": (zeros_lost, 1, "there is no image '7', but '007.png'"),
     "image outside": (insert(2, "../../etc/passwd,ann9,cat"), 1, "there is no image '../../etc/passwd'"),
     "absolute path": (insert(2, "/etc/passwd,ann9,cat"), 1, "there is no image '/etc/passwd'"),
     "web address": (insert(2, "https://x.example/a.png,ann9,cat"), 1, "there is no image 'https"),

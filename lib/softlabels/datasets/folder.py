@@ -253,7 +253,7 @@ def _placed(votes: "pd.DataFrame", files: Sequence[str], root: Path) -> tuple[np
         elif (other := unread.get(normal(_plain_path(name).rpartition("/")[2]))) is not None:
             kind, remedy = "image that is not read", other[1]
             what = f"{quoted(name)} is there as {quoted(other[0])}, but such files are not read"
-        elif near := index.in_any_case.get(_plain_path(name).rpartition("/")[2].casefold()):
+        elif near := index.alike.get(_loosely(_plain_path(name).rpartition("/")[2])):
             kind, remedy = "missing image", "write it as the file is called"
             what = f"there is no image {quoted(name)}, but {quoted(near)}"
         else:
@@ -293,6 +293,11 @@ def _plain_path(cell: str) -> str:
     return text.replace("\\", "/").removeprefix("./")
 
 
+def _loosely(name: str) -> str:
+    """A name without what Windows and spreadsheets do not keep: capital letters, zeros before a number."""
+    return re.sub(r"^0+(?=\d)", "", name.casefold())
+
+
 class _Index:
     """Images by path, by the last part of it, and by that without its ending."""
 
@@ -300,14 +305,14 @@ class _Index:
         self.paths: dict[str, int] = {}
         self.names: dict[str, list[int]] = defaultdict(list)
         self.stems: dict[str, list[int]] = defaultdict(list)
-        self.in_any_case: dict[str, str] = {}  # by the last part in small letters
+        self.alike: dict[str, str] = {}  # by the last part as `_loosely` has it, with its ending and without
         self.files = [normal(file) for file in files]
         for i, path in enumerate(self.files):
             self.paths[path] = i
             name = path.rpartition("/")[2]
             self.names[name].append(i)
-            self.stems[name.rpartition(".")[0]].append(i)
-            self.in_any_case[name.casefold()] = path
+            self.stems[stem := name.rpartition(".")[0]].append(i)
+            self.alike |= {_loosely(name): path, _loosely(stem): path}
 
     def find(self, cell: str) -> tuple[list[int], str]:
         """Images that a name can mean, and what of the name had to be dropped to find them."""
