@@ -26,21 +26,21 @@ def exact_gradient(
     number.
     """
     P.sort_indices()  # so that a row's first half is met first; openTSNE's are sorted already
-    x, y = np.ascontiguousarray(np.asarray(embedding).T)
-    near_x, near_y = x.astype(np.float32), y.astype(np.float32)
+    points = np.ascontiguousarray(embedding, np.float64)
+    x, y = points.T.astype(np.float32, order="C")
     # Row i meets the i points before it: parts of about as many pairs.
-    bounds = np.round(len(x) * np.sqrt(np.arange(PARTS + 1) / PARTS)).astype(int)
-    push = np.zeros((PARTS, 2, len(x)), np.float32)
-    pull = np.zeros((PARTS, 2, len(x)))
+    bounds = np.round(len(points) * np.sqrt(np.arange(PARTS + 1) / PARTS)).astype(int)
+    push = np.zeros((PARTS, 2, len(points)), np.float32)
+    pull = np.zeros((PARTS, len(points), 2))
 
     sums = np.full((PARTS, 2), np.nan)
     threads = min(n_jobs, PARTS) if n_jobs > 0 else PARTS
 
     def share(first: int) -> None:
         for k in range(first, PARTS, threads):
-            rows, (gx, gy), (hx, hy) = bounds[k : k + 2], push[k], pull[k]
-            z = _repulsion(rows, near_x, near_y, gx, gy)
-            kl = _attraction(rows, P.indptr, P.indices, P.data, x, y, hx, hy, should_eval_error)
+            rows = bounds[k : k + 2]
+            z = _repulsion(rows, x, y, *push[k])
+            kl = _attraction(rows, P.indptr, P.indices, P.data, points, pull[k], should_eval_error)
             sums[k] = z, kl
 
     # A pool for each of five thousand calls would cost more than it brings, and one that stays knows no fork.
@@ -51,8 +51,8 @@ def exact_gradient(
     for other in others:
         other.join()
     z, kl = sums.sum(0)
-    gradient = pull.sum(0) - push.sum(0, np.float64) / z
-    return kl + P.data.sum() * np.log(z) if should_eval_error else 0.0, gradient.T
+    gradient = pull.sum(0) - push.sum(0, np.float64).T / z
+    return kl + P.data.sum() * np.log(z) if should_eval_error else 0.0, gradient
 
 
 # Each pair is met once. Sums may be reordered and a division by zero needs no check: only so do the loops
@@ -87,10 +87,8 @@ def _attraction(
     start: np.ndarray,
     neighbour: np.ndarray,
     p: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
-    gx: np.ndarray,
-    gy: np.ndarray,
+    points: np.ndarray,
+    gradient: np.ndarray,
     should_eval_error: bool,
 ) -> float:
     """Add Σ_j p_ij w_ij (y_i - y_j) of the same pairs; return Σ p_ij log(p_ij / w_ij) if it is asked for."""
@@ -101,15 +99,15 @@ def _attraction(
             j = neighbour[k]
             if j >= i:
                 break
-            dx, dy = x[i] - x[j], y[i] - y[j]
+            dx, dy = points[i, 0] - points[j, 0], points[i, 1] - points[j, 1]
             distance = 1.0 + dx * dx + dy * dy
             pull = p[k] / distance
             ax += pull * dx
             ay += pull * dy
-            gx[j] -= pull * dx
-            gy[j] -= pull * dy
+            gradient[j, 0] -= pull * dx
+            gradient[j, 1] -= pull * dy
             if should_eval_error and p[k] > 0:
                 kl += 2 * p[k] * np.log(p[k] * distance)
-        gx[i] += ax
-        gy[i] += ay
+        gradient[i, 0] += ax
+        gradient[i, 1] += ay
     return kl
