@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from softlabels.analysis.statistics import Interval
@@ -52,6 +55,8 @@ STYLE: Any = {
     "legend.frameon": False,
     "patch.linewidth": 0,  # a white edge would hide small bars
     "grid.color": "#e4e4e4",
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so every machine draws the same letters
 }
@@ -131,6 +136,7 @@ def png(figure: Figure, profile: str = "", dpi: int = DPI) -> bytes:
     _mark(figure, profile)
     buffer = io.BytesIO()
     with mpl.rc_context(STYLE):
+        _lay_out(figure, FigureCanvasAgg, dpi)
         figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
 
@@ -140,8 +146,18 @@ def svg(figure: Figure, profile: str = "") -> bytes:
     _mark(figure, profile)
     buffer = io.StringIO()
     with mpl.rc_context(STYLE | {"svg.hashsalt": "softlabels", "svg.fonttype": "path"}):
+        _lay_out(figure, FigureCanvasSVG, 72)  # the points of an inch, which are its pixels
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _short(buffer.getvalue()).encode()
+
+
+def _lay_out(figure: Figure, medium: type[FigureCanvasBase], dpi: int) -> None:
+    """Place the axes. `savefig` would draw the whole figure for that, and throw it away."""
+    medium(figure)
+    figure.set_dpi(dpi)
+    figure.set_layout_engine("constrained")
+    figure.get_layout_engine().execute(figure)  # type: ignore[union-attr]
+    figure.set_layout_engine(None)  # by STYLE none; its "none" is one that does nothing, and is drawn for
 
 
 def _short(text: str) -> str:

@@ -87,8 +87,9 @@ class RunConfig:
     workers: str = "own"  # annotators: who gave a label; shuffled: anybody, to see what people matter
 
     def __post_init__(self) -> None:
-        for name, kind in _KINDS.items():
-            object.__setattr__(self, name, _typed(name, kind, getattr(self, name)))
+        for name, value in vars(self).copy().items():
+            if value is not _DEFAULTS[name]:
+                object.__setattr__(self, name, _typed(name, _KINDS[name], value))
         if self.dataset.startswith("folder:"):
             raise ConfigError(
                 "dataset: a run is named after its data, not after a folder; use "
