@@ -66,7 +66,7 @@ class Profile:
 
 # Three pairs of these are trained in half a minute on one core.
 _QUICKSTART = {
-    "image_size": 24,
+    "image_size": 20,
     "limit": 4000,
     "network": "cifarnet-8",
     "epochs": 6,
