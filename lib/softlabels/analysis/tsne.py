@@ -1,8 +1,9 @@
 """The exact gradient of t-SNE, for openTSNE: up to some ten thousand points faster than its approximations.
 
-The sums over all pairs fill the processor's vector units, which neither a tree nor a grid does. They are in
-float32, twice as fast and right to some 1e-6 of the largest force, all else is float64; in fixed parts that
-are added up in one order, so that a map does not hang on the number of threads.
+The sums over all pairs fill the processor's vector units, which neither a tree nor a grid does. On the way
+they are in float32, twice as fast and right to some 1e-6 of the largest force; where the divergence is asked
+for, and for all else, in float64. Fixed parts are added up in one order, so that a map does not hang on the
+number of threads.
 """
 
 from threading import Thread
@@ -27,10 +28,11 @@ def exact_gradient(
     """
     P.sort_indices()  # so that a row's first half is met first; openTSNE's are sorted already
     points = np.ascontiguousarray(embedding, np.float64)
-    x, y = points.T.astype(np.float32, order="C")
+    kind = np.float64 if should_eval_error else np.float32
+    x, y = points.T.astype(kind, order="C")
     # Row i meets the i points before it: parts of about as many pairs.
     bounds = np.round(len(points) * np.sqrt(np.arange(PARTS + 1) / PARTS)).astype(int)
-    push = np.zeros((PARTS, 2, len(points)), np.float32)
+    push = np.zeros((PARTS, 2, len(points)), kind)
     pull = np.zeros((PARTS, len(points), 2))
 
     sums = np.full((PARTS, 2), np.nan)
@@ -62,11 +64,12 @@ def exact_gradient(
 def _repulsion(rows: np.ndarray, x: np.ndarray, y: np.ndarray, gx: np.ndarray, gy: np.ndarray) -> float:
     """Add Σ_j w_ij² (y_i - y_j) of the pairs j < i, rows[0] <= i < rows[1]; return their part of Z.
 
-    Coordinates and sums are float32, as every number between them has to be; Z, the sum of rows, is float64.
+    Sums of a row are of the coordinates' kind, float32 or float64, as every number between them has to be; Z,
+    the sum of rows, is float64.
     """
-    z, one = 0.0, np.float32(1)
+    z, one = 0.0, x.dtype.type(1)
     for i in range(rows[0], rows[1]):
-        row = ax = ay = np.float32(0)
+        row = ax = ay = x.dtype.type(0)
         for j in range(i):
             dx, dy = x[i] - x[j], y[i] - y[j]
             w = one / (one + dx * dx + dy * dy)
