@@ -61,7 +61,7 @@ RECIPES = {
     "public-code": "as the authors' code",
     "tuned": "tuned",
     "transferred": "tuned elsewhere",
-    "transferred-weighted": "tuned elsewhere, classes weighted",
+    "transferred-weighted": "classes weighted",
     "human": "fine-tuned",
     "human-scratch": "from random weights",
     "text": "published logits",
