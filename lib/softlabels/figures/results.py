@@ -47,8 +47,8 @@ def differences(runs: pd.DataFrame, metrics: Sequence[str] = ("macro_accuracy", 
                 mark(axis, y, found, COLOURS[winner(here, f"test.{metric}")])
         axis.axvline(0, color="black", lw=1)
         side = "right" if HIGHER_IS_BETTER[metric] else "left"
-        words = f"{names.measure(NAMES[metric])}: votes − majority\n(votes are better to the {side})"
-        axis.set_xlabel(words, loc="right")  # long names of settings leave an axis narrower than these words
+        title = f"{names.measure(NAMES[metric])}: votes − majority\n(votes are better to the {side})"
+        axis.set_xlabel(title, loc="right")  # long names of settings leave an axis narrower than these words
     words = {"soft": "votes are better", "hard": "majority is better", "open": "open"}
     for who, word in words.items():
         axes[0, 0].plot([], [], "o-", color=COLOURS[who], label=word)
