@@ -1,26 +1,26 @@
 """Where the time of a training and of `make book` goes, part by part, in seconds of the processor.
 
-``python benchmarks/shares.py after`` writes its column into ``results/shares.json``; "before" is what the
-same script found before something was taken out. A training has one thread, so that other programs on the
-machine count little. *What it costs* shows the table.
+A training has one thread and a chapter is a fork of a process that has imported the library, as `make book`
+executes it; so other programs on the machine count little. *What it costs* shows ``results/shares.json``.
 """
 
 import json
+import multiprocessing
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from common import parser
 from softlabels import datasets, paths, runs
-from softlabels.book import costs
+from softlabels.book import costs, engine, execute
 from softlabels.learning import inputs, training
 from softlabels.learning.config import RunConfig
 from softlabels.learning.hardware import Hardware, hardware
@@ -78,48 +78,36 @@ def of_training(config: RunConfig) -> dict[str, float]:
     return {**watch.spent, "all else": whole - sum(watch.spent.values())}
 
 
-def of_children(action: Callable[[], Any]) -> float:
-    """Seconds of the processor that the processes of `action` take."""
+def of_fork(action: Callable[[], Any]) -> float:
+    """Seconds of the processor that `action` takes in a process of its own, a fork of this one."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    action()
+    child = multiprocessing.get_context("fork").Process(target=action)
+    child.start()
+    child.join()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if child.exitcode:
+        raise SystemExit("a chapter or the site failed; see above")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def of_book(notebooks: Sequence[Path], threads: int) -> dict[str, float]:
+def of_book(notebooks: Sequence[Path]) -> dict[str, float]:
     """Seconds of every chapter and of the site, as `make book` makes them from records."""
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    if threads:
-        environment["OMP_NUM_THREADS"] = str(threads)
+    engine.ready()
     spent = {}
     with tempfile.TemporaryDirectory() as folder:
-
-        def call(*words: str) -> None:
-            command = [sys.executable, "-m", "softlabels.book", *words]
-            subprocess.run(
-                command,
-                env=environment | {"SOFTLABELS_CACHE": f"{folder}/cache"},
-                check=True,
-                capture_output=True,
-            )
-
+        os.environ["SOFTLABELS_CACHE"] = f"{folder}/cache"
         for notebook in notebooks:
-            out = str(Path(folder) / "book" / "chapters" / notebook.name)
-            trains = "train = " in notebook.read_text()
-            words = ["execute", str(notebook), out, *(["--set", "train=False"] if trains else [])]
-            spent[notebook.stem] = of_children(lambda words=words: call(*words))
+            out = Path(folder) / "book" / "chapters" / notebook.name
+            drawn = {"train": False} if "train = " in notebook.read_text() else {}
+            spent[notebook.stem] = of_fork(partial(execute.execute, notebook, out, drawn))
             print(f"{notebook.stem}: {spent[notebook.stem]:.1f} s", flush=True)
         if len(notebooks) > 1:
-            spent["site"] = of_children(lambda: call("build", f"{folder}/book"))
+            spent["site"] = of_fork(lambda: sys.exit(execute.main(["build", f"{folder}/book"])))
     return spent
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     top = parser(__doc__)
-    top.add_argument("column", choices=["before", "after"])
-    top.add_argument(
-        "--book-threads", type=int, default=1, help="of a chapter; 0: as many as there are cores"
-    )
     options = top.parse_args(arguments)
     config = RunConfig(
         network="resnet9-tiny" if options.quick else "resnet9",
@@ -131,16 +119,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     datasets.load("synthetic", image_size=config.image_size)  # made before anything is timed
     notebooks = sorted((paths.PROJECT / "notebooks").glob("*.ipynb"))
     here = runs.environment(hardware("cpu"))
-    found: dict[str, Any] = {
+    # First: they are forks, and what has trained may have threads.
+    book = of_book(notebooks[-1:] if options.quick else notebooks)
+    found = {
         "commit": here["commit"],
         "machine": here["machine"],
         "training": of_training(config),
-        "book": of_book(notebooks[-1:] if options.quick else notebooks, options.book_threads),
+        "book": book,
     }
     print(json.dumps(found))
     if not options.quick:
-        old = json.loads(costs.shares_file().read_text()) if costs.shares_file().exists() else {}
-        content = json.dumps(old | {options.column: found}, indent=1, ensure_ascii=False)
+        content = json.dumps(found, indent=1, ensure_ascii=False)
         write_atomically(costs.shares_file(), (content + "\n").encode())
 
 

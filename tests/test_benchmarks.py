@@ -117,7 +117,7 @@ def test_the_table_keeps_what_is_done_and_shows_what_is_missing(store):
 
 @pytest.mark.weekly
 def test_shares_of_the_time_add_up(store):
-    words = [sys.executable, str(FOLDER / "shares.py"), "--quick", "after"]
+    words = [sys.executable, str(FOLDER / "shares.py"), "--quick"]
     found = json.loads(
         subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
     )
@@ -128,13 +128,12 @@ def test_shares_of_the_time_add_up(store):
 
 def test_shares_of_the_time_are_tabulated(store):
     assert costs.shares() == "Not measured yet."
-    book = {"17_atlas": 4.0, "site": 10.0}
-    before = {"training": {"forward": 2.0, "augmentation": 1.5}, "book": book}
-    after = {"training": {"forward": 2.0, "augmentation": 0.5}, "book": {"site": 10.0}}
-    costs.shares_file().write_text(json.dumps({"before": before, "after": after}))
+    parts = {"forward": 2.0, "augmentation": 1.5}
+    found = {"machine": "a machine", "training": parts, "book": {"17_atlas": 4.0, "site": 10.0}}
+    costs.shares_file().write_text(json.dumps(found))
     lines = costs.shares().splitlines()
-    assert "| augmentation | 1.5 | 0.5 |" in lines and "| all | 3.5 | 2.5 |" in lines
-    assert "| 17 atlas | 4.0 | – |" in lines and "| all | 14.0 | 10.0 |" in lines
+    assert "| augmentation | 1.5 |" in lines and "| all | 3.5 |" in lines and lines[-1] == "On a machine."
+    assert "| 17 atlas | 4.0 |" in lines and "| all | 14.0 |" in lines
 
 
 def test_a_damaged_record_of_benchmarks_is_named(store):

@@ -114,15 +114,16 @@ def shares_file() -> Path:
 
 
 def shares() -> str:
-    """Markdown tables of where the time of a training and of ``make book`` goes, before and after repairs."""
-    found = json.loads(shares_file().read_text()) if shares_file().exists() else {}
-    return "\n\n".join(markdown(_shares(found, kind)) for kind in PARTS) if found else "Not measured yet."
+    """Markdown tables of where the time of a training and of ``make book`` goes, and on which machine."""
+    file = shares_file()
+    if not file.exists():
+        return "Not measured yet."
+    found = json.loads(file.read_text())
+    return "\n\n".join([*(markdown(_shares(found, kind)) for kind in PARTS), f"On {found['machine']}."])
 
 
-def _shares(found: dict[str, dict[str, Any]], kind: str) -> pd.DataFrame:
-    table = pd.DataFrame({f"{name}, s": pd.Series(parts[kind]) for name, parts in found.items()})
-    order = dict.fromkeys(part for parts in found.values() for part in parts[kind])
-    table = table.reindex(list(order)).rename(lambda part: part.replace("_", " "))
+def _shares(found: dict[str, Any], kind: str) -> pd.DataFrame:
+    table = pd.DataFrame({"seconds": pd.Series(found[kind])}).rename(lambda part: part.replace("_", " "))
     table.loc["all"] = table.sum()
     return table.map(number, digits=1).rename_axis(PARTS[kind]).reset_index()
 

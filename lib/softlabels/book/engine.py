@@ -92,6 +92,16 @@ class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
     timeout = 0.2  # seconds after which it looks whether the command has ended
 
 
+def ready() -> None:
+    """Import what chapters need, and let papermill execute them here: in this process and its forks."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # of each chapter: they run side by side
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # no debugger is wanted, and it would warn
+    for module in PRELOADED:
+        with suppress(ImportError):  # who only reads has no PyTorch
+            import_module(module)
+    papermill_engines.register(None, Here)  # the default
+
+
 def main(command: Sequence[str]) -> int:
     """Run a command, execute the chapters that it asks for meanwhile, and return its status."""
     with (
@@ -99,13 +109,8 @@ def main(command: Sequence[str]) -> int:
         _Server(str(Path(folder) / "chapters"), _Chapter) as server,
         subprocess.Popen(command, env=os.environ | {ASKED_AT: str(server.server_address)}) as asking,
     ):
-        os.environ["OMP_NUM_THREADS"] = "1"  # of each chapter: they run side by side
-        os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # no debugger is wanted, and it would warn
         try:
-            for module in PRELOADED:
-                with suppress(ImportError):  # who only reads has no PyTorch
-                    import_module(module)
-            papermill_engines.register(None, Here)  # the default, in all forks
+            ready()
             while asking.poll() is None:
                 server.handle_request()
         finally:

@@ -102,8 +102,7 @@ def _listed(app: Sphinx, root: str, ids: list[str]) -> str:
 
 def _files(app: Sphinx, root: str, run: str) -> list[str]:
     """Links to the record of a run and to those of its evaluations."""
-    evaluated = _evaluations(paths.results() / "evaluations")
-    found = [path for path in evaluated if path.name.startswith(f"{run}.")]
+    found = [*_evaluations(paths.results() / "evaluations").get(run, ())]
     if record := records.SHELF.find(f"{run}.json"):
         found.insert(0, record)
     if not found:
@@ -113,8 +112,12 @@ def _files(app: Sphinx, root: str, run: str) -> list[str]:
 
 
 @cache
-def _evaluations(folder: Path) -> tuple[Path, ...]:
-    return tuple(sorted(folder.glob("*.json")))
+def _evaluations(folder: Path) -> dict[str, list[Path]]:
+    """Records of evaluations by the run that was evaluated."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*.json")):
+        found.setdefault(path.name.partition(".")[0], []).append(path)
+    return found
 
 
 @cache
