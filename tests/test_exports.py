@@ -5,6 +5,7 @@ import sys
 
 import exports
 import numpy as np
+import pandas as pd
 import pytest
 from exports import said
 from softlabels import cli
@@ -175,6 +176,19 @@ def test_what_needs_an_extra_names_it(name, library, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "fastparquet", None)
     [problem] = folder.read(root).problems
     assert 'pip install "softlabels[formats]"' in problem.remedy
+
+
+def test_the_sheet_with_images_is_read(tmp_path):
+    pytest.importorskip("openpyxl", reason="the extra `formats` is not installed")
+    root = images(tmp_path / "w")
+    exports.excel(root)
+    votes = pd.read_excel(root / "votes.xlsx")
+    with pd.ExcelWriter(root / "votes.xlsx") as book:
+        pd.DataFrame({"who": ["us"]}).to_excel(book, sheet_name="About", index=False)
+        votes.to_excel(book, sheet_name="Votes", index=False)
+    found = folder.read(root)
+    assert "sheet 'Votes'" in check.text(check.inspect(root))
+    assert not found.problems and found.counts.sum() == len(votes)
 
 
 def test_damaged_containers_are_named(tmp_path):

@@ -412,6 +412,51 @@ def test_shares_are_read_on_request_only(digits, tmp_path):
     assert not read.problems and np.array_equal(read.counts, EXPECTED)
 
 
+@pytest.mark.parametrize(
+    ("write", "separator"),
+    [
+        (lambda v: f"{100 * v / 3:.0f}%", ","),
+        (lambda v: f"{100 * v / 3:.1f} %", ","),
+        (lambda v: f"{v / 3:.2f}".replace(".", ","), ";"),
+        (lambda v: f"{v / 3:.3f}".removeprefix("0").replace(".", ","), "\t"),
+    ],
+    ids=["percent", "percent after a blank", "decimal comma", "decimal comma without a zero"],
+)
+def test_percentages_and_decimal_commas_are_shares(write, separator, tmp_path):
+    lines = [COUNTS.replace(",", separator)] + [
+        separator.join([name, *(write(v) for v in counts(i))]) for i, name in enumerate(names())
+    ]
+    root = table(tmp_path / "w", lines)
+    assert kinds(report(root)) == {"shares in place of counts"}
+    read = folder.read(root, formats.Options(fractions=3))
+    assert not read.problems and np.array_equal(read.counts, EXPECTED)
+
+
+def test_whole_percentages_are_counts_until_told_otherwise(tmp_path):
+    root = table(tmp_path / "w", rows(lambda i: [round(100 * v / 3) for v in counts(i)], COUNTS))
+    found = report(root)
+    assert not found.problems and any("Every line adds up to 100" in note for note in found.notes)
+    read = folder.read(root, formats.Options(fractions=3))
+    assert not read.problems and np.array_equal(read.counts, EXPECTED)
+    votes = table(tmp_path / "v", rows(counts, COUNTS))
+    assert not any("100" in note for note in report(votes).notes)
+
+
+def test_a_comma_in_a_number_above_one_is_no_decimal_comma(tmp_path):
+    lines = [COUNTS.replace(",", ";"), *(f"{name};1,234;0;2" for name in names())]
+    assert "'cat' holds words" in check.text(report(table(tmp_path / "w", lines)))
+
+
+def test_remarks_above_the_header_are_passed_over(tmp_path):
+    lines = rows(lambda i: [said(i, a) for a in range(3)])
+    plain = folder.read(table(tmp_path / "a", lines))
+    told = folder.read(table(tmp_path / "b", ["# exported in May", "#", *lines]))
+    assert not told.problems and np.array_equal(told.counts, plain.counts)
+    lines[3] = f"{names()[2]},a"
+    found = folder.read(table(tmp_path / "c", ["# exported in May", *lines]))
+    assert [p.line for p in found.problems if p.kind == "wrong number of cells"] == [5]
+
+
 def test_shares_that_do_not_add_up_to_one_are_refused(tmp_path):
     lines = rows(shares, COUNTS)
     lines[3] = f"{names()[2]},0.5,0.4,0.4"

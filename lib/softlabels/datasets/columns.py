@@ -61,6 +61,7 @@ BALLOTS = re.compile(
     r"(label|labels|vote|answer|class|choice|rating|annotation|response|judge?ment|diagnosis)[ _.\-#]*\d+",
     re.IGNORECASE,
 )
+COMMA = re.compile(r"^(0?|1(?=,0+$)),([0-9]+)$", re.ASCII)  # of a decimal number that is no more than one
 MOST = 0.9  # of the rows, for a property that a column may miss in some
 FEW = 30  # rows of which nine in ten can have a property by chance
 WITHIN = 0.005  # of one, for shares that were rounded to two digits
@@ -136,6 +137,11 @@ def read_table(table: Table, options: Options) -> Reading:
         reading.votes = _votes_in_lines(table, plan)
     elif plan.form == "counts":
         reading.votes = _votes_of_counts(table, plan, options.fractions)
+        if not options.fractions and _percentages(_stack(table, plan.columns)):
+            reading.notes.append(
+                "Every line adds up to 100. If these are percentages, name the number of annotators of an "
+                "image: softlabels convert FILE -o votes-long.csv --fractions N."
+            )
     else:
         reading.votes = _votes_side_by_side(table, plan)
     reading.named = plan.form == "annotators" or bool(plan.annotator)
@@ -490,12 +496,19 @@ def _agree(a: np.ndarray, b: np.ndarray, sure: bool = False) -> bool:
 
 
 def _numbers(table: Table, name: str) -> np.ndarray:
-    """Cells of a column as float64, nan where they are none; only plain decimal numbers count as numbers."""
+    """Cells of a column as float64, nan where they are none.
+
+    Numbers are plain decimal ones, shares with a comma in place of the point (0,25), and percentages, which
+    become shares.
+    """
     import pandas as pd
 
     text = table.column(name).astype(str).str.strip()
+    percent = text.str.endswith("%").to_numpy(bool)
+    text = text.str.removesuffix("%").str.rstrip().str.replace(COMMA, r"\1.\2", regex=True)
     text = text.where(text.str.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", flags=re.ASCII), "nan")
-    return pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
+    values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
+    return np.where(percent, values / 100, values)
 
 
 def _stack(table: Table, names: Sequence[str]) -> np.ndarray:
@@ -618,6 +631,11 @@ def _votes_side_by_side(table: Table, plan: Plan) -> "pd.DataFrame":
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
+def _percentages(values: np.ndarray) -> bool:
+    """Whether all rows of numbers add up to 100, give or take what was rounded."""
+    return bool(values.size and (np.abs(values.sum(1) - 100) < 100 * WITHIN * max(2, values.shape[1])).all())
+
+
 def _first_of_image(table: Table, image: "pd.Series") -> "pd.Series":
     """Which rows are the first of their image; a further one is a problem."""
     names = image.map(normal)
@@ -667,6 +685,8 @@ def _are_shares(table: Table, names: Sequence[str]) -> bool:
 def _from_fractions(table: Table, names: Sequence[str], annotators: int) -> np.ndarray:
     """Counts from shares of a number of annotators; rows that are none, or no whole votes, are problems."""
     shares = _stack(table, names)
+    if _percentages(shares):
+        shares /= 100
     counts = np.round(shares * annotators)
     for row, votes, line in zip(shares, counts, table.lines, strict=True):
         remedy = "correct or remove the line"

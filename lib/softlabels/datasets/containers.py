@@ -9,6 +9,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -253,7 +254,10 @@ def _with_pandas(path: Path, kind: str, table: Table) -> None:
         if kind == ".parquet":
             frame = pd.read_parquet(path)
         else:
-            frame = pd.read_excel(path, dtype=object, keep_default_na=False, na_values=[""])
+            sheets = pd.read_excel(path, None, dtype=object, keep_default_na=False, na_values=[""])
+            name = next(filter(lambda name: _has_images(sheets[name]), sheets), next(iter(sheets)))
+            frame = sheets[name]
+            table.kind += f", sheet {quoted(name)}" if len(sheets) > 1 else ""
     except ImportError as error:
         remedy = 'pip install "softlabels[formats]", or save the votes as CSV UTF-8'
         raise Broken(
@@ -268,6 +272,10 @@ def _with_pandas(path: Path, kind: str, table: Table) -> None:
     frame.columns = pd.RangeIndex(frame.shape[1])
     table.rows = frame.map(_cell)
     table.lines = list(range(2, len(frame) + 2)) if kind == ".xlsx" else [0] * len(frame)
+
+
+def _has_images(sheet: "pd.DataFrame") -> bool:
+    return any(str(name).strip().casefold() == "image" for name in sheet.columns)
 
 
 def _cell(value: Any) -> str:
@@ -308,7 +316,12 @@ def _delimited(text: str, table: Table, header: bool) -> None:
     lines = text.splitlines(keepends=True) if "\r" in text and "\n" not in text else text.split("\n")
     control = CONTROL.fullmatch(lines[0].strip("\r\n"))
     start = 1 if control else 0
-    delimiter = control[1] if control else _delimiter(lines[:SAMPLE])
+    told = sum(
+        1 for _ in takewhile(lambda line: line.startswith("#"), lines[start:])
+    )  # lines above the header
+    delimiter = control[1] if control else _delimiter(lines[told : told + SAMPLE])
+    while told and delimiter not in lines[start]:  # what has cells is a header
+        start, told = start + 1, told - 1
     kept = []
     for number, cells in _rows(lines, start, delimiter, table):
         if not table.header:
