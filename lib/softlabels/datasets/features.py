@@ -100,11 +100,14 @@ def _arrays(path: Path) -> tuple[list[str] | None, np.ndarray]:
             table = pd.read_csv(path, sep=comma, dtype={NAME: str}, keep_default_na=False)
         if NAME not in table.columns:
             listed = ", ".join(quoted(str(name)) for name in table.columns[:5])
-            raise ValueError(f"no column {quoted(NAME)}; its columns are {listed}")
+            raise ValueError(f"no column {quoted(NAME)}; call that of the names so; its columns are {listed}")
         numbers = table.drop(columns=NAME)
         words = [str(name) for name in numbers if not pd.api.types.is_numeric_dtype(numbers[name])]
         if words:
-            raise ValueError(f"column {quoted(words[0])} is not numbers in every row")
+            cells = numbers[words[0]].astype(str)
+            row = int(pd.to_numeric(cells, errors="coerce").isna().argmax())
+            said = f"column {quoted(words[0])} is not numbers in every row"
+            raise ValueError(f"{said}: {quoted(cells.iloc[row])} for {quoted(str(table[NAME].iloc[row]))}")
         return [normal(str(name)) for name in table[NAME]], numbers.to_numpy(np.float32)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as features ({printable(str(error), 200)})") from error
