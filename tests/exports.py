@@ -370,6 +370,35 @@ def json_lines(root):
     )
 
 
+def _counts(i):
+    return {k: n for k in LABELS if (n := sum(said(i, a) == k for a in range(3)))}
+
+
+def json_counts(root):
+    """An object of counts for each image; a class that nobody chose is not in it."""
+    dumped(root, "votes.json", {n: _counts(i) for i, n in enumerate(names())})
+
+
+def json_annotators(root):
+    """An object of annotators for each image."""
+    dumped(root, "votes.json", {n: {f"p{a}": said(i, a) for a in range(3)} for i, n in enumerate(names())})
+
+
+def json_labels(root):
+    """A line for each image, with a list of labels."""
+    lines(
+        root,
+        "v.jsonl",
+        [{"image": n, "id": i, "labels": [said(i, a) for a in range(3)]} for i, n in enumerate(names())],
+    )
+
+
+def json_votes(root):
+    """A list of images, each with a list of votes."""
+    votes = [[{"annotator": f"p{a}", "label": said(i, a)} for a in range(3)] for i in range(len(names()))]
+    dumped(root, "votes.json", [{"image": n, "annotations": v} for n, v in zip(names(), votes, strict=True)])
+
+
 def packed(root):
     """CSV packed with gzip."""
     _frame().to_csv(root / "annotations.csv.gz", index=False)
@@ -397,5 +426,6 @@ EXPORTS = {
     mturk_json: 3, zooniverse: 3, zooniverse_extracts: 3, zooniverse_reductions: 0, toloka: 3, cvat: 3, via: 3,
     via_csv: 3, doccano: 3, prodigy: 3, dcic: 3, annotators_in_columns: 3, labels_in_columns: 0, file_per_reader: 3,
     folder_per_class_per_reader: 3, json_records: 3, json_lines: 3, packed: 3, parquet: 3, excel: 3,
+    json_counts: 0, json_annotators: 3, json_labels: 0, json_votes: 3,
 }  # fmt: skip
 NEEDS = {parquet: "pyarrow", excel: "openpyxl"}

@@ -178,6 +178,20 @@ def test_what_needs_an_extra_names_it(name, library, tmp_path, monkeypatch):
     assert 'pip install "softlabels[formats]"' in problem.remedy
 
 
+def test_numbers_of_a_box_are_no_labels(tmp_path):
+    root = images(tmp_path / "w")
+    exports.dumped(root, "boxes.json", [{"image": n, "bbox": [1, 2, 3, 4]} for n in names()])
+    [problem] = folder.read(root).problems
+    assert "no export that is known here" in problem.found
+
+
+def test_an_image_of_another_shape_than_the_others_is_not_guessed(tmp_path):
+    root = images(tmp_path / "w")
+    first, *others = names()
+    exports.dumped(root, "votes.json", {first: ["cat"]} | {n: {"cat": 1, "dog": 2} for n in others})
+    assert folder.read(root).unreadable
+
+
 def test_the_sheet_with_images_is_read(tmp_path):
     pytest.importorskip("openpyxl", reason="the extra `formats` is not installed")
     root = images(tmp_path / "w")
@@ -253,6 +267,8 @@ def test_every_format_has_a_name_of_its_own_and_sniffs_only_its_own(tmp_path):
         exports.via_csv: "via-csv",
         exports.prodigy: "prodigy",
         exports.doccano: "doccano",
+        exports.json_counts: "by-image",
+        exports.json_votes: "by-image",
         exports.json_records: "records",
         exports.annotators_in_columns: "table",
     }

@@ -16,7 +16,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from softlabels.datasets.collection import Problem, is_image, printable, quoted
-from softlabels.datasets.columns import like_images, plain, read_table
+from softlabels.datasets.columns import SYNONYMS, like_images, plain, read_table
 from softlabels.datasets.containers import NOT_READ as NOT_READ
 from softlabels.datasets.containers import OPENED as OPENED
 from softlabels.datasets.containers import File, Options, Reading, Table, opened, records_table, votes_of
@@ -556,6 +556,60 @@ def doccano(file: File, options: Options) -> Reading:
         who = entry.get("username") or entry.get("annotator") or entry.get("user")
         found.vote(image, who, label, line=line)
     return found.reading("filename", label="label")
+
+
+# The votes of an image together, as one writes them by hand: {"1.png": {"cat": 2, "dog": 1}} or, in a list,
+# {"image": "1.png", "votes": …}. They may be counts of classes, annotators with their labels, labels, or
+# objects of one vote each.
+_VOTES = {
+    word + s for role in ("label", "annotator", "count") for word in SYNONYMS[role].split() for s in ("", "s")
+}
+
+
+def _unfolded(file: File) -> list[tuple[str, Any, int]]:
+    """Image, votes and line of every entry; none where an entry is of another shape than the others."""
+    if isinstance(file.content, dict):
+        every = [(name, value, 0) for name, value in file.content.items() if is_image(name)]
+        whole = len(every) == len(file.content)
+    else:
+        every, content = [], file.content if isinstance(file.content, list) else []
+        for i, entry in enumerate(map(_dict, content)):
+            parts = [(name, value) for name, value in entry.items() if isinstance(value, dict | list)]
+            if len(parts) == 1 and plain(parts[0][0]) in _VOTES and isinstance(entry.get("image"), str):
+                every.append((entry["image"], parts[0][1], file.lines[i] if file.lines else 0))
+        whole = len(every) == len(content)
+    kinds = {_kind(value) for _, value, _ in every if value}
+    return every if whole and len(kinds) == 1 and "" not in kinds else []
+
+
+def _kind(value: Any) -> str:
+    """Whether votes of an image are objects of their own, labels, or a value for each class or annotator."""
+    if not isinstance(value, dict | list):
+        return ""
+    parts = [*value.values()] if isinstance(value, dict) else value
+    if not any(isinstance(part, dict | list) for part in parts):
+        return "values" if isinstance(value, dict) else "labels"
+    return "objects" if isinstance(value, list) and all(isinstance(part, dict) for part in parts) else ""
+
+
+@reads("by-image", lambda file: bool(_unfolded(file)))
+def by_image(file: File, options: Options) -> Reading:
+    """Lay the votes of each image out as lines of a table."""
+    every = _unfolded(file)
+    cells = [cell for _, value, _ in every if isinstance(value, dict) for cell in value.values()]
+    counts = bool(cells) and all(type(cell) in (int, float) for cell in cells)
+    # A class that is not named has no vote.
+    absent = dict.fromkeys((name for _, value, _ in every for name in value), 0) if counts else {}
+    rows: list[tuple[dict[str, Any], int]] = []
+    for image, value, line in every:
+        if isinstance(value, dict):
+            rows.append(({"image": image, **absent, **value}, line))
+        elif all(isinstance(part, dict) for part in value):
+            rows += [({"image": image, **part}, line) for part in value]
+        else:
+            rows.append(({"image": image} | {f"label_{k}": part for k, part in enumerate(value, 1)}, line))
+    flat = File(file.name, content=[row for row, _ in rows], lines=[line for _, line in rows])
+    return read_table(records_table(flat), options)
 
 
 # Tables of JSON objects, and any table.
