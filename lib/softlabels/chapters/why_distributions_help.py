@@ -60,9 +60,9 @@ def fit(x: np.ndarray, t: np.ndarray, decay: float = DECAY) -> np.ndarray:
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
         w = flat.reshape(shape)
-        z = features @ w  # [N, K]
-        loss = -(t * log_softmax(z, axis=1)).sum(1).mean()
-        slope = features.T @ (softmax(z, axis=1) - t) / len(t) + decay * w
+        log_p = log_softmax(features @ w, axis=1)  # [N, K]
+        loss = -(t * log_p).sum(1).mean()
+        slope = features.T @ (np.exp(log_p) - t) / len(t) + decay * w
         return float(loss + decay / 2 * (w**2).sum()), slope.ravel()
 
     precise = {"maxiter": 2000, "maxfun": 4000, "ftol": 1e-14, "gtol": 1e-9}

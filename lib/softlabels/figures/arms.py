@@ -128,13 +128,16 @@ def blurring(
         for row, (arm, values) in enumerate(p.items(), 1):
             axis = axes[row, column]
             axis.bar(range(len(classes)), values[column].astype(float), 0.85, color=_line(arm)[0])
-            axis.set(ylim=(0, 1.02), xticks=[])
+            axis.grid(visible=False, axis="x")
             if row == len(p):
                 axis.set_xticks(range(len(classes)), list(map(plain, classes)), rotation=90, fontsize=6)
-            axis.set_yticks([0, 0.5, 1], ["0", "", "1"])
+            else:
+                axis.set_xticks([])
             top = int(values[column].argmax())
             axis.set_xlabel(f"{classes[top]} {values[column][top]:.2f}", fontsize=7.5)
-            if column == 0:
+            if column == 0:  # whose scale the row shares
+                axis.set_ylim(0, 1.02)
+                axis.set_yticks([0, 0.5, 1], ["0", "", "1"])
                 axis.set_ylabel(fill(names.arm(arm), 12), fontsize=9)
     return figure
 
