@@ -467,6 +467,20 @@ def test_shares_that_do_not_add_up_to_one_are_refused(tmp_path):
     assert "no whole votes of 3 annotators" in said_[5]
 
 
+# Votes that tell nothing of a distribution.
+
+
+@pytest.mark.parametrize(("people", "said_"), [(1, "one annotation"), (3, "are unanimous")])
+def test_labels_that_are_the_same_for_both_arms_are_noted(people, said_, tmp_path):
+    lines = ["image,annotator,label"]
+    lines += [f"{name},p{a},{LABELS[i % 3]}" for i, name in enumerate(names()) for a in range(people)]
+    found = report(table(tmp_path / "w", lines))
+    assert not found.problems and any(said_ in note for note in found.notes)
+    lines[1] = f"{names()[0]},p0,{LABELS[1]}"
+    again = report(table(tmp_path / "v", lines))
+    assert any("unanimous" in note for note in again.notes) is False
+
+
 # Ties.
 
 

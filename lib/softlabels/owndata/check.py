@@ -170,6 +170,8 @@ def _label_notes(
             f"{single:.0%} of the images have one annotation: hard and soft labels are then the same, "
             "and neither agreement nor the worth of a distribution can be told from them."
         )
+    elif counts.size and (counts.max(1) == counts.sum(1)).all():
+        notes.append("All images are unanimous: hard and soft labels are the same.")
     small = [(name, n) for name, n, _ in classes if n < SMALL_CLASS]
     if small:
         shown = ", ".join(f"{quoted(name)} ({n})" for name, n in small[:8])
