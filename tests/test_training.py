@@ -1,5 +1,6 @@
 """The training loop: its loss, its schedules, its randomness, and what it does when it is interrupted."""
 
+import copy
 import json
 import math
 import random
@@ -20,6 +21,7 @@ from softlabels.errors import ConfigError, TrainingError
 from softlabels.learning import augmentation, inputs, training
 from softlabels.learning.config import AUGMENTATIONS, RunConfig
 from softlabels.learning.hardware import hardware, step_seconds
+from torch import nn
 
 TINY = {"network": "resnet9-tiny", "limit": 300, "image_size": 32, "batch_size": 32, "epochs": 6}
 
@@ -562,6 +564,22 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(monkeypatch, tm
         store.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_depthwise_convolutions_stay_in_float32_on_a_processor():
+    hw = hardware("cpu", "bf16")
+    plain = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4, bias=False), nn.Conv2d(4, 6, 1, bias=False))
+    placed = hw.place(copy.deepcopy(plain))
+    x = torch.rand(2, 4, 5, 5, generator=rng()).bfloat16()
+    exact = plain[0](x.float()).bfloat16()
+    with hw.autocast():
+        found, others = placed[0](x), placed[1](x)
+        assert not torch.equal(plain[0](x), exact)  # with weights in bfloat16, as it would be
+    assert torch.equal(found, exact) and found.dtype == others.dtype == torch.bfloat16
+    assert placed.state_dict().keys() == plain.state_dict().keys()
+    again = copy.deepcopy(placed)
+    torch.nn.init.zeros_(again[0].weight)
+    assert not again[0](x.float()).any() and placed[0](x.float()).any()  # each has its own weights
 
 
 def test_a_processor_computes_in_bf16_only_where_a_timing_says_that_it_is_faster(monkeypatch, tmp_path):

@@ -8,6 +8,7 @@ import time
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MethodType
 
 import torch
 from torch import Tensor, nn
@@ -31,9 +32,16 @@ class Hardware:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
     def place(self, model: nn.Module) -> nn.Module:
-        """Move a network to the device, channels-last."""
+        """Move a network to the device, channels-last.
+
+        On a processor depthwise convolutions stay in float32, since their gradients are slower in bfloat16: a
+        step of EfficientNet-Lite0 takes half the time.
+        """
         if self.device.type == "cpu":
             keep_freed_memory()
+            for layer in model.modules():
+                if isinstance(layer, nn.Conv2d) and 1 < layer.groups == layer.in_channels:
+                    layer.forward = MethodType(_in_float32, layer)  # type: ignore[method-assign]
         return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def images(self, batch: Tensor) -> Tensor:
@@ -54,6 +62,12 @@ class Hardware:
             "threads": torch.get_num_threads(),
             "precision": self.precision,
         }
+
+
+def _in_float32(layer: nn.Module, x: Tensor) -> Tensor:
+    """What a layer makes of its input, computed in float32 and returned in the input's precision."""
+    with torch.autocast(x.device.type, enabled=False):
+        return type(layer).forward(layer, x.float()).to(x.dtype)
 
 
 def hardware(device: str | None = None, precision: str | None = None) -> Hardware:
