@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from softlabels.book import costs
+from softlabels.learning.config import RunConfig
 from softlabels.runs import grids, planning, records
 
 DRAWN = records.SHELF.committed
@@ -69,7 +70,17 @@ def test_old_records_count_as_runs_that_were_timed_again():
         for chapter in grids.CHAPTERS
         for cell in grids.grid(chapter, "laptop", range(5))
     }
-    assert elsewhere & laptop <= {kind for kind, gpu in past.minutes if not gpu}
+    assert elsewhere & laptop <= {kind for kind, gpu in past.minutes if not gpu} | {*past.again}
+    assert past.again == {kind: row["seconds"] / 60 for kind, row in zip(kinds, rows, strict=True)}
+
+
+def test_a_kind_that_was_timed_again_counts_by_that():
+    config = RunConfig(network="resnet9-tiny")
+    past = planning.Past()
+    past.add(config, 600, gpu=False)
+    assert past.expected(config, gpu=False) == 10
+    past.again[planning.like(config)] = 4
+    assert past.expected(config, gpu=False) == 4 and past.expected(config, gpu=True) != 4
 
 
 def test_all_of_profile_laptop_is_ten_hours_of_two_cores_at_most():

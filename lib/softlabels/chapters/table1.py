@@ -157,17 +157,16 @@ def missing(runs: pd.DataFrame) -> str:
 def headline(runs: pd.DataFrame) -> str:
     """Markdown: BHL's published row, its primary comparison, BHL's own network, and the rest in short.
 
-    Of each dataset the rest is all recipes of the network with the most runs.
+    Of each dataset the rest is all recipes of the other network with the most runs.
     """
     chosen = [one for _, one in settings(runs) if tuple(one[PLACE].iloc[0]) == PRIMARY]
     chosen += [one for _, one in settings(runs[runs.dataset == "synthetic"]) if one.network.iloc[0] == THEIRS]
     for dataset in dict.fromkeys(runs.dataset):
-        here = settings(runs[runs.dataset == dataset])
+        here = [(one.network.iloc[0], one) for _, one in settings(runs[runs.dataset == dataset])]
         n = Counter[str]()
-        for _, one in here:
-            n[one.network.iloc[0]] += len(complete(one)) // 2
-        often = n.most_common(1)[0][0]
-        chosen += [one for _, one in here if one.network.iloc[0] == often not in (PRIMARY[1], THEIRS)]
+        for network, one in here:
+            n[network] += (network not in (PRIMARY[1], THEIRS)) * len(complete(one))
+        chosen += [one for network, one in here if n[network] and network == n.most_common(1)[0][0]]
     both = []
     for metric in ("macro_accuracy", "kl"):
         frame = pd.DataFrame(printed("synthetic", metric) + [_ours(one, metric) for one in chosen])

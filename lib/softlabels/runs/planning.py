@@ -91,6 +91,7 @@ class Past:
     # Of records that have wall time only, beside other work: for kinds of runs that nobody has timed.
     clock: dict[tuple[Like, bool], list[float]] = field(default_factory=lambda: defaultdict(list))
     rates: dict[bool, list[float]] = field(default_factory=lambda: defaultdict(list))
+    again: dict[Like, float] = field(default_factory=dict)  # minutes on a core, timed since
 
     def add(self, config: RunConfig, seconds: float, gpu: bool, timed: bool = True) -> None:
         """Count one more run, by its processor seconds or (not `timed`) by the clock."""
@@ -103,7 +104,9 @@ class Past:
         return statistics.median(self.rates[gpu]) if self.rates.get(gpu) else (GPU_RATE if gpu else CPU_RATE)
 
     def expected(self, config: RunConfig, gpu: bool) -> float:
-        """Minutes of a run: the median of those like it, else by its FLOP."""
+        """Minutes of a run: of one timed again, else the median of those like it, else by its FLOP."""
+        if not gpu and like(config) in self.again:
+            return self.again[like(config)]
         key = like(config), gpu
         if same := self.minutes.get(key) or self.clock.get(key):
             return statistics.median(same)
@@ -172,15 +175,14 @@ def _bodies(committed_only: bool = False) -> Iterator[dict[str, Any]]:
 def seconds(committed_only: bool = False) -> dict[str, float]:
     """Processor seconds of every run that has a record, committed or cached, by its id.
 
-    A run that was trained on a GPU, or that has wall time alone, counts as one like it does on a core.
+    A run that was trained on a GPU, that has wall time alone, or whose kind was timed again since, counts as
+    one like it does on a core.
     """
-    known = past(committed_only)
-    return {
-        body["id"]: body["seconds"]
-        if body["timed"] and not body["gpu"]
-        else 60 * known.expected(body["config"], gpu=False)
-        for body in _bodies(committed_only)
-    }
+    known, found = past(committed_only), {}
+    for body in _bodies(committed_only):
+        own = body["timed"] and not body["gpu"] and like(body["config"]) not in known.again
+        found[body["id"]] = body["seconds"] if own else 60 * known.expected(body["config"], gpu=False)
+    return found
 
 
 def hours(configs: Mapping[str, RunConfig], committed_only: bool = False) -> tuple[float, float]:
@@ -191,7 +193,7 @@ def hours(configs: Mapping[str, RunConfig], committed_only: bool = False) -> tup
 
 
 def timed_file() -> Path:
-    """Where ``benchmarks/seconds.py`` keeps what runs take whose records have wall time alone."""
+    """Where ``benchmarks/seconds.py`` keeps what runs take whose records do not say what they would today."""
     return paths.results() / "seconds.json"
 
 
@@ -203,7 +205,7 @@ def past(committed_only: bool = False) -> Past:
         found.add(body["config"], body["seconds"], body["gpu"], body["timed"])
     if timed_file().exists():
         for row in json.loads(timed_file().read_text(encoding="utf-8")):
-            found.minutes[tuple(row["like"]), False].append(row["seconds"] / 60)
+            found.again[tuple(row["like"])] = row["seconds"] / 60
     return found
 
 
