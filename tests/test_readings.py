@@ -417,10 +417,11 @@ def test_shares_are_read_on_request_only(digits, tmp_path):
     [
         (lambda v: f"{100 * v / 3:.0f}%", ","),
         (lambda v: f"{100 * v / 3:.1f} %", ","),
+        (lambda v: f"{100 * v / 3:.1f} %".replace(".", ","), ";"),
         (lambda v: f"{v / 3:.2f}".replace(".", ","), ";"),
         (lambda v: f"{v / 3:.3f}".removeprefix("0").replace(".", ","), "\t"),
     ],
-    ids=["percent", "percent after a blank", "decimal comma", "decimal comma without a zero"],
+    ids=["percent", "after a blank", "percent with a comma", "decimal comma", "decimal comma without a zero"],
 )
 def test_percentages_and_decimal_commas_are_shares(write, separator, tmp_path):
     lines = [COUNTS.replace(",", separator)] + [
@@ -478,7 +479,7 @@ def test_labels_that_are_the_same_for_both_arms_are_noted(people, said_, tmp_pat
     assert not found.problems and any(said_ in note for note in found.notes)
     lines[1] = f"{names()[0]},p0,{LABELS[1]}"
     again = report(table(tmp_path / "v", lines))
-    assert any("unanimous" in note for note in again.notes) is False
+    assert not any("unanimous" in note for note in again.notes)
 
 
 # Ties.

@@ -11,6 +11,7 @@ from softlabels import paths
 from softlabels.analysis.formatting import NOTHING, markdown, number
 from softlabels.learning.models import VECTOR_NETWORKS
 from softlabels.runs import grids, planning, records
+from softlabels.runs.profiles import SEEDS
 from softlabels.runs.records import Record
 
 
@@ -80,8 +81,8 @@ def whole(profile: str = "laptop") -> str:
     """What all of a profile takes from nothing, each run counted once; one sentence."""
     every = {c.config.id: c.config for chapter in grids.CHAPTERS for c in grids.grid(chapter, profile)}
     hours = sum(planning.hours(every, committed_only=True)) / 2
-    runs = f"{len(every):,} runs, each counted once"
-    return f"All of profile {profile} from nothing, {runs}: {hours:.1f} hours of two cores."
+    runs = f"with seeds {', '.join(map(str, SEEDS))}: {len(every):,} runs, each counted once"
+    return f"All of profile {profile} from nothing {runs}: {hours:.1f} hours of two cores."
 
 
 def on_gpu() -> str:

@@ -506,6 +506,7 @@ def _numbers(table: Table, name: str) -> np.ndarray:
     text = table.column(name).astype(str).str.strip()
     percent = text.str.endswith("%").to_numpy(bool)
     text = text.str.removesuffix("%").str.rstrip().str.replace(COMMA, r"\1.\2", regex=True)
+    text = text.where(~percent, text.str.replace(",", "."))
     text = text.where(text.str.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", flags=re.ASCII), "nan")
     values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
     return np.where(percent, values / 100, values)

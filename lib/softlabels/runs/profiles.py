@@ -64,7 +64,7 @@ class Profile:
     figure2: tuple[tuple[Row, str], ...]  # whose features Figure 2 shows; their runs are among Table 1's
 
 
-# Three pairs of these are trained in half a minute on one core.
+# Three pairs of these are trained in some twenty seconds on one core.
 _QUICKSTART = {
     "image_size": 20,
     "limit": 4000,
