@@ -124,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = {
         "commit": here["commit"],
         "machine": here["machine"],
+        "precision": here["precision"],
         "training": of_training(config),
         "book": book,
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["softlabels.runs.run", "timm", "tqdm.auto", "pooch", "requests"])
+_context.set_forkserver_preload(["tests.imported"])  # found from the project's root; elsewhere it is slower
 
 
 def wait_until(condition, seconds: float = 60) -> None:

@@ -129,10 +129,17 @@ def test_shares_of_the_time_add_up(store):
 def test_shares_of_the_time_are_tabulated(store):
     assert costs.shares() == "Not measured yet."
     parts = {"forward": 2.0, "augmentation": 1.5}
-    found = {"machine": "a machine", "training": parts, "book": {"17_atlas": 4.0, "site": 10.0}}
+    found = {
+        "machine": "a machine",
+        "precision": "bf16",
+        "training": parts,
+        "book": {"17_atlas": 4.0, "site": 10.0},
+    }
     costs.shares_file().write_text(json.dumps(found))
     lines = costs.shares().splitlines()
-    assert "| augmentation | 1.5 |" in lines and "| all | 3.5 |" in lines and lines[-1] == "On a machine."
+    assert (
+        "| augmentation | 1.5 |" in lines and "| all | 3.5 |" in lines and lines[-1] == "On a machine, bf16."
+    )
     assert "| 17 atlas | 4.0 |" in lines and "| all | 14.0 |" in lines
 
 

@@ -1,6 +1,5 @@
 """The book: execution of chapters, generated parts, the built site, a page in a browser."""
 
-import io
 import os
 import re
 import shutil
@@ -10,14 +9,12 @@ import tomllib
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from PIL import Image
 from site_pages import Site
 from softlabels import cli, paths
-from softlabels.book import elsewhere, execute, screens
+from softlabels.book import elsewhere, execute
 from softlabels.book.site.mathml import mathml
 from softlabels.errors import ConfigError, SoftlabelsError
 
@@ -361,39 +358,6 @@ def test_checker_finds_what_is_wrong(tmp_path: Path) -> None:
     assert len(list(found.missing_files())) == 1
     assert len(list(found.other_hosts())) == 1
     assert len(found.pages[tmp_path / "a.html"].without_alt) == 1
-
-
-def spread(screenshot: bytes) -> float:
-    return float(np.asarray(Image.open(io.BytesIO(screenshot)).convert("L"), np.float32).std())
-
-
-@pytest.mark.parametrize("width", screens.WIDTHS)
-def test_pages_without_network(site: Path, browser, width: int) -> None:
-    """No page asks another host for anything, complains, is blank or scrolls sideways."""
-    page, wrong = browser.new_page(viewport={"width": width, "height": 900}), []
-
-    def gate(route) -> None:
-        if route.request.url.startswith(("file:", "data:")):
-            route.continue_()
-        else:
-            wrong.append(f"{page.url}: asks for {route.request.url}")
-            route.abort()
-
-    page.route("**/*", gate)
-    page.on("requestfailed", lambda wish: wrong.append(f"{page.url}: does not get {wish.url}"))
-    page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
-    page.on(
-        "console", lambda said: wrong.append(f"{page.url}: {said.text}") if said.type == "error" else None
-    )
-    pages = screens.pages(site)
-    assert len(pages) > len(PUBLISHED) + 8
-    for path in pages:
-        page.goto(path.as_uri())
-        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        wrong += [f"{path.name}: scrolls sideways by {over} pixels"] if over > 0 else []
-        wrong += [f"{path.name}: is blank"] if spread(page.screenshot()) <= 5 else []
-    page.close()
-    assert wrong == []
 
 
 def test_formula_has_a_size_in_the_browser(site: Path, browser) -> None:

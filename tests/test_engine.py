@@ -3,15 +3,17 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 import pytest
+from asking import CHAPTER, Ask, executor
 from nbformat.v4 import new_code_cell, new_notebook
 from softlabels import paths
 from softlabels.book import execute
 
-CHAPTER = str(paths.PROJECT / "workflow" / "chapter.py")
 SHOWN = """
 import os, sys
 from IPython.display import Markdown, display
@@ -32,36 +34,37 @@ def written(path: Path, *cells: str) -> Path:
     return path
 
 
-def asked(*commands: str) -> subprocess.CompletedProcess:
-    """Run shell commands beside a process that executes the chapters they ask for."""
-    words = [sys.executable, "-m", "softlabels.book.engine", "bash", "-c", "\n".join(commands)]
-    return subprocess.run(words, capture_output=True, text=True, cwd=paths.PROJECT)
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    with executor(tmp_path_factory.mktemp("executor")) as ask:
+        yield ask
 
 
-def test_a_fork_gives_the_bytes_of_a_kernel(tmp_path):
+def test_a_fork_gives_the_bytes_of_a_kernel(ask, tmp_path):
     source = written(tmp_path / "05_toy.ipynb", SHOWN, "hidden = 1", "del seeds")
     execute.execute(source, tmp_path / "kernel.ipynb", {"seeds": [7]})
-    done = asked(
-        f"{sys.executable} {CHAPTER} execute '{source}' '{tmp_path}/one.ipynb' --set 'seeds=[7]' &",
-        f"{sys.executable} {CHAPTER} execute '{source}' '{tmp_path}/two.ipynb' --set 'seeds=[7]'",
-        "wait $!",
-    )
-    assert done.returncode == 0, done.stderr
+    outs = [tmp_path / "one.ipynb", tmp_path / "two.ipynb"]
+    with ThreadPoolExecutor(2) as side_by_side:
+        all_done = side_by_side.map(
+            lambda out: ask("execute", str(source), str(out), "--set", "seeds=[7]"), outs
+        )
+    assert [(done.returncode, done.stderr) for done in all_done if done.returncode] == []
     expected = (tmp_path / "kernel.ipynb").read_bytes()
     assert b"([7], " in expected
-    assert (tmp_path / "one.ipynb").read_bytes() == (tmp_path / "two.ipynb").read_bytes() == expected
+    assert outs[0].read_bytes() == outs[1].read_bytes() == expected
 
 
-def test_an_error_of_a_cell_fails_the_chapter_and_the_command(tmp_path):
+def test_an_error_of_a_cell_fails_the_chapter_and_the_command(ask, tmp_path):
     source = written(tmp_path / "05_toy.ipynb", "raise ValueError('of a cell')", "print('not reached')")
-    done = asked(f"{sys.executable} {CHAPTER} execute '{source}' '{tmp_path}/out.ipynb'")
-    assert done.returncode == 1 and "of a cell" in done.stderr and "not reached" not in done.stdout
+    done = ask("execute", str(source), str(tmp_path / "out.ipynb"))
+    assert done.returncode == 1 and "of a cell" in done.stderr
+    assert "not reached" not in done.stdout + done.stderr.replace("print('not reached')", "")
     assert not (tmp_path / "out.ipynb").exists()
 
 
-def test_a_mistake_is_one_line(tmp_path):
+def test_a_mistake_is_one_line(ask, tmp_path):
     source = written(tmp_path / "05_toy.ipynb")
-    done = asked(f"{sys.executable} {CHAPTER} execute '{source}' '{tmp_path}/out.ipynb' --set seed=1")
+    done = ask("execute", str(source), str(tmp_path / "out.ipynb"), "--set", "seed=1")
     assert done.returncode == 1 and "'seed'; did you mean 'seeds'" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -73,16 +76,14 @@ def test_without_that_process_a_chapter_executes_itself(tmp_path):
     assert "[0]" in (tmp_path / "out.ipynb").read_text()
 
 
-def test_the_status_of_the_command_is_handed_on():
-    assert asked("exit 3").returncode == 3
-
-
 @pytest.mark.timeout(60)
 def test_a_library_that_breaks_while_it_is_imported_lets_nobody_wait(tmp_path, monkeypatch):
     (tmp_path / "torch.py").write_text("raise RuntimeError('a broken library')")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     source = written(tmp_path / "05_toy.ipynb", "print(seeds)")
-    done = asked(f"{sys.executable} {CHAPTER} execute '{source}' '{tmp_path}/out.ipynb'")
+    asked = [sys.executable, CHAPTER, "execute", str(source), str(tmp_path / "out.ipynb")]
+    words = [sys.executable, "-m", "softlabels.book.engine", *asked]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=paths.PROJECT)
     assert done.returncode != 0 and "a broken library" in done.stderr
     assert "the process that executes the chapter has died" in done.stderr
     assert not (tmp_path / "out.ipynb").exists()

@@ -210,18 +210,25 @@ def test_annot_mix_does_not_learn_from_the_votes_that_it_adds():
     assert first > nothing > second and first - second > 0.05
 
 
-def test_annot_mix_is_left_out_where_a_budget_has_no_time_for_it():
+@pytest.fixture(scope="module")
+def answered():
+    """A crowd's votes and what is said of them."""
+    own = OwnData("crowd", crowd()[0])
+    return own, answers.of_votes(own)
+
+
+def test_annot_mix_is_left_out_where_a_budget_has_no_time_for_it(answered):
     with pytest.raises(annotmix.OutOfTime):
         annotmix.estimate(crowd(60)[0], until=time.monotonic() - 1)
-    own = OwnData("crowd", crowd()[0])
-    assert "annot-mix" in answers.of_votes(own)[-1] and "most votes here" in answers.of_votes(own)[-1]
+    own, said = answered
+    assert "annot-mix" in said[-1] and "most votes here" in said[-1]
     hurried = answers.of_votes(replace(own, until=time.monotonic()))
     assert hurried[-1] == "annot-mix is left out for want of time; a longer `--budget` has room for it."
 
 
-def test_what_has_features_only_is_not_called_an_image():
-    own = OwnData("crowd", crowd()[0])
-    words = [owndata.summary(own), *answers.of_votes(own), answers.ceiling_in_words(own)]
+def test_what_has_features_only_is_not_called_an_image(answered):
+    own, said = answered
+    words = [owndata.summary(own), *said, answers.ceiling_in_words(own)]
     words += owndata.facts(own)["what"].tolist()
     assert any("items" in sentence for sentence in words)
     assert not [sentence for sentence in words if "image" in sentence]

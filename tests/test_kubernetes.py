@@ -131,6 +131,17 @@ def without_installing(folder: Path) -> str:
     return str(folder)
 
 
+def without_records(folder: Path) -> Path:
+    """A copy of the project as it is now, without records: Snakemake packs every file of it for each job."""
+    for name in ("book", "lib", "notebooks", "workflow"):
+        shutil.copytree(
+            PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+        )
+    for command in ("init -q", "add ."):  # it asks git which files there are
+        subprocess.run(["git", *command.split()], cwd=folder, check=True)
+    return folder
+
+
 @pytest.mark.skipif(
     not all(map(find_spec, PLUGINS)) or shutil.which("rsync") is None,
     reason="needs the extra 'cluster' and rsync",
@@ -140,7 +151,8 @@ def test_submitted_jobs_ask_for_a_gpu_and_train_in_an_empty_folder(cluster, tmp_
     path = os.pathsep.join(
         [without_installing(tmp_path / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
     )
-    cluster.environment = {**os.environ, **stores, "PATH": path, "PYTHONPATH": str(PROJECT / "lib")}
+    project = without_records(tmp_path / "project")
+    cluster.environment = {**os.environ, **stores, "PATH": path, "PYTHONPATH": str(project / "lib")}
     command = [sys.executable, "-m", "snakemake", "trained", "--snakefile", "workflow/Snakefile"]
     command += ["--workflow-profile", "workflow/profiles/kubernetes", "--container-image", "some/image"]
     command += ["--default-storage-prefix", str(tmp_path / "storage"), "--seconds-between-status-checks", "1"]
@@ -148,7 +160,7 @@ def test_submitted_jobs_ask_for_a_gpu_and_train_in_an_empty_folder(cluster, tmp_
     asked = ["--config", "train=true", "profile=smoke", "seeds=0", "grids=figure1", "device=cuda"]
     environment = {**cluster.environment, "KUBECONFIG": str(tmp_path / "kubeconfig")}
     done = subprocess.run(
-        [*command, *asked], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=500
+        [*command, *asked], cwd=project, env=environment, capture_output=True, text=True, timeout=500
     )
     logs = "\n".join(log.read_text()[-3000:] for log in cluster.pods.glob("*.log"))
     assert done.returncode == 0, done.stderr[-3000:] + logs

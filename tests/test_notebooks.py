@@ -8,6 +8,7 @@ import numpy as np
 import papermill
 import pytest
 import torch
+from asking import Ask, executor
 from conftest import executed
 from softlabels import paths
 from softlabels.book import execute as book
@@ -91,25 +92,34 @@ def test_the_mixture_that_is_shown_is_that_of_the_method():
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Iterator[Callable[[Path, str], Path]]:
-    """Execute a chapter with profile smoke; all of them share one store, so that a run is trained once."""
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """All chapters share one store, so that a run is trained once."""
     folder = tmp_path_factory.mktemp("chapters")
-
-    def execute(path, name):
-        out = folder / name / path.name
-        if not out.exists():
-            book.execute(path, out, {"profile": "smoke", "seeds": [0, 1]})
-        return out
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOFTLABELS_CACHE", str(folder / "cache"))
         patch.setenv("SOFTLABELS_RESULTS", str(folder / "results"))
-        yield execute
+        with executor(folder) as ask:
+            yield ask
+
+
+@pytest.fixture(scope="module")
+def run(ask: Ask, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Execute a chapter with profile smoke."""
+    folder = tmp_path_factory.mktemp("smoke")
+
+    def execute(path: Path) -> Path:
+        out = folder / path.name
+        if not out.exists():
+            done = ask("execute", str(path), str(out), "--set", "profile=smoke", "--set", "seeds=[0, 1]")
+            assert done.returncode == 0, done.stderr
+        return out
+
+    return execute
 
 
 @each
 def test_the_chapter_runs_with_profile_smoke(path, run):
-    out = run(path, "first")
+    out = run(path)
     outputs = [output for cell in cells(out, "code") for output in cell.outputs]
     assert not [o for o in outputs if o.output_type in ("error", "stream")]
     pictures = [o.data["text/html"] for o in outputs if "<figure>" in o.get("data", {}).get("text/html", "")]
@@ -124,9 +134,12 @@ def tables(path):
     return sum("<table" in output.get("data", {}).get("text/html", "") for output in outputs)
 
 
-def test_from_the_same_records_a_chapter_repeats_byte_by_byte(run):
+def test_from_the_same_records_a_chapter_repeats_byte_by_byte(run, tmp_path):
+    """Once in a fork, once in a kernel."""
     path = paths.PROJECT / "notebooks" / "04_figure1.ipynb"
-    assert run(path, "first").read_bytes() == run(path, "second").read_bytes()
+    first = run(path).read_bytes()
+    book.execute(path, tmp_path / path.name, {"profile": "smoke", "seeds": [0, 1]})
+    assert (tmp_path / path.name).read_bytes() == first
 
 
 GRIDS = {
@@ -160,9 +173,11 @@ FIRST_SEED = (
 
 
 @pytest.mark.parametrize("name", GRIDS)
-def test_without_records_a_chapter_says_what_is_missing(store, name):
-    out = store / f"{name}.ipynb"
-    book.execute(paths.PROJECT / "notebooks" / f"{name}.ipynb", out, {"train": False})
+def test_without_records_a_chapter_says_what_is_missing(ask, tmp_path, name):
+    """The store has no runs but those of profile smoke."""
+    out = tmp_path / f"{name}.ipynb"
+    done = ask("execute", str(paths.PROJECT / "notebooks" / out.name), str(out), "--set", "train=false")
+    assert done.returncode == 0, done.stderr
     text = out.read_text()
     for command in GRIDS[name]:
         assert f"softlabels {command}" in text

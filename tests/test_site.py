@@ -434,50 +434,6 @@ def test_the_first_page_is_one_screen(site: Path, page) -> None:
     assert doors.count() == 4 and doors.last.bounding_box()["y"] > 300
 
 
-SCREENS = 8  # of 1280 × 900 pixels
-ALL_PICTURES = """async () => {
-  for (const image of document.images) image.loading = "eager";
-  await Promise.all([...document.images].map((image) => image.decode().catch(() => 0)));
-  return document.documentElement.scrollHeight;
-}"""
-
-
-def test_a_chapter_is_read_in_eight_screens(site: Path, page) -> None:
-    long = {}
-    for chapter in CHAPTERS:
-        page.goto((site / "chapters" / f"{chapter.stem}.html").as_uri())
-        height = page.evaluate(ALL_PICTURES) / 900
-        if height > SCREENS:
-            long[chapter.stem] = round(height, 1)
-    assert not long
-
-
-HIDDEN = """() => [...document.querySelectorAll(".pst-scrollable-table-container")]
-  .filter((box) => box.scrollWidth > box.clientWidth + 1)
-  .filter((box) => !box.nextElementSibling?.querySelector(".scroll-hint")?.checkVisibility())
-  .map((box) => box.innerText.slice(0, 80))"""
-# Captions that reach beyond the box in which their table scrolls.
-CUT = """() => [...document.querySelectorAll(".pst-scrollable-table-container caption")]
-  .filter((one) => one.offsetWidth > one.closest(".pst-scrollable-table-container").clientWidth + 1)
-  .map((one) => one.innerText.slice(0, 80))"""
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-def test_no_table_hides_a_column_without_a_hint(site: Path, browser, width: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    scrolled = 0
-    for path in screens.pages(site):
-        page.goto(path.as_uri())
-        page.evaluate("for (const box of document.querySelectorAll('details.more')) box.open = true")
-        page.wait_for_timeout(50)  # for what happens when they open
-        assert page.evaluate(HIDDEN) == [], path.name
-        assert page.evaluate(CUT) == [], path.name
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
-        scrolled += page.locator(".scroll-hint:not([hidden])").count()
-    assert scrolled > 0
-    page.close()
-
-
 def test_one_switch_shows_all_code_and_the_next_page_knows(site: Path, page) -> None:
     page.goto((site / "chapters" / "15_verdicts.html").as_uri())
     code_of = page.locator("details.above-input")

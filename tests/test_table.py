@@ -13,6 +13,7 @@ from softlabels.analysis.verdicts import CLAIMS, GROUPS
 from softlabels.chapters import adversarial, annotation_budget, blur_and_shift, human_uncertainty
 from softlabels.chapters import verdicts as book
 from softlabels.chapters import when_to_ask_a_person as review
+from softlabels.errors import ConfigError
 from softlabels.labels import metrics
 from softlabels.runs import grids, profiles, records
 from softlabels.store import pack
@@ -144,6 +145,14 @@ def test_the_table_holds_every_arm_and_says_what_is_missing(filled):
     assert set(lacking.seed[lacking.record.isna()]) == {9}
     assert lacking["test.kl"].isna().sum() == lacking.record.isna().sum()
     assert "softlabels train --chapter human --profile smoke --seeds 9" in table.missing(lacking)
+
+
+@pytest.mark.parametrize("name", ["train", "fresh"])
+def test_a_word_is_not_taken_for_a_yes(store, name):
+    """Papermill hands on ``-p train false`` as a word, and a word is true: it would train for hours."""
+    with pytest.raises(ConfigError, match=f"{name} has to be True or False, not 'false'"):
+        table.gather(["human"], "smoke", [0], **{name: "false"})
+    assert records.everything() == []
 
 
 def test_claims_are_judged_from_the_records(filled):

@@ -73,7 +73,7 @@ def setting(soft, hard, **where):
     return table.tabulate((("table1", *one) for one in found), "laptop")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def won():
     return setting([0.95, 0.96, 0.94], [0.90, 0.92, 0.89])
 
@@ -83,7 +83,7 @@ def lost():
     return setting([0.90, 0.92, 0.89], [0.95, 0.96, 0.94], recipe="stated")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def gap():
     return setting([0.9, None], [0.8, 0.7], dataset="cifar10h-9500")
 
@@ -285,7 +285,7 @@ def test_the_structure_table_shows_both_arms():
     assert len(shown) == len(embeddings.MEASURES) and (shown["majority"] == "0.510").all()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def card():
     return label_distributions.describe("synthetic", image_size=16, n_images=600)
 
@@ -562,11 +562,16 @@ def texts(figure):
     return [text.get_text() for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
 
 
-def test_no_legend_leaves_its_figure(card, won, gap):
+@pytest.fixture(scope="module")
+def pictures(card, won, gap):
+    """Every figure, and the PNG that was made of it."""
+    made = ((name, draw()) for name, draw in drawings(card, won, gap).items())
+    return {name: (figure, figures.png(figure)) for name, figure in made}
+
+
+def test_no_legend_leaves_its_figure(pictures):
     seen = 0
-    for name, draw in drawings(card, won, gap).items():
-        figure = draw()
-        FigureCanvasAgg(figure).draw()
+    for name, (figure, _) in pictures.items():
         width, height = figure.bbox.size
         for legend in figure.findobj(Legend):
             seen += 1
@@ -576,10 +581,8 @@ def test_no_legend_leaves_its_figure(card, won, gap):
     assert seen > 12
 
 
-def test_no_network_is_named_truth_and_measures_have_units(card, won, gap):
-    for name, draw in drawings(card, won, gap).items():
-        figure = draw()
-        FigureCanvasAgg(figure).draw()
+def test_no_network_is_named_truth_and_measures_have_units(pictures):
+    for name, (figure, _) in pictures.items():
         words = texts(figure)
         assert not [word for word in words if re.search(r"\btruth\b", word)], name
         bare = [w for w in words if re.match(r"(KL|cross-entropy|loss)\b", w) and "[" not in w]
@@ -606,17 +609,15 @@ def test_a_cloud_of_points_is_a_picture_and_is_drawn_once(points, kind, monkeypa
     assert len(drawn) == 1
 
 
-def test_every_figure_repeats_byte_by_byte_and_shows_a_smoke_run(card, won, gap):
+def test_every_figure_repeats_byte_by_byte_and_shows_a_smoke_run(card, won, gap, pictures):
     for name, draw in drawings(card, won, gap).items():
-        image = figures.png(draw())
+        image = pictures[name][1]
         assert image.startswith(PNG) and image == figures.png(draw()), name
         assert figures.png(draw(), "smoke") != image, name
 
 
-def test_no_text_leaves_the_figure(card, won, gap):
-    for name, draw in drawings(card, won, gap).items():
-        figure = draw()
-        figures.png(figure)
+def test_no_text_leaves_the_figure(pictures):
+    for name, (figure, _) in pictures.items():
         box = figure.get_tightbbox()
         width, height = figure.get_size_inches()
         assert box.x0 > -0.02 and box.y0 > -0.02 and box.x1 < width + 0.02 and box.y1 < height + 0.02, name

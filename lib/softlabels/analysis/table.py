@@ -15,7 +15,7 @@ import numpy as np
 
 from softlabels.analysis import names
 from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
-from softlabels.errors import DataUnavailable
+from softlabels.errors import ConfigError, DataUnavailable
 from softlabels.learning import bars
 from softlabels.runs import evaluations, planning, profiles, records
 from softlabels.runs.grids import grid
@@ -88,6 +88,9 @@ def of_cells(
     committed_only: bool = False,
 ) -> "pd.DataFrame":
     """As `gather`, of runs with the names of their grids: they need not be those of a profile."""
+    for name, given in (("train", train), ("fresh", fresh)):
+        if not isinstance(given, bool):  # the word "false" would train for hours
+            raise ConfigError(f"{name} has to be True or False, not {given!r}")
     if train and not fresh:
         from softlabels.runs import parallel
 

@@ -120,7 +120,8 @@ def shares() -> str:
     if not file.exists():
         return "Not measured yet."
     found = json.loads(file.read_text())
-    return "\n\n".join([*(markdown(_shares(found, kind)) for kind in PARTS), f"On {found['machine']}."])
+    where = f"On {found['machine']}, {found['precision']}."
+    return "\n\n".join([*(markdown(_shares(found, kind)) for kind in PARTS), where])
 
 
 def _shares(found: dict[str, Any], kind: str) -> pd.DataFrame:

@@ -4,6 +4,7 @@
 and builds the site that it asks for through `workflow/chapter.py`, each in a fork of its own.
 """
 
+import gc
 import json
 import os
 import socketserver
@@ -100,6 +101,7 @@ def ready() -> None:
         with suppress(ImportError):  # who only reads has no PyTorch
             import_module(module)
     papermill_engines.register(None, Here)  # the default
+    gc.freeze()  # what is imported stays: a fork that looks through it for garbage copies all of it
 
 
 def main(command: Sequence[str]) -> int:

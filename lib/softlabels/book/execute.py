@@ -305,7 +305,7 @@ def _parameter(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
-    return name, _literal(value)
+    return name, {"true": True, "false": False}.get(value, _literal(value))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -118,10 +118,10 @@ def bf16_pays(kept: Path | None = None) -> bool:
     """Whether this processor trains a small network faster in bfloat16 than in float32, by a timing of it.
 
     The instructions alone do not say: with AVX-512 bf16 some processors gain half of the time, others lose.
-    The answer is kept in the cache, for each processor, number of threads and version of PyTorch.
+    The answer is kept in the cache, for each processor and version of PyTorch.
     """
     kept = kept or paths.cache() / "bf16.json"
-    key = f"{_cpu_name()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    key = f"{_cpu_name()}, torch {torch.__version__}"
     try:
         known = json.loads(kept.read_text(encoding="utf-8"))
         if isinstance(known[key], bool):
@@ -137,7 +137,12 @@ def bf16_pays(kept: Path | None = None) -> bool:
 
 
 def step_seconds(half: bool, rounds: int = 5) -> float:
-    """Seconds of the fastest of some training steps of two convolutions with batch norm at 32 px."""
+    """Seconds of the fastest of some training steps of two convolutions with batch norm at 32 px.
+
+    They are the processor's, on one thread, so that other programs on the machine do not decide.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several would spend such seconds on waiting for each other
     with torch.random.fork_rng():
         torch.manual_seed(0)
         layers = [nn.Conv2d(24, 64, 3, 1, 1), nn.MaxPool2d(2), nn.BatchNorm2d(64), nn.GELU()]
@@ -146,11 +151,12 @@ def step_seconds(half: bool, rounds: int = 5) -> float:
         x = torch.rand(64, 24, 32, 32).contiguous(memory_format=torch.channels_last)
     found = []
     for _ in range(rounds + 1):  # the first one chooses kernels
-        start = time.perf_counter()
+        start = time.process_time()
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             loss = net(x).float().square().mean()
         loss.backward()
-        found.append(time.perf_counter() - start)
+        found.append(time.process_time() - start)
+    torch.set_num_threads(threads)
     return min(found[1:])
 
 
