@@ -38,7 +38,18 @@ EXTRAS = {
 
 
 # Files that take longest: they begin first, or one core would wait for the other at the end.
-LONG = ("book", "kubernetes", "faults", "batches", "engine", "annotator_learning", "attacks", "cifar10")
+LONG = (
+    "notebooks",
+    "book",
+    "every_page",
+    "kubernetes",
+    "site",
+    "batches",
+    "cifar10",
+    "features",
+    "faults",
+    "tables_figures",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

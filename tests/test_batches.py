@@ -119,6 +119,11 @@ def test_a_file_that_is_no_batch_is_named(tmp_path, text):
         planning.read(path)
 
 
+def test_a_batch_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"batch\.json: cannot be read \(No such file or directory\)$"):
+        planning.read(tmp_path / "batch.json")
+
+
 def test_status_sums_what_a_profile_costs(store, monkeypatch, one_thread, capsys):
     from softlabels import cli
 

@@ -190,6 +190,14 @@ def test_two_and_a_thousand_classes(tmp_path, k):
     assert task.targets.shape == (N, k)
 
 
+def test_votes_without_images_are_led_to_the_command_for_them(tmp_path):
+    (tmp_path / "votes.csv").write_text("image,annotator,label\na,r,cat\n")
+    with pytest.raises(
+        DataError, match=r"not a folder; give the folder that .*softlabels labels .*votes\.csv -o"
+    ):
+        datasets.load(f"folder:{tmp_path / 'votes.csv'}")
+
+
 def test_a_folder_that_is_not_there():
-    with pytest.raises(DataError, match=r"/nowhere: no such folder; give the path"):
+    with pytest.raises(DataError, match=r"/nowhere: no such file or folder; give the path"):
         datasets.load("folder:/nowhere")

@@ -25,6 +25,7 @@ def test_every_column_by_hand():
     assert found["majority"].tolist() == ["cat"] * 4 and found["tied"].tolist() == ["", "cat|dog", "", ""]
     third = float(labels.entropy(np.array([[2 / 3, 1 / 3]]))[0])
     np.testing.assert_allclose(found["entropy"], [0, np.log(2), third, 0], atol=1e-6)
+    assert not np.signbit(found["entropy"]).any()
     np.testing.assert_allclose(found["agreement"], [1, 0, 1 / 3, np.nan])
     assert found["ask_again"].tolist() == [False, True, True, True]
     assert found["gain"][1] > found["gain"][2] > found["gain"][0], "the nearer to a tie, the more is gained"

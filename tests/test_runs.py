@@ -530,7 +530,7 @@ def test_an_archive_without_arrays_is_refused(packed, record, store):
 
 def test_an_empty_archive_and_a_missing_one_are_refused(store):
     zipfile.ZipFile(store / "empty.zip", "w").close()
-    for name, message in (("empty.zip", "no records in it"), ("missing.zip", "not an archive")):
+    for name, message in (("empty.zip", "no records in it"), ("missing.zip", "no such file")):
         with pytest.raises(RecordError, match=message):
             records.load(store / name)
 
@@ -634,7 +634,7 @@ def raise_unavailable(name, **options):
         (["status", "--chapter", "table"], "unknown chapter 'table'; did you mean 'table1'"),
         (["records", "export", "x.zip"], "none of the chosen runs"),
         (["records", "export", "x.zip", "--dataset", "synthetic"], "--dataset chooses.*--chapter"),
-        (["records", "import", "missing.zip"], "not an archive of records"),
+        (["records", "import", "missing.zip"], "missing.zip: no such file; give what"),
         (
             ["train", "--chapter", "annot_mix", "--profile", "smoke", "--method", "annot-mx"],
             "unknown method of chapter annot_mix.*did you mean 'annot-mix'",

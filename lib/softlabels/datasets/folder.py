@@ -75,8 +75,11 @@ def read(path: Path, options: Options | None = None) -> Collection:
         return Collection(name, path, problems=(problem,), unreadable=True)
 
     try:
+        if path.is_file() and formats.suffix(path) in formats.OPENED:
+            alone = f"without images: softlabels labels {path} -o labels.csv"
+            return unreadable("not a folder", f"give the folder that has it and the images; {alone}")
         if not path.is_dir():
-            return unreadable("not a folder" if path.exists() else "no such folder")
+            return unreadable("not a folder" if path.exists() else "no such file or folder")
         there = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         return unreadable(f"cannot be read ({error})")

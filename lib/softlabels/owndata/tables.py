@@ -148,7 +148,7 @@ def frame(
     columns |= {
         "majority": [classes[j] for j in majority.tolist()],
         "tied": tied,
-        "entropy": labels.entropy(soft),
+        "entropy": labels.entropy(soft) + 0.0,  # no -0.0 of unanimous votes
         "agreement": np.where(n > 1, pairs / np.maximum(n * (n - 1), 1), np.nan),
         "gain": gain,
         "ask_again": largest[:, -1] - largest[:, -2] <= 1 if k > 1 else np.ones(len(counts), bool),
@@ -203,7 +203,7 @@ def write(found: Collection, output: Path, annot_mix: np.ndarray | None = None) 
     again = int(rows["ask_again"].sum())
     return (
         f"{output}: {len(rows):,} images, {int(rows['votes'].sum()):,} votes, {len(found.classes)} classes, "
-        f"{len(rows.columns)} columns; {again:,} images to ask about again"
+        f"{len(rows.columns)} columns; to ask about again: {again:,}"
     )
 
 

@@ -301,7 +301,9 @@ def read(path: Path) -> list[RunConfig]:
         return [RunConfig.from_dict(found) for found in json.loads(path.read_text(encoding="utf-8"))["runs"]]
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
             f'{path}: expected {{"runs": [{{setting: value, …}}, …]}} ({type(error).__name__}: {error})'
         ) from error

@@ -288,6 +288,8 @@ def _extract(path: Path, folder: Path) -> None:
                 write_atomically(folder / member.filename, archive.read(member))
     except (RecordError, StorageError):
         raise
+    except FileNotFoundError:
+        raise RecordError(f"{path}: no such file; give what `softlabels records export` wrote") from None
     except Exception as error:  # zipfile raises whatever a damaged file makes it
         raise RecordError(f"{path}: not an archive of records ({error})") from error
 
