@@ -31,6 +31,15 @@ def test_another_machine_has_a_row_of_its_own():
     assert len(costs.by_network([record, other])) == 2
 
 
+def test_a_kind_of_run_that_was_timed_again_shows_both_times(monkeypatch):
+    record = next(r for r in committed() if r.environment["device"] == "cpu")
+    past = planning.Past(again={planning.like(record.config): 1.234})
+    monkeypatch.setattr(planning, "past", lambda committed_only: past)
+    assert costs.by_network([record])["timed again"].tolist() == ["1.23"]
+    past.again.clear()
+    assert "timed again" not in costs.by_network([record])
+
+
 def test_without_records_there_is_no_table():
     assert costs.by_network([]).empty
 

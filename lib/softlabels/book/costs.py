@@ -19,8 +19,10 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
     """Runs and minutes of every dataset, network and number of epochs, on every machine.
 
     Minutes are those of the processor, in the oldest records and on a GPU of the clock; each: the median.
+    Timed again: the median of what such runs take on a core since their code has changed, where it is known.
     Memory is what such a run asks a scheduler for (`planning.memory`), computed and not measured.
     """
+    again = planning.past(committed_only=True).again
     rows = [
         {
             "dataset": r.config.dataset,
@@ -30,6 +32,7 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
             "machine": f"{r.environment['machine']}, {r.environment['device']}, {r.environment['precision']}",
             "threads": str(r.environment["threads"]),
             "minutes": r.cpu_seconds / 60,
+            "timed again": again.get(planning.like(r.config)) if r.environment["device"] == "cpu" else None,
             "memory": planning.memory(r.config),
         }
         for r in found
@@ -37,8 +40,11 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     if frame.empty:
         return frame
-    groups = frame.groupby(list(frame.columns[:-2]), sort=True)
+    groups = frame.groupby(list(frame.columns[:-3]), sort=True)
     table = groups["minutes"].agg(runs="size", each="median", all="sum").reset_index()
+    timed = groups["timed again"].median()
+    if timed.notna().any():
+        table.insert(len(table.columns) - 1, "timed again", ["" if n != n else number(n, 2) for n in timed])
     table["MB asked for"] = groups["memory"].max().astype(str).to_list()
     table["runs"] = table["runs"].astype(str)
     for column, digits in {"each": 2, "all": 1}.items():
