@@ -29,8 +29,7 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
             "network": r.config.network,
             "pixels": NOTHING if r.config.network in VECTOR_NETWORKS else str(r.config.image_size),
             "epochs": str(r.config.epochs),
-            "machine": f"{r.environment['machine']}, {r.environment['device']}, {r.environment['precision']}",
-            "threads": str(r.environment["threads"]),
+            "machine": _machine(r.environment),
             "minutes": r.cpu_seconds / 60,
             "timed again": again.get(planning.like(r.config)) if r.environment["device"] == "cpu" else None,
             "memory": planning.memory(r.config),
@@ -50,6 +49,13 @@ def by_network(found: Iterable[Record]) -> pd.DataFrame:
     for column, digits in {"each": 2, "all": 1}.items():
         table[column] = [number(value, digits) for value in table[column]]
     return table.rename(columns={"each": "minutes each", "all": "minutes in all"})
+
+
+def _machine(where: dict[str, Any]) -> str:
+    name = where["machine"].replace("(R)", "").replace(" Processor", "")
+    device = f", {where['device']}" if where["device"] != "cpu" else ""
+    threads = f", {where['threads']} threads" if where["threads"] > 1 else ""
+    return f"{name}{device}, {where['precision']}{threads}"
 
 
 def networks(profile: str = "laptop") -> pd.DataFrame:
@@ -96,7 +102,7 @@ def on_gpu() -> str:
     every = map(records.read, records.SHELF.files(committed_only=True))
     found = by_network(record for record in every if record.environment["device"] != "cpu")
     where = f"On {'; '.join(sorted(set(found.machine)))}:"
-    return f"{where}\n\n{markdown(found.drop(columns=['machine', 'threads', 'MB asked for']))}"
+    return f"{where}\n\n{markdown(found.drop(columns=['machine', 'MB asked for']))}"
 
 
 def page() -> str:
