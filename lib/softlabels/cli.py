@@ -169,9 +169,11 @@ def _status(options: argparse.Namespace) -> None:
         print(f"{options.chapter:12} {counted}, {sum(done) / 60:6.1f} minutes of training")
     if options.cost:
         here, left = planning.hours(every)
+        unit, factor = ("minutes", 60) if here + left < 2 else ("hours", 1)
+        spent, ahead, both = factor * here, factor * left, factor * (here + left) / 2
         print(
-            f"{len(every)} runs, each counted once: {here:.1f} processor hours have been spent on those that "
-            f"are here, about {left:.1f} are left; in all {(here + left) / 2:.1f} hours of two cores"
+            f"{len(every)} runs, each counted once: {spent:.1f} processor {unit} have been spent on those "
+            f"that are here, about {ahead:.1f} are left; in all {both:.1f} {unit} of two cores"
         )
 
 

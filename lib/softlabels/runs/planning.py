@@ -58,7 +58,8 @@ IMAGES = {
     "micebone-standin": 2_400,
 }
 UNKNOWN_IMAGES = 10_000
-SHORT = 1.0  # minutes of a run on feature vectors that has no like among the records
+SHORT = 1.0  # minutes of a run on feature vectors where no record says how long such runs take
+LEAST_RUN = 0.005  # minutes of any run: a network is made, evaluated and stored
 CPU_RATE = 3e10  # FLOP/s of one core where no record says it
 GPU_RATE = 5e12  # FLOP/s sustained by one GPU: an assumption, until there is a record of a GPU
 GPU_FROM = 120.0  # minutes on one core above which a run asks for a GPU
@@ -91,6 +92,8 @@ class Past:
     # Of records that have wall time only, beside other work: for kinds of runs that nobody has timed.
     clock: dict[tuple[Like, bool], list[float]] = field(default_factory=lambda: defaultdict(list))
     rates: dict[bool, list[float]] = field(default_factory=lambda: defaultdict(list))
+    # Of runs on feature vectors: minutes for an example and an epoch.
+    paces: list[float] = field(default_factory=list)
     again: dict[Like, float] = field(default_factory=dict)  # minutes on a core, timed since
 
     def add(self, config: RunConfig, seconds: float, gpu: bool, timed: bool = True) -> None:
@@ -98,19 +101,25 @@ class Past:
         (self.minutes if timed else self.clock)[like(config), gpu].append(seconds / 60)
         if (done := flop(config)) and seconds > 0:
             self.rates[gpu].append(done / seconds)
+        elif not done:
+            self.paces.append(seconds / 60 / (config.epochs * images(config)))
 
     def rate(self, gpu: bool) -> float:
         """FLOP/s of the median run, else what is assumed."""
         return statistics.median(self.rates[gpu]) if self.rates.get(gpu) else (GPU_RATE if gpu else CPU_RATE)
 
     def expected(self, config: RunConfig, gpu: bool) -> float:
-        """Minutes of a run: of one timed again, else the median of those like it, else by its FLOP."""
+        """Minutes of a run: of one timed again, else the median of those like it, else by its size."""
         if not gpu and like(config) in self.again:
             return self.again[like(config)]
         key = like(config), gpu
         if same := self.minutes.get(key) or self.clock.get(key):
             return statistics.median(same)
-        return flop(config) / self.rate(gpu) / 60 or SHORT
+        if done := flop(config):
+            return max(done / self.rate(gpu) / 60, LEAST_RUN)
+        if not self.paces:
+            return SHORT
+        return max(statistics.median(self.paces) * config.epochs * images(config), LEAST_RUN)
 
 
 def like(config: RunConfig) -> Like:
