@@ -59,7 +59,7 @@ def visit(site: Path, browser, request: pytest.FixtureRequest) -> Visit:
     wrong: list[str] = []
 
     def asked(url: str) -> None:
-        if not url.startswith(("file:", "data:", "blob:")):
+        if not url.startswith(("file:", "data:")):
             wrong.append(f"{page.url}: asks for {url}")
 
     page.on("request", lambda wish: asked(wish.url))
