@@ -84,7 +84,8 @@ class Record:
         dict
             "ids" int64 [n], "log_probs" float16 [n, K], "targets" float16 [n, K] (the people's
             distribution), "truth" int64 [n] where the dataset has its own label, and, where they were kept,
-            "features" float16 [n, D].
+            "features" float16 [n, D]. Where these n images are a sample of the test part, "all_predicted"
+            and "all_truth" int16 [n_test] are the most probable and the true class of each of its images.
 
         Raises
         ------

@@ -205,7 +205,8 @@ class _Group:
 
 
 SHOWN = 64  # test images over which image-dependent confusion matrices are averaged
-KEPT = 300  # test images whose predictions a record keeps; its measures are over all of them
+WHOLE = 10_000  # probabilities that a record keeps of its test part; of a larger part those of `KEPT` images,
+KEPT = 300  # and of all images the most probable class
 
 
 @dataclass(frozen=True)
@@ -355,8 +356,12 @@ def _tested(
         log_p, h = predict(both, task, rows, hw)
         found[name] = measures(log_p.numpy(), task.soft[rows], task.truth[rows])
     done.best, done.best_epoch = states[chosen_state]
-    kept = np.unique(np.linspace(0, len(rows) - 1, min(KEPT, len(rows))).astype(int))
     scored, arrays, facts = annotators(both, task, log_p, h)
+    kept = np.arange(len(rows))
+    if log_p.numel() > WHOLE and len(rows) > KEPT:
+        kept = np.linspace(0, len(rows) - 1, KEPT).astype(int)
+        arrays["all_predicted"] = log_p.numpy().argmax(1).astype(np.int16)
+        arrays["all_truth"] = task.truth[rows].astype(np.int16)
     found |= {"test": found[chosen_state]} | ({"annotators": scored} if scored else {})
     facts |= {"judgements": len(task.pairs.label), "annotators": task.pairs.n_annotators}
     facts["best_epoch"] = states["best"][1]
