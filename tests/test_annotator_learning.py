@@ -163,6 +163,25 @@ def test_a_record_is_small_complete_and_read_back(store, data):
     assert runs.get(config("annot-mix", epochs=2)).folder == records.SHELF.committed
 
 
+def test_of_a_large_test_part_a_record_keeps_all_classes_and_the_probabilities_of_a_sample(
+    store, data, monkeypatch
+):
+    whole = runs.get(config("annot-mix", epochs=2), "cpu")
+    every, without = whole.arrays(), whole.left_out  # the same files are written again
+    monkeypatch.setattr(training, "WHOLE", 100)
+    monkeypatch.setattr(training, "KEPT", 30)
+    record = runs.get(config("annot-mix", epochs=2), "cpu", fresh=True)
+    found = record.arrays()
+    assert len(found["ids"]) == 30 < len(found["all_predicted"]) == len(every["ids"]) == record.data["n_test"]
+    assert set(found["ids"]) <= set(every["ids"])
+    assert found["all_predicted"].tolist() == every["log_probs"].argmax(1).tolist()
+    right = found["all_predicted"] == found["all_truth"]
+    assert right.mean() == pytest.approx(record.metrics["last"]["accuracy"])
+    np.testing.assert_array_equal(record.left_out["test.accuracy"], without["test.accuracy"])
+    wide, narrow = (of["test.kl"].std() for of in (record.left_out, without))
+    assert wide == pytest.approx(narrow, rel=0.7)  # thirty images stand for 120
+
+
 def test_the_command_line_trains_the_grid(store, capsys):
     ids = [c.config.id for c in grids.grid("annot_mix", "smoke", [0]) if c.arm in ("annot-mix", "mv-base")]
     arguments = ["train", "--chapter", "annot_mix", "--profile", "smoke", "--seeds", "0", "--device", "cpu"]
@@ -345,16 +364,18 @@ def test_the_answer_on_people_compares_losses_rankings_and_matrices():
     assert "not here yet" in people(table[:0], "others, said =")["says"][0]
 
 
-def test_mixing_is_decided_only_where_seeds_and_images_agree(monkeypatch):
+def test_mixing_is_decided_only_where_seeds_and_images_agree():
     runs = made({("mgc", "annot-mix"): [0.70, 0.72, 0.71], ("α = 0", "annot-mix"): [0.72, 0.741, 0.731]})
-    apart, open_ = (
-        statistics.paired_interval(values, [0.0] * 3) for values in ([-0.1, -0.11, -0.1], [-1, 1, 0.1])
-    )
     words = []
-    for images in (apart, open_, None):
-        monkeypatch.setattr(annot_mix_ranks, "over_images", lambda a, b, images=images: images)
-        words.append(annot_mix_ranks.mixing_verdict(runs, "mgc", "").verdict)
-    assert words == ["contradicted", "undecided", "contradicted"]
+    for split, spread in (("official", 1e-4), ("official", 0.01), ("random", 0.01)):
+        for record in runs.record:
+            sign = 1 if "α" in record.id else -1
+            record.config = record.config.replace(split=split, select="last")
+            record.left_out = {"test.accuracy": 0.7 + sign * spread * np.linspace(-1, 1, 20)}
+        runs["config"] = [record.config for record in runs.record]
+        words.append(annot_mix_ranks.mixing_verdict(runs, "mgc", ""))
+    assert [w.verdict for w in words] == ["contradicted", "undecided", "contradicted"]
+    assert words[1].needs == "more test images"  # no number of seeds would decide
 
 
 def test_changes_are_corrected_for_their_number():

@@ -27,17 +27,17 @@ def test_paired_interval_is_scipys(level):
 def test_an_interval_excludes_zero_exactly_where_p_is_below_alpha():
     a, b = SEEDS
     for shift in np.linspace(-0.06, 0.06, 25):
-        decided = statistics.paired_interval(a, b + shift).sign != 0
-        assert decided == (statistics.paired_p(a, b + shift) < 0.05)
+        found = statistics.paired_interval(a, b + shift, overlap=0.2)
+        assert (found.sign != 0) == (found.p < 0.05)
 
 
 def test_p_of_pairs_is_scipys():
     rng = np.random.default_rng(0)
     for n in (2, 3, 10):
         a, b = rng.normal(size=(2, n))
-        assert statistics.paired_p(a, b) == pytest.approx(ttest_rel(a, b).pvalue, rel=1e-12)
-    assert statistics.paired_p([1, 2], [0, 1]) == 0
-    assert all(np.isnan(statistics.paired_p(a, b)) for a, b in (([1, 2], [1, 2]), ([1], [2]), ([], [])))
+        assert statistics.paired_interval(a, b).p == pytest.approx(ttest_rel(a, b).pvalue, rel=1e-12)
+    assert statistics.paired_interval([1, 2], [0, 1]).p == 0
+    assert all(np.isnan(statistics.paired_interval(a, b).p) for a, b in (([1, 2], [1, 2]), ([1], [2])))
 
 
 def test_ranks_share_ties_as_scipys_do():
@@ -51,7 +51,26 @@ def test_ranks_share_ties_as_scipys_do():
 def test_one_pair_has_no_interval_and_decides_nothing():
     alone = statistics.paired_interval([0.9], [0.5])
     assert (alone.low, alone.high, alone.sign) == (None, None, 0)
-    assert np.isnan(statistics.paired_p([0.9], [0.5]))
+
+
+def test_images_in_common_widen_the_interval_to_cover_what_others_would_give():
+    """Runs and images are drawn anew; the interval over runs alone misses the truth too often."""
+    rng, plain, wide = np.random.default_rng(0), 0, 0
+    for _ in range(400):
+        images = rng.normal(0.0, 1.0, 500)  # what each image adds to the difference, in every run
+        runs = images.mean() + rng.normal(0.0, 0.02, 3)
+        groups = np.arange(500) % 20
+        left_out = [images[groups != g].mean() + runs.mean() - images.mean() for g in range(20)]
+        zero = np.zeros(3)
+        plain += statistics.paired_interval(runs, zero).sign == 0
+        wide += statistics.paired_interval(runs, zero, left_out=left_out).sign == 0
+    assert plain < 0.85 * 400 and 0.93 * 400 <= wide <= 0.985 * 400
+
+
+def test_without_spread_over_images_nothing_widens():
+    plain, same = (statistics.paired_interval(*SEEDS, left_out=found) for found in ([], [0.02] * 20))
+    assert (same.low, same.high, same.p) == pytest.approx((plain.low, plain.high, plain.p))
+    assert statistics.paired_interval([1.0, 1.0], [1.0, 1.0], left_out=[0.0] * 20).sign == 0
 
 
 def test_sign_of_an_interval():

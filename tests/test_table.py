@@ -53,6 +53,39 @@ def test_splits_that_overlap_widen_the_interval():
     assert wide == paired_interval([0.1, 1.0, 2.4], [1.0, 2.0, 3.5], overlap=1 / 3)
 
 
+def test_runs_with_one_test_part_are_compared_over_its_images_too():
+    """The jackknife comes near to a bootstrap of the images, in all measures that the chapter shows."""
+    faces = table.gather(["table1"], "laptop", [0, 1, 2], committed_only=True)
+    faces = faces[(faces.dataset == "ferplus") & (faces.recipe == "transferred-weighted")]
+    arrays = {
+        arm: [r.arrays() for r in faces[faces.arm == arm].sort_values("seed").record] for arm in table.ARMS
+    }
+    rng, n, drawn = np.random.default_rng(0), len(arrays["soft"][0]["ids"]), []
+    for _ in range(60):
+        rows = rng.integers(n, size=n)
+        means = {}
+        for arm, found in arrays.items():
+            every = [
+                metrics.evaluate(a["log_probs"][rows], a["targets"][rows].astype(np.float32)) for a in found
+            ]
+            means[arm] = pd.DataFrame(every).mean()
+        drawn.append(means["soft"] - means["hard"])
+    spread = pd.DataFrame(drawn).std()
+    for measure in ("macro_accuracy", "kl", "brier", "ece"):
+        found = table.difference(faces, f"test.{measure}")
+        alone = paired_interval(*table.pairs(faces, f"test.{measure}"))
+        assert found.images == pytest.approx(spread[measure], rel=0.5)
+        assert found.high - found.low >= alone.high - alone.low and found.mean == pytest.approx(alone.mean)
+        assert found.p >= alone.p and (found.p < 0.05) == (found.sign != 0)
+    assert table.difference(faces[:0], "test.kl") is None
+
+
+def test_runs_with_test_parts_of_their_own_have_no_images_in_common():
+    shapes = table.gather(["table1"], "laptop", [0, 1, 2], committed_only=True)
+    [(_, shapes)] = table.settings(shapes[shapes.recipe == "stated-pretrained"])
+    assert table.difference(shapes, "test.kl").images == 0
+
+
 def test_a_sentence_speaks_of_the_pairs_that_it_compares():
     said = tables.sentence("KL", RUNS, "kl", "soft", "truth")  # without the fourth run of "soft", 9.0
     assert said.startswith(

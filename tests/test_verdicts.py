@@ -76,6 +76,20 @@ def test_an_undecided_claim_says_how_many_pairs_would_decide():
         assert words.count("undecided") / 400 < 0.3
 
 
+def test_where_the_images_leave_it_open_no_number_of_pairs_is_named():
+    few = np.array([0.15, -0.05, 0.09, 0.01])
+    known, open_ = (
+        paired_interval(few, np.zeros(4), left_out=0.05 + width * np.linspace(-1, 1, 20))
+        for width in (1e-4, 0.02)
+    )
+    assert verdicts.pairs_to_decide(CLAIM, known) == verdicts.pairs_to_decide(
+        CLAIM, paired_interval(few, np.zeros(4))
+    )
+    assert open_.times(100).images == pytest.approx(100 * open_.images) and open_.images > known.images
+    assert verdicts.pairs_to_decide(CLAIM, open_) is None
+    assert verdicts.judge(CLAIM, open_).needs == "more test images"
+
+
 def test_overlapping_splits_widen_the_interval_as_nadeau_and_bengio_say():
     d = np.array([0.01, 0.03, 0.02, 0.05])
     plain, wide = (paired_interval(d, np.zeros(4), overlap=x) for x in (0.0, 1 / 3))

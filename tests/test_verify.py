@@ -131,6 +131,18 @@ def test_altered_metrics_and_files_are_noticed(folder):
     assert "SHA-256" in str(verify.of_records()[1][0])
 
 
+def test_classes_of_all_images_are_held_against_the_accuracy(folder):
+    """Of a large test part a record keeps the probabilities of a sample."""
+    classes = {"all_predicted": np.array([0, 1, 2, 0, 1]), "all_truth": np.array([0, 1, 2, 2, 1])}
+    data = {"name": "x", "variant": "", "sha256": "0" * 64, "n_test": 5}
+    found = {"validation": {"loss": 0.5}}
+    for accuracy, faults in ((0.8, 0), (0.81, 1)):
+        record_of(folder, data=data, arrays=classes, metrics=found | {"test": {"accuracy": accuracy}})
+        words, wrong = verify.of_records()
+        assert len(wrong) == faults and "1 keep a sample's probabilities" in words
+    assert "its 5 predictions give accuracy 0.8000, it says 0.8100" in str(wrong[0])
+
+
 @pytest.mark.parametrize("name", ["0123456789ab.npz", ".0123456789ab.npz.7.partial", "notes.txt"])
 def test_files_of_no_record_are_noticed(name, folder):
     record_of(folder)

@@ -220,13 +220,36 @@ def difference(
     """Mean of arm - base, or of (arm - base) / base if `relative`, with its paired 95 % interval; or None.
 
     `runs` are of one setting: of each arm one run for each pair. Where the column "overlap" says that splits
-    share images, with the correction of Nadeau and Bengio.
+    share images, with the correction of Nadeau and Bengio; where all runs have one test part in common, over
+    its images too.
     """
     a, b = pairs(runs, measure, arm, base)
+    if not len(a):
+        return None
     if relative:
         a, b = a / b, np.ones(len(b))
-    overlap = float(runs.overlap.max()) if "overlap" in runs and len(runs) else 0.0
-    return paired_interval(a, b, overlap=overlap) if len(a) else None
+    overlap = float(runs.overlap.max()) if "overlap" in runs else 0.0
+    left_out: Sequence[float] | np.ndarray = ()
+    if measure.startswith(("test.", "truth.")):
+        both = complete(runs, (arm, base))
+        x, y = (both.record[both.arm == of] for of in (arm, base))
+        left_out = without_images(x, y, measure, relative)
+    return paired_interval(a, b, overlap=overlap, left_out=left_out)
+
+
+def without_images(
+    a: "Iterable[Record]", b: "Iterable[Record]", measure: str, relative: bool = False
+) -> np.ndarray | Sequence[float]:
+    """Mean difference of pairs of records without each of some groups of test images (`paired_interval`).
+
+    Empty where the runs have test parts of their own, or have not kept this measure's predictions.
+    """
+    both = list(zip(a, b, strict=True))
+    every = [record for pair in both for record in pair]
+    if any(r.config.split != "official" or measure not in r.left_out for r in every):
+        return ()
+    less = [(x.left_out[measure], y.left_out[measure]) for x, y in both]
+    return np.mean([x / y - 1 if relative else x - y for x, y in less], axis=0) if less else ()
 
 
 def winner(runs: "pd.DataFrame", measure: str) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from softlabels.analysis import names
 from softlabels.analysis.formatting import NAMES, interval, number, p_value, signed, spread
-from softlabels.analysis.statistics import effect_size, holm, mean_sd, paired_p
+from softlabels.analysis.statistics import effect_size, holm, mean_sd
 from softlabels.analysis.table import (
     ARMS,
     arms,
@@ -54,13 +54,14 @@ def tests(runs: pd.DataFrame, measure: str, base: str, digits: int | None = None
     """Every arm against `base`: difference, effect size d_z, p of the paired t test, p after Holm."""
     both = {arm: pairs(runs, measure, arm, base) for arm in arms(runs, measure) if arm != base}
     both = {arm: pair for arm, pair in both.items() if len(pair[0])}
-    p = [paired_p(*pair) for pair in both.values()]
+    less = {arm: difference(runs, measure, arm, base) for arm in both}
+    p = [found.p for found in less.values() if found]
     return pd.DataFrame(
         [
             {
                 "arm": names.arm(arm),
                 "pairs": str(len(pair[0])),
-                f"− {names.arm(base)}": interval(difference(runs, measure, arm, base), digits),
+                f"− {names.arm(base)}": interval(less[arm], digits),
                 "d_z": number(effect_size(*pair), 2),
                 "p": p_value(one),
                 "p (Holm)": p_value(many),
@@ -120,16 +121,17 @@ def winners(runs: pd.DataFrame, metric: str = "macro_accuracy") -> pd.DataFrame:
     last column is the p value of the paired t test after Holm's correction for the number of settings.
     """
     measure, cut = f"test.{metric}", settings(runs, complete_only=False)
-    p = corrected([paired_p(*pairs(here, measure)) for _, here in cut])
+    less = [difference(here, measure) for _, here in cut]
+    p = corrected([found.p if found else np.nan for found in less])
     rows = [
         {
             "setting": names.title(name),
             "pairs": str(len(complete(here)) // 2),
-            f"{NAMES[metric]}, {names.less('soft', 'hard')}": interval(difference(here, measure)),
+            f"{NAMES[metric]}, {names.less('soft', 'hard')}": interval(found),
             "better": names.arm(winner(here, measure)),
             "p (Holm)": number(value, 3),
         }
-        for (name, here), value in zip(cut, p, strict=True)
+        for (name, here), found, value in zip(cut, less, p, strict=True)
     ]
     return pd.DataFrame(rows)
 

@@ -106,7 +106,8 @@ RULE = (
     "tested* without two pairs of competent runs. A claim of no difference is reproduced where the "
     "interval lies within a stated margin, and contradicted where it lies outside. Other settings are "
     "shown as robustness and decide nothing. Intervals are Student's over folds, and over random splits "
-    "that overlap with the correction of Nadeau and Bengio (2003)."
+    "that overlap with the correction of Nadeau and Bengio (2003); where all runs of a comparison share one "
+    "test part, they are over its images too, by the jackknife (under shift over networks alone)."
 )
 COLUMNS = ["claim", "published", "ours", "verdict", "reason", "needs"]
 POWER = 1.96 + 0.84  # standard errors between zero and an effect that is told from it in four of five tries
@@ -149,14 +150,15 @@ def _least(claim: Claim) -> float:
 def pairs_to_decide(claim: Claim, found: Interval) -> int | None:
     """About how many pairs would decide, with the spread seen: the published effect against half of it.
 
-    Without a published effect, the mean that was seen against none. None where that asks for a mean of zero.
+    Without a published effect, the mean that was seen against none. None where no number would: for a mean of
+    zero, or where the images of the one test part already leave too much open.
     """
     if found.low is None or found.high is None or found.n < 2:
         return None
     error = (found.high - found.low) / 2 / t_quantile((1 + found.level) / 2, found.n - 1)
-    sd = error * np.sqrt(found.n)
     effect = claim.margin / 2 if not claim.better else _least(claim) or abs(found.mean)
-    return max(2, int(np.ceil((POWER * sd / effect) ** 2))) if effect > 0 else None
+    left = (effect / POWER) ** 2 - found.images**2  # what the variance over runs may be
+    return max(2, int(np.ceil(found.n * max(error**2 - found.images**2, 0.0) / left))) if left > 0 else None
 
 
 def judge(claim: Claim, found: Interval | None, lacking: str = "", robustness: str = "") -> Verdict:
@@ -187,7 +189,7 @@ def judge(claim: Claim, found: Interval | None, lacking: str = "", robustness: s
         return replace(verdict, ours=cell, reason=f"did not learn: {lacking}; {reason}")
     decided = word(claim, found)
     n = pairs_to_decide(claim, found) if decided == "undecided" else None
-    needs = f"about {n} pairs" if n else ""
+    needs = f"about {n} pairs" if n else "more test images" * bool(decided == "undecided" and found.images)
     return replace(verdict, ours=cell, verdict=decided, reason=reason, needs=needs, found=found)
 
 

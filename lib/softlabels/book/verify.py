@@ -3,8 +3,8 @@
 What is checked, and what is not:
 
 - Records: form, id against configuration, checksums of all files, a clean commit, arrays against the sizes of
-  the parts, and the metrics of the test part again from the arrays, as far as their half precision goes. Runs
-  that kept a sample of their predictions (`annotators`) have metrics that cannot be computed again.
+  the parts, and the metrics of the test part again from the arrays, as far as their half precision goes. Of
+  runs that kept the probabilities of a sample only (`annotators`) accuracy alone can be computed again.
 - Chapters: their stamps (`stamps`).
 - Pages: generated blocks come out the same; outside of them no sentence has a measured-looking number beside
   the name of a measure. Numbers written as words, or beside no such name, are not found.
@@ -69,7 +69,8 @@ def of_records() -> tuple[str, list[Problem]]:
         faults += [Problem("record", _named(path), words, remedy) for words in wrong]
     faults += _strays(folder)
     faults += [Problem("record", _named(path), words, remedy) for path, words in _weights(folder)]
-    kept = f"{n - again} keep a sample of their predictions" if n > again else "none keeps a sample only"
+    sampled = f"{n - again} keep a sample's probabilities and the classes of all"
+    kept = sampled if n > again else "none keeps a sample only"
     return f"{n} records; metrics of {again} computed again, {kept}", faults
 
 
@@ -109,6 +110,11 @@ def _contents(record: Record, arrays: dict[str, np.ndarray]) -> Iterator[str]:
             return
     if n == record.data["n_test"]:
         yield from _measures(record, log_p, arrays)
+    elif "all_predicted" in arrays:
+        right = arrays["all_predicted"] == arrays["all_truth"]
+        stated = record.metrics["test"]["accuracy"]
+        if len(right) != record.data["n_test"] or abs(right.mean() - stated) > 1e-9:
+            yield f"its {len(right)} predictions give accuracy {right.mean():.4f}, it says {stated:.4f}"
 
 
 def _measures(record: Record, log_p: np.ndarray, arrays: dict[str, np.ndarray]) -> Iterator[str]:

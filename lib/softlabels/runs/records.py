@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,25 @@ import numpy as np
 
 from softlabels import store
 from softlabels.errors import RecordError, StorageError
+from softlabels.labels import metrics, votes
 from softlabels.learning.config import RunConfig
 from softlabels.store import Shelf, checked_bytes, read_arrays, write_atomically
 
 SCHEMA = 1
 SHELF = Shelf("runs")
+GROUPS = 20  # of test images, for the variance over images
 SUFFIXES = (".json", ".npz", ".features.npz")  # of the files of a run
 FILE = re.compile(r"([0-9a-f]{12})(\.features)?\.(json|npz)")  # name of one
 DIGEST = re.compile("[0-9a-f]{64}")
 TEXTS = {"data": ("name", "variant", "sha256"), "environment": ("device", "machine", "precision", "commit")}
 # Entries of a record's JSON after its configuration.
 KEPT = ("metrics", "best_epoch", "labels", "data", "environment", "seconds", "checksums", "history")
+
+
+def _without_groups(n: int) -> list[np.ndarray]:
+    """All of n images but those of each of `GROUPS` groups, drawn once and for all: bool [GROUPS, n]."""
+    group = np.random.default_rng(0).permutation(n) % GROUPS
+    return [group != g for g in range(GROUPS)]
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,29 @@ class Record:
         found = read_arrays(self.folder / f"{self.id}.npz", self.checksums["arrays"])
         features = self.features_file()
         return found | (read_arrays(features, self.checksums["features"]) if features else {})
+
+    @cached_property
+    def left_out(self) -> dict[str, np.ndarray]:
+        """Each measure of the test part without each of `GROUPS` groups of its images in turn.
+
+        By names such as "test.kl", "test.accuracy" and "truth.macro_accuracy", float64 [GROUPS]. Where the
+        record keeps the predictions of a sample of n images out of N, the spread is the sample's times
+        √(n / N), so that its jackknife variance is that of the whole part.
+        """
+        found, values = self.arrays(), dict[str, np.ndarray]()
+        log_p, targets = found["log_probs"], {"test": found["targets"].astype(np.float32)}
+        if "truth" in found:
+            targets["truth"] = votes.one_hot(found["truth"], log_p.shape[1])
+        for part, q in targets.items():
+            each = [metrics.evaluate(log_p[kept], q[kept]) for kept in _without_groups(len(q))]
+            for name in set[str]().union(*each):
+                value = np.array([one.get(name, np.nan) for one in each])
+                values[f"{part}.{name}"] = value.mean() + np.sqrt(len(q) / self.data["n_test"]) * (
+                    value - value.mean()
+                )
+        predicted = found.get("all_predicted", log_p.argmax(1))
+        right = predicted == found.get("all_truth", found["targets"].argmax(1))
+        return values | {"test.accuracy": np.array([right[k].mean() for k in _without_groups(len(right))])}
 
     def check_files(self) -> None:
         """Hold the files beside the record to their checksums; `RecordError` names the one that differs."""

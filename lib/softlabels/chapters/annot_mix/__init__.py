@@ -1,21 +1,20 @@
 """Chapter 11: annot-mix beside eleven other ways to learn from several people, published and ours.
 
 Chapters 19 and 20 look up runs and write them in the same way. In the table of runs "dataset" is a row of
-the comparison or a change of annot-mix, "arm" a method. Intervals are over seeds and count them as
-independent, as AM's do, on random splits too.
+the comparison or a change of annot-mix, "arm" a method. Intervals count seeds as independent, as AM's do, on
+random splits too; where all seeds have one test part, they are over its images as well.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from softlabels.analysis import competence, published, table
 from softlabels.analysis.formatting import interval, spread
 from softlabels.analysis.published import RANKED
 from softlabels.analysis.statistics import Interval, paired_interval
-from softlabels.analysis.table import paired, recorded, summary, values
+from softlabels.analysis.table import recorded, summary, values
 from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
 from softlabels.learning.config import METHODS
 from softlabels.runs.profiles import FIRST
@@ -37,24 +36,17 @@ def of(runs: pd.DataFrame, row: str, method: str = OURS) -> pd.DataFrame:
 
 
 def apart(a: pd.DataFrame, b: pd.DataFrame, metric: str = "accuracy", part: str = "last") -> Interval | None:
-    """Mean difference of two groups of runs over common seeds with its interval, or None."""
-    x, y = paired(a, b, f"{part}.{metric}", ["seed"])
-    return paired_interval(x, y) if len(x) else None
+    """Mean difference of two groups of runs over common seeds with its interval, or None.
 
-
-def over_images(a: pd.DataFrame, b: pd.DataFrame) -> Interval | None:
-    """Mean difference of accuracy over the test images that records keep, common seeds averaged; or None.
-
-    Seeds share their test part: an interval over seeds says what another training would give, this one what
-    other images would. The latter is the wider one where the part is small.
+    Where seeds share their test part, the interval of the last epoch is over its images too.
     """
     both = a.merge(b, on="seed").sort_values("seed")
-    sides = [[record.arrays() for record in both[column]] for column in ("record_x", "record_y")]
-    ids = [found["ids"] for side in sides for found in side]
-    if not ids or any(not np.array_equal(ids[0], other) for other in ids):
-        return None  # every seed has a test part of its own
-    right = [[f["log_probs"].argmax(1) == f["targets"].argmax(1) for f in side] for side in sides]
-    return paired_interval(*(np.mean(side, 0).tolist() for side in right))
+    if both.empty:
+        return None
+    x, y = (both[f"{part}.{metric}_{side}"] for side in "xy")
+    last = part == "last" and all(config.select == "last" for config in both.config_x)
+    left_out = table.without_images(both.record_x, both.record_y, f"test.{metric}") if last else ()
+    return paired_interval(x, y, left_out=left_out)
 
 
 def full_rows(runs: pd.DataFrame, methods: Collection[str] = RANKED) -> list[str]:
