@@ -245,11 +245,14 @@ def without_images(
     Empty where the runs have test parts of their own, or have not kept this measure's predictions.
     """
     both = list(zip(a, b, strict=True))
-    every = [record for pair in both for record in pair]
-    if any(r.config.split != "official" or measure not in r.left_out for r in every):
+    if not both or any(record.config.split != "official" for pair in both for record in pair):
         return ()
-    less = [(x.left_out[measure], y.left_out[measure]) for x, y in both]
-    return np.mean([x / y - 1 if relative else x - y for x, y in less], axis=0) if less else ()
+    less = []
+    for x, y in ((one.left_out(measure), other.left_out(measure)) for one, other in both):
+        if x is None or y is None:
+            return ()
+        less.append(x / y - 1 if relative else x - y)
+    return np.mean(less, axis=0)
 
 
 def winner(runs: "pd.DataFrame", measure: str) -> str:

@@ -5,6 +5,8 @@ summing to one. Everything is computed in float64, whatever comes in. An empty s
 which a measure says nothing, gives nan.
 """
 
+from collections.abc import Callable, Collection
+
 import numpy as np
 
 from softlabels.labels.votes import entropy
@@ -125,20 +127,24 @@ def second_best_accuracy(p: np.ndarray, q: np.ndarray, ties: str = "each") -> fl
     return _mean((seconds[0] & seconds[1]).sum(1) / seconds[0].sum(1)) if seconds else float("nan")
 
 
-def evaluate(log_p: np.ndarray, q: np.ndarray, ties: str = "each") -> dict[str, float]:
+def evaluate(
+    log_p: np.ndarray, q: np.ndarray, ties: str = "each", only: Collection[str] = ()
+) -> dict[str, float]:
     """Compute every measure of a record from log-probabilities ``[N, K]`` and soft targets ``[N, K]``.
 
     A measure that is undefined on these images (nan) is left out, since JSON has no word for it. `ties` is
     that of `macro_accuracy`: committed records of images on which a panel ties were measured with "first".
+    `only` names the measures that are wanted, where it is not all.
     """
     p = np.exp(np.asarray(log_p, np.float64))
-    values = {
-        "macro_accuracy": macro_accuracy(p, q, ties),
-        "kl": kl_divergence(q, p),
-        "cross_entropy": cross_entropy(p, q),
-        "brier": brier(p, q),
-        "ece": ece(p, q),
-        "entropy_correlation": entropy_correlation(p, q),
-        "second_best_accuracy": second_best_accuracy(p, q, ties),
+    measures: dict[str, Callable[[], float]] = {
+        "macro_accuracy": lambda: macro_accuracy(p, q, ties),
+        "kl": lambda: kl_divergence(q, p),
+        "cross_entropy": lambda: cross_entropy(p, q),
+        "brier": lambda: brier(p, q),
+        "ece": lambda: ece(p, q),
+        "entropy_correlation": lambda: entropy_correlation(p, q),
+        "second_best_accuracy": lambda: second_best_accuracy(p, q, ties),
     }
+    values = {name: measure() for name, measure in measures.items() if not only or name in only}
     return {name: value for name, value in values.items() if not np.isnan(value)}

@@ -7,7 +7,6 @@ import tempfile
 import zipfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -105,28 +104,42 @@ class Record:
         features = self.features_file()
         return found | (read_arrays(features, self.checksums["features"]) if features else {})
 
-    @cached_property
-    def left_out(self) -> dict[str, np.ndarray]:
-        """Each measure of the test part without each of `GROUPS` groups of its images in turn.
+    def left_out(self, measure: str) -> np.ndarray | None:
+        """One measure of the test part without each of `GROUPS` groups of its images in turn.
 
-        By names such as "test.kl", "test.accuracy" and "truth.macro_accuracy", float64 [GROUPS]. Where the
-        record keeps the predictions of a sample of n images out of N, the spread is the sample's times
-        √(n / N), so that its jackknife variance is that of the whole part.
+        Where the record keeps the probabilities of a sample of n images out of N, the spread of all but the
+        accuracy is the sample's times √(n / N), so that its jackknife variance is that of the whole part.
+
+        Parameters
+        ----------
+        measure : str
+            "test.NAME" or "truth.NAME", with a measure of `metrics.evaluate`, or "test.accuracy".
+
+        Returns
+        -------
+        ndarray
+            float64 [GROUPS]; None where the record has no such part.
         """
-        found, values = self.arrays(), dict[str, np.ndarray]()
-        log_p, targets = found["log_probs"], {"test": found["targets"].astype(np.float32)}
-        if "truth" in found:
-            targets["truth"] = votes.one_hot(found["truth"], log_p.shape[1])
-        for part, q in targets.items():
-            each = [metrics.evaluate(log_p[kept], q[kept]) for kept in _without_groups(len(q))]
-            for name in set[str]().union(*each):
-                value = np.array([one.get(name, np.nan) for one in each])
-                values[f"{part}.{name}"] = value.mean() + np.sqrt(len(q) / self.data["n_test"]) * (
-                    value - value.mean()
-                )
-        predicted = found.get("all_predicted", log_p.argmax(1))
-        right = predicted == found.get("all_truth", found["targets"].argmax(1))
-        return values | {"test.accuracy": np.array([right[k].mean() for k in _without_groups(len(right))])}
+        found, (part, name) = self.arrays(), measure.split(".")
+        log_p, targets = found["log_probs"], found["targets"]
+        if measure == "test.accuracy":
+            predicted, truth = found.get("all_predicted"), found.get("all_truth")
+            if predicted is None or truth is None:
+                predicted, truth = log_p.argmax(1), targets.argmax(1)
+            right = predicted == truth
+            values = np.array([right[kept].mean() for kept in _without_groups(len(right))])
+            return self._scaled(values, len(right))
+        if part == "truth":
+            if "truth" not in found:
+                return None
+            targets = votes.one_hot(found["truth"], log_p.shape[1])
+        q = targets.astype(np.float32)
+        each = [metrics.evaluate(log_p[k], q[k], only=[name]) for k in _without_groups(len(q))]
+        return self._scaled(np.array([one.get(name, np.nan) for one in each]), len(q))
+
+    def _scaled(self, values: np.ndarray, n: int) -> np.ndarray:
+        """Values of n images out of the test part, with a spread as if they were of all."""
+        return values.mean() + np.sqrt(n / self.data["n_test"]) * (values - values.mean())
 
     def check_files(self) -> None:
         """Hold the files beside the record to their checksums; `RecordError` names the one that differs."""
