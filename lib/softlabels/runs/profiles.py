@@ -447,7 +447,6 @@ TEXT_ARMS = {a: HUMAN_ARMS[a] for a in ("truth", "hard", "soft", "smoothed", "pe
 TEXT_STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.4)
 TEXT_SMOOTHED = {f"ε = {e:g}": {"label": "hard", "smoothing": e} for e in TEXT_STRENGTHS}
 TEXT_BUDGET = (1, 2, 5, 10, 20, 50)  # votes kept for each pair; all hundred are the arm "soft"
-TEXT_FEWER = 2  # splits of features other than the main ones
 TEXT_RATES = tuple((lr, decay) for lr in (0.005, 0.02, 0.1) for decay in (0.005, 0.1))
 # Kind of features -> rate and weight decay with the least sum of both arms' own validation losses.
 TEXT_CHOSEN = {"": (0.02, 0.1), "/words": (0.02, 0.1), "+logits": (0.02, 0.1), "/logits": (0.02, 0.005)}
