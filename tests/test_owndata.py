@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -307,6 +308,21 @@ def test_fewer_votes_are_enough_where_kl_is_near():
     kept, difference = owndata.enough(study(score))
     assert kept == 2 and difference.high < 0.01
     assert "2 annotations an image are enough" in " ".join(answers.answer(study(score)))
+
+
+def test_splits_that_overlap_widen_every_interval_of_the_answer():
+    def score(arm, kept, seed):
+        n = kept or 8
+        return (0.8 + wobble(seed), 0.1 + (0.02 + wobble(seed)) / n + (0.5 + wobble(seed)) * (arm == "hard"))
+
+    def intervals(overlap):
+        own = replace(study(score), runs=study(score).runs.assign(overlap=overlap))
+        return owndata.difference(own.settings[0], "test.kl"), owndata.doubling(own), owndata.enough(own)[1]
+
+    own = study(score)
+    for plain, wide in zip(intervals(0.0), intervals(1 / 3), strict=True):
+        assert (wide.high - wide.low) == pytest.approx(np.sqrt(2) * (plain.high - plain.low))
+    assert own.overlap == 0
 
 
 def test_small_sets_are_trained_for_as_many_steps():

@@ -13,7 +13,7 @@ from softlabels import datasets
 from softlabels.analysis import names
 from softlabels.analysis.formatting import NAMES, spread
 from softlabels.analysis.statistics import Interval, mean_sd, paired_interval
-from softlabels.analysis.table import complete, of_cells, paired, settings, values
+from softlabels.analysis.table import complete, difference, of_cells, settings, values
 from softlabels.datasets import Annotations, Dataset, folder
 from softlabels.datasets.collection import printable
 from softlabels.errors import DataError
@@ -67,6 +67,11 @@ class OwnData:
     def settings(self) -> list[pd.DataFrame]:
         """The runs cut by annotations kept; empty where nothing can be compared."""
         return [] if self.runs is None else [here for _, here in settings(self.runs, complete_only=False)]
+
+    @property
+    def overlap(self) -> float:
+        """Test images per training image where splits are random, and so share images; else 0."""
+        return 0.0 if self.runs is None else float(self.runs.overlap.max())
 
     @property
     def pairs(self) -> int:
@@ -162,7 +167,7 @@ def learned(own: OwnData) -> bool:
         if len(accuracy) and accuracy.mean() > least and accuracy.min() > base.accuracy:
             return True
         if len(kl):
-            found = paired_interval(kl, [base.kl] * len(kl))
+            found = paired_interval(kl, [base.kl] * len(kl), overlap=own.overlap)
             if (found.sign if len(kl) > 1 else np.sign(found.mean)) < 0:
                 return True
     return False
@@ -176,10 +181,10 @@ def enough(own: OwnData) -> tuple[int, Interval] | None:
     """
     whole, *fewer = own.settings or [None]
     for here in sorted(fewer, key=kept_in):
-        few, all_of = paired(own.trained(here), own.trained(whole), "test.kl", ["seed"])
-        if not len(few):
+        both = pd.concat([own.trained(here).assign(arm="few"), own.trained(whole).assign(arm="all")])
+        found = difference(both, "test.kl", "few", "all")
+        if found is None:
             continue
-        found = paired_interval(few, all_of)
         if (found.mean if found.high is None else found.high) < CLOSE:
             return kept_in(here), found
     return None
@@ -332,7 +337,7 @@ def doubling(own: OwnData) -> Interval | None:
             n, kl = np.array(points, np.float64).T
             slope = np.polyfit(1 / n, kl, 1)[0]
             changes.append(-slope * (1 - 1 / TIMES) / own.annotations)
-    return paired_interval(changes, [0.0] * len(changes)) if changes else None
+    return paired_interval(changes, [0.0] * len(changes), overlap=own.overlap) if changes else None
 
 
 def noise_ceiling(own: OwnData) -> Ceiling | None:
