@@ -1,8 +1,8 @@
 """Chapter 11: annot-mix beside eleven other ways to learn from several people, published and ours.
 
 Chapters 19 and 20 look up runs and write them in the same way. In the table of runs "dataset" is a row of
-the comparison or a change of annot-mix, "arm" a method. Intervals count seeds as independent, as AM's do, on
-random splits too; where all seeds have one test part, they are over its images as well.
+the comparison or a change of annot-mix, "arm" a method. Where all seeds have one test part, intervals are
+over its images as well; on random splits they are corrected for the overlap.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -38,7 +38,8 @@ def of(runs: pd.DataFrame, row: str, method: str = OURS) -> pd.DataFrame:
 def apart(a: pd.DataFrame, b: pd.DataFrame, metric: str = "accuracy", part: str = "last") -> Interval | None:
     """Mean difference of two groups of runs over common seeds with its interval, or None.
 
-    Where seeds share their test part, the interval of the last epoch is over its images too.
+    Where seeds share their test part, the interval of the last epoch is over its images too; that of random
+    splits is corrected for their overlap.
     """
     both = a.merge(b, on="seed").sort_values("seed")
     if both.empty:
@@ -46,7 +47,7 @@ def apart(a: pd.DataFrame, b: pd.DataFrame, metric: str = "accuracy", part: str 
     x, y = (both[f"{part}.{metric}_{side}"] for side in "xy")
     last = part == "last" and all(config.select == "last" for config in both.config_x)
     left_out = table.without_images(both.record_x, both.record_y, f"test.{metric}") if last else ()
-    return paired_interval(x, y, left_out=left_out)
+    return paired_interval(x, y, overlap=float(both.overlap_x.max()), left_out=left_out)
 
 
 def full_rows(runs: pd.DataFrame, methods: Collection[str] = RANKED) -> list[str]:
