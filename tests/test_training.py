@@ -600,6 +600,9 @@ def test_a_processor_computes_in_bf16_only_where_a_timing_says_that_it_is_faster
     (tmp_path / "bf16.json").write_text("[damaged")
     assert hardware("cpu").precision == "fp32"
     assert hardware("cpu", "bf16").precision == "bf16"
+    monkeypatch.setattr("softlabels.learning.hardware._cpu_flags", lambda: ["avx2"])
+    with pytest.warns(UserWarning, match="no instructions for it"):
+        assert hardware("cpu", "bf16").precision == "bf16"  # a hundred times slower on an AMD EPYC with AVX2
 
 
 def test_the_steps_that_are_timed_take_time():

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import time
+import warnings
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,8 @@ def hardware(device: str | None = None, precision: str | None = None) -> Hardwar
     """Choose a device ("cpu", "cuda", "cuda:1"; default the GPU if there is one) and its precision.
 
     The precision ("bf16" or "fp32") is what is asked for, else what ``SOFTLABELS_PRECISION`` says, else
-    bfloat16 where it is faster. A device that is not there, or another precision, raises `ConfigError`.
+    bfloat16 where it is faster. A device that is not there, or another precision, raises `ConfigError`;
+    bfloat16 on a processor without instructions for it is warned of.
     """
     name = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if name.split(":")[0] not in ("cpu", "cuda"):
@@ -86,6 +88,13 @@ def hardware(device: str | None = None, precision: str | None = None) -> Hardwar
     precision = precision or os.environ.get("SOFTLABELS_PRECISION") or ("bf16" if _has_bf16(name) else "fp32")
     if precision not in ("bf16", "fp32"):
         raise ConfigError(f"SOFTLABELS_PRECISION: expected bf16 or fp32, not {precision!r}")
+    flags = _cpu_flags() if name == "cpu" and precision == "bf16" else []
+    if flags and not any(flag.endswith("bf16") for flag in flags):
+        warnings.warn(
+            "bf16 was asked for, and this processor has no instructions for it: a training takes many times "
+            "as long as with SOFTLABELS_PRECISION=fp32",
+            stacklevel=2,
+        )
     return Hardware(torch.device(name), precision)
 
 
