@@ -107,7 +107,8 @@ RULE = (
     "interval lies within a stated margin, and contradicted where it lies outside. Other settings are "
     "shown as robustness and decide nothing. Intervals are Student's over folds, and over random splits "
     "that overlap with the correction of Nadeau and Bengio (2003); where all runs of a comparison share one "
-    "test part, they are over its images too, by the jackknife (under shift over networks alone)."
+    "test part, they are over its images too, by the jackknife. Under shift, and of maps, they are over "
+    "networks alone."
 )
 COLUMNS = ["claim", "published", "ours", "verdict", "reason", "needs"]
 POWER = 1.96 + 0.84  # standard errors between zero and an effect that is told from it in four of five tries
