@@ -87,7 +87,7 @@ MUTANTS = (
     Mutant(
         LEAK, "learning/annotators/training.py", 'rows = task.rows["validation"]', 'rows = task.rows["test"]'
     ),
-    Mutant(KL, "labels/metrics.py", '"kl": kl_divergence(q, p)', '"kl": kl_divergence(p, q)'),
+    Mutant(KL, "labels/metrics.py", '"kl": lambda: kl_divergence(q, p)', '"kl": lambda: kl_divergence(p, q)'),
     Mutant(
         KL,
         "labels/metrics.py",

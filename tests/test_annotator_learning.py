@@ -371,10 +371,11 @@ def test_mixing_is_decided_only_where_seeds_and_images_agree():
     for split, spread in (("official", 1e-4), ("official", 0.01), ("random", 0.01)):
         for record in runs.record:
             sign = 1 if "α" in record.id else -1
-            record.config = record.config.replace(split=split, select="last")
+            record.config = record.config.replace(select="last")
             found = 0.7 + sign * spread * np.linspace(-1, 1, 20)
             record.left_out = lambda measure, found=found: found
         runs["config"] = [record.config for record in runs.record]
+        runs["shared"] = split == "official"
         words.append(annot_mix_ranks.mixing_verdict(runs, "mgc", ""))
     assert [w.verdict for w in words] == ["contradicted", "undecided", "contradicted"]
     assert words[1].needs == "more test images"  # no number of seeds would decide

@@ -46,6 +46,7 @@ COLUMNS = (
     "id",
     *PLACE,
     "overlap",
+    "shared",
     *(f"{part}.{name}" for part in ("test", "truth") for name in HIGHER_IS_BETTER),
     "config",
     "record",
@@ -70,10 +71,11 @@ def gather(
     -------
     DataFrame
         A row for each run: `PLACE`, `config`, `record` (None where there is none), "overlap" (test images
-        per training image where its split is a random one, which shares images with others; else 0), and a
-        column for each measure of each part, nan where it is undefined: such as "test.kl" (against the
-        people), "truth.macro_accuracy" (against the dataset's own label), "validation.loss", or
-        "last.accuracy" and "annotators.auroc" of a method for several annotators.
+        per training image where its split is a random one, which shares images with others; else 0),
+        "shared" (whether all runs on the dataset have one test part), and a column for each measure of each
+        part, nan where it is undefined: such as "test.kl" (against the people), "truth.macro_accuracy"
+        (against the dataset's own label), "validation.loss", or "last.accuracy" and "annotators.auroc" of a
+        method for several annotators.
     """
     cells = [(name, cell) for name in names for cell in grid(name, profile, seeds)]
     return of_cells(cells, profile, train, device, fresh, committed_only)
@@ -136,6 +138,7 @@ def tabulate(found: "Iterable[tuple[str, Cell, Record | None]]", profile: str = 
         place = (name, profile, cell.dataset, cell.network, cell.recipe, setting, cell.arm, cell.seed)
         row = dict(zip(PLACE, (*place, config.fold, config.epochs), strict=True))
         row |= {"id": config.id, "config": config, "record": record, "overlap": 0.0}
+        row["shared"] = config.split == "official"
         if record and config.split == "random" and "n_test" in record.data:
             row["overlap"] = record.data["n_test"] / record.data["n_train"]
         parts = record.metrics if record else {}
@@ -230,7 +233,7 @@ def difference(
         a, b = a / b, np.ones(len(b))
     overlap = float(runs.overlap.max()) if "overlap" in runs else 0.0
     left_out: Sequence[float] | np.ndarray = ()
-    if measure.startswith(("test.", "truth.")):
+    if measure.startswith(("test.", "truth.")) and "shared" in runs and runs.shared.all():
         both = complete(runs, (arm, base))
         x, y = (both.record[both.arm == of] for of in (arm, base))
         left_out = without_images(x, y, measure, relative)
@@ -240,19 +243,16 @@ def difference(
 def without_images(
     a: "Iterable[Record]", b: "Iterable[Record]", measure: str, relative: bool = False
 ) -> np.ndarray | Sequence[float]:
-    """Mean difference of pairs of records without each of some groups of test images (`paired_interval`).
+    """Mean difference of pairs of records without each of some groups of the images of their one test part.
 
-    Empty where the runs have test parts of their own, or have not kept this measure's predictions.
+    `paired_interval` has why. Empty where the records have no such part.
     """
-    both = list(zip(a, b, strict=True))
-    if not both or any(record.config.split != "official" for pair in both for record in pair):
-        return ()
     less = []
-    for x, y in ((one.left_out(measure), other.left_out(measure)) for one, other in both):
+    for x, y in ((one.left_out(measure), other.left_out(measure)) for one, other in zip(a, b, strict=True)):
         if x is None or y is None:
             return ()
         less.append(x / y - 1 if relative else x - y)
-    return np.mean(less, axis=0)
+    return np.mean(less, axis=0) if less else ()
 
 
 def winner(runs: "pd.DataFrame", measure: str) -> str:

@@ -45,7 +45,7 @@ def apart(a: pd.DataFrame, b: pd.DataFrame, metric: str = "accuracy", part: str 
     if both.empty:
         return None
     x, y = (both[f"{part}.{metric}_{side}"] for side in "xy")
-    last = part == "last" and all(config.select == "last" for config in both.config_x)
+    last = part == "last" and both.shared_x.all() and all(c.select == "last" for c in both.config_x)
     left_out = table.without_images(both.record_x, both.record_y, f"test.{metric}") if last else ()
     return paired_interval(x, y, overlap=float(both.overlap_x.max()), left_out=left_out)
 
