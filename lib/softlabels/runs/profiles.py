@@ -105,7 +105,7 @@ PROFILES: dict[str, Profile] = {
             Row("micebone-standin", "resnet9-avg", 12, ("stated", "public-code", "transferred")),
         ),
         figure1=(Row("synthetic", "efficientnet-lite0", 20, max_seeds=3), "stated-pretrained"),
-        distributions=Row("synthetic", "resnet9-tiny", 8),
+        distributions=Row("synthetic", "resnet9-tiny", 8, max_seeds=3),
         quickstart=_QUICKSTART,
         figure2=(
             (Row("ferplus", "resnet9-avg", 20, max_seeds=3), "transferred-weighted"),
