@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from softlabels.notebook import say
 config = runs.RunConfig(network="resnet9-tiny", image_size=32, limit=240, epochs={EPOCHS})
 runs.get(config, "cpu")
 say("It went on.")"""
+SENTENCE = "interrupted; the next call goes on from the last finished epoch"
 
 
 def saved(path: Path) -> Path:
@@ -48,31 +50,52 @@ def read(terminal: int) -> str:
     return text.decode(errors="replace")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the program that runs a notebook is read off /proc")
-@pytest.mark.timeout(600)
-def test_an_interrupted_papermill_says_one_sentence_and_keeps_every_epoch(store: Path) -> None:
+def trained(store: Path, interrupt: Callable[[int], None]) -> tuple[str, nbformat.NotebookNode]:
+    """What a papermill says on its terminal, and saves, that is interrupted while it trains."""
     notebook, out = saved(store / "long.ipynb"), store / "out.ipynb"
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "papermill", str(notebook), str(out), "-k", "python3"]
     heard = partial(
         signal.signal, signal.SIGINT, signal.SIG_DFL
     )  # what runs in the background may not hear it
+    # Where a test runs it, ipykernel leaves the kernel's streams alone, as nowhere else.
+    env = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
     terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
-    running = subprocess.Popen(command, preexec_fn=heard, **terminal)
+    running = subprocess.Popen(command, preexec_fn=heard, env=env, **terminal)
     os.close(theirs)
     try:
         until(lambda: list((store / "cache").rglob("*.checkpoint*")) or running.poll() is not None)
         time.sleep(1)
-        os.killpg(running.pid, signal.SIGINT)
+        interrupt(running.pid)
         said = read(ours)
         assert running.wait(60) != 0
     finally:
         running.kill()  # its kernel ends with it, and would train for hours otherwise
-    assert said.count("interrupted; the next call goes on from the last finished epoch") == 1, said
-    assert "Traceback" not in said and "resnet9-tiny" in said, "the bar is on the terminal"
     assert list((store / "cache").rglob("*.checkpoint*")), "the finished epochs are kept"
-    kept = nbformat.read(out, as_version=4)
+    return said, nbformat.read(out, as_version=4)
+
+
+def its_kernel(program: int) -> int:
+    """The process that trains: the busiest one that a program started."""
+    children = Path(f"/proc/{program}/task/{program}/children").read_text().split()
+    return max(map(int, children), key=lambda pid: int(Path(f"/proc/{pid}/stat").read_text().split()[13]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the program that runs a notebook is read off /proc")
+@pytest.mark.timeout(600)
+def test_an_interrupted_papermill_says_one_sentence_and_keeps_every_epoch(store: Path) -> None:
+    said, kept = trained(store, lambda pid: os.killpg(pid, signal.SIGINT))
+    assert said.count(SENTENCE) == 1, said
+    assert "Traceback" not in said and "resnet9-tiny" in said, "the bar is on the terminal"
     assert not [o for cell in kept.cells for o in cell.outputs if o.output_type == "stream"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the program that runs a notebook is read off /proc")
+@pytest.mark.timeout(600)
+def test_papermill_fails_if_only_its_kernel_is_interrupted(store: Path) -> None:
+    said, kept = trained(store, lambda pid: os.kill(its_kernel(pid), signal.SIGINT))
+    assert "Exception encountered" in said
+    assert SENTENCE in "".join(o.get("text", "") for cell in kept.cells for o in cell.get("outputs", []))
 
 
 def test_one_bar_counts_epochs_and_runs_by_the_time_they_take(monkeypatch, capsys) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from threading import Event, Timer
 from typing import Any
 
 import numpy as np
@@ -31,18 +32,39 @@ from softlabels.learning import bars
 CERTAIN = 0.95  # largest share from which an image counts as certain
 
 
+_ASKED, _IDLE = Event(), Event()  # that this kernel shall end; that it runs no cell
+
+
 def _interrupted(shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: Any = None) -> None:
-    """Say in one sentence what an interruption leaves; end the kernel where its program is interrupted."""
-    words = "interrupted; the next call goes on from the last finished epoch"
-    if bars.unattended():
-        # The program has gone by now: a reply to it would fail, with a traceback.
-        print(f"\nsoftlabels: {words}", file=sys.__stderr__, flush=True)
-        os._exit(130)
-    print(f"softlabels: {words}", file=sys.stderr)
+    """Say in one sentence what an interruption leaves: on the terminal if the program that runs this goes."""
+    words = "softlabels: interrupted; the next call goes on from the last finished epoch"
+    if bars.unattended() and _ASKED.wait(5):  # a program that was interrupted ends its kernel right after
+        print(f"\n{words}", file=bars.terminal(), flush=True)
+    else:
+        print(words, file=sys.stderr)
+
+
+def _ending(change: Any) -> None:
+    _ASKED.set()
+    _IDLE.wait(5)  # an interrupted cell is answered first, or the program would report a dead kernel
+
+
+def _done(result: Any) -> None:
+    if _ASKED.is_set() and isinstance(result.error_in_exec, KeyboardInterrupt):
+        result.error_in_exec = (
+            None  # nobody awaits the answer, and an error would be reported with a traceback
+        )
+        Timer(0.1, os._exit, (130,)).start()  # when it is sent
+    else:
+        _IDLE.set()
 
 
 if shell := get_ipython():
     shell.set_custom_exc((KeyboardInterrupt,), _interrupted)
+    if bars.unattended():
+        shell.observe(_ending, "exit_now")
+        shell.events.register("pre_run_cell", lambda info: _IDLE.clear())
+        shell.events.register("post_run_cell", _done)
 
 
 def say(*paragraphs: str) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import auto, std
 
@@ -49,12 +49,22 @@ def tell(config: RunConfig) -> None:
         told(config)
 
 
+@cache
+def terminal() -> TextIO | None:
+    """Where the program that runs this notebook says things; a kernel's own streams go to the notebook."""
+    try:
+        return open(sys.stderr.fileno(), "w", closefd=False)
+    except (AttributeError, OSError, ValueError):  # it kept none
+        return sys.__stderr__
+
+
 def bar(*arguments: Any, **options: Any) -> Any:
     """A bar of tqdm, where it belongs; nothing where a program has no terminal."""
     if not unattended():
         return auto.tqdm(*arguments, **options)
-    there = sys.__stderr__ is not None and sys.__stderr__.isatty()
-    return std.tqdm(*arguments, **options | ({"file": sys.__stderr__} if there else {"disable": True}))
+    there = terminal()
+    shown = there is not None and there.isatty()
+    return std.tqdm(*arguments, **options | ({"file": there} if shown else {"disable": True}))
 
 
 @contextmanager
