@@ -1,6 +1,9 @@
 """The grids: arms differ in nothing but their labels, and the tuned rates are what the records say."""
 
+from statistics import fmean
+
 import pytest
+from softlabels.chapters import human_uncertainty
 from softlabels.errors import ConfigError
 from softlabels.learning.config import PUBLIC, RunConfig
 from softlabels.runs import (
@@ -155,6 +158,17 @@ def test_all_ten_folds_are_tested_and_start_from_the_three_pretrained_networks_i
         if cell.network == first:
             assert cell.config.start == bases[cell.config.fold % 3]
             assert grids.base_of(cell.config).id == cell.config.start
+
+
+def test_what_longer_pretraining_would_add_is_told_and_nothing_starts_from_it():
+    more = [c.config for c in grids.continued("laptop")]
+    assert [c.start for c in more] == [c.config.id for c in grids.grid("pretraining", "laptop")]
+    every = {c.config.start for name in HUMANS for c in grids.grid(name, "laptop", [0, 1, 2])}
+    assert not every & {c.id for c in more}
+    told = human_uncertainty.starting("laptop", [0])
+    accuracies = [records.find(c).metrics["truth"]["macro_accuracy"] for c in more]
+    assert f"Trained on for 16 epochs, these networks reach {fmean(accuracies):.3f} ±" in told
+    assert "Trained on" not in human_uncertainty.starting("smoke", [0])
 
 
 def test_fine_tuned_controls_and_few_annotations_start_from_the_first_pretrained_network():

@@ -1,16 +1,18 @@
 """Chapter 6: do networks generalise better from what people say of an image than from one label?"""
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
 from softlabels.analysis import names, table
 from softlabels.analysis.competence import lacking
-from softlabels.analysis.formatting import number, signed
+from softlabels.analysis.formatting import number, signed, spread
 from softlabels.analysis.statistics import Interval
 from softlabels.analysis.table import at, difference
 from softlabels.analysis.verdicts import CLAIMS, Verdict, judge
+from softlabels.runs.grids import continued
 
 GRIDS = ("pretraining", "human", "human-rates", "human-scratch")  # the first is what the second starts from
 KINDS = ("shift", "corruptions")  # what is measured with the trained networks
@@ -23,6 +25,27 @@ def collect(profile: str, seeds: Sequence[int], *how: Any) -> tuple[pd.DataFrame
     starts = {"shift": "human-scratch", "corruptions": "human"}
     found = [table.evaluated(runs[runs.grid == starts[kind]], kind, *how) for kind in KINDS]
     return runs, pd.concat(found, ignore_index=True)
+
+
+def starting(profile: str, seeds: Sequence[int]) -> str:
+    """What the networks know that fine-tuning starts from, and what training on would add."""
+
+    def known(runs: pd.DataFrame) -> str:
+        return spread(*table.summary(runs, "truth.macro_accuracy")[:2])
+
+    words = "Where fine-tuning starts, accuracy on the lossless test images is "
+    words += f"{known(table.gather(['pretraining'], profile, seeds))}."
+    cells = [("pretraining", cell) for cell in continued(profile)]
+    if not cells or (more := table.of_cells(cells, profile)).record.isna().any():
+        return words
+    ends = [record.history[-1] for record in more.record]
+    train, held_out = (
+        number(fmean(end[f"{part}_loss"] for end in ends), 2) for part in ("train", "validation")
+    )
+    return (
+        f"{words} Trained on for {ends[0]['epoch']:.0f} epochs, these networks reach {known(more)}; "
+        f"their cross-entropy is then {train} on the training images and {held_out} on others."
+    )
 
 
 def tried(runs: pd.DataFrame) -> pd.DataFrame:

@@ -135,6 +135,12 @@ def _pretraining(profile: str, seeds: Sequence[int] = ()) -> list[Cell]:
     return [_arm("pretraining", "truth", _pretrained(n, *place)) for place in found]
 
 
+def continued(profile: str) -> list[Cell]:
+    """The trainings of `_pretraining` that went on; in no grid, since nothing else needs them."""
+    more = chosen(HUMAN, profile).continued
+    return [_with(cell, **more, start=cell.config.id) for cell in _pretraining(profile) if more]
+
+
 def base_of(config: RunConfig) -> RunConfig | None:
     """The run whose network another one starts from; None where no profile names it."""
     every = (cell.config for profile in HUMAN for cell in _pretraining(profile))

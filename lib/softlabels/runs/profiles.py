@@ -305,6 +305,8 @@ class Human:
     # How the networks were trained that fine-tuning starts from; empty: it starts from random weights.
     pretraining: Mapping[str, Any] = field(default_factory=dict)
     pretrained: int = 3  # how many of these there are; fold f starts from number f modulo this
+    # How their training went on from its end, to see what length does; no fine-tuning starts there.
+    continued: Mapping[str, Any] = field(default_factory=dict)
     scratch: Scratch = Scratch("", 0, 0.0, {})  # the runs that start from random weights; none
     limit: int = 0  # images used; 0: all
     batch_size: int = 128
@@ -345,6 +347,7 @@ HUMAN: dict[str, Human] = {
         epochs=10,
         lr=0.05,
         pretraining={**SHORT, "dataset": "cifar10-jpeg-train", "split": "official", "epochs": 20, "lr": 0.5},
+        continued={**CONVENTIONAL, "epochs": 16, "lr": 0.2},
         scratch=Scratch("cifarnet-32", 60, 0.5, {"truth": 10, "soft": 10, "smoothed": 5, "permuted": 5}),
         compared=(("cifarnet-16", 20), ("cifarnet-16", 60), ("cifarnet-32", 20), ("cifarnet-64", 20)),
         folds=10,
