@@ -30,8 +30,6 @@ from softlabels.analysis.tables import sentence
 from softlabels.learning import bars
 
 CERTAIN = 0.95  # largest share from which an image counts as certain
-
-
 _ASKED, _IDLE = Event(), Event()  # that this kernel shall end; that it runs no cell
 
 
@@ -51,10 +49,9 @@ def _ending(change: Any) -> None:
 
 def _done(result: Any) -> None:
     if _ASKED.is_set() and isinstance(result.error_in_exec, KeyboardInterrupt):
-        result.error_in_exec = (
-            None  # nobody awaits the answer, and an error would be reported with a traceback
-        )
-        Timer(0.1, os._exit, (130,)).start()  # when it is sent
+        # Nobody awaits the answer, and an error would be reported with a traceback.
+        result.error_in_exec = None
+        Timer(0.1, os._exit, (130,)).start()  # when the answer is sent
     else:
         _IDLE.set()
 
