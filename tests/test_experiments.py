@@ -167,7 +167,8 @@ def test_what_longer_pretraining_would_add_is_told_and_nothing_starts_from_it():
     assert not every & {c.id for c in more}
     told = human_uncertainty.starting("laptop", [0])
     accuracies = [records.find(c).metrics["truth"]["macro_accuracy"] for c in more]
-    assert f"Trained on for 16 epochs, these networks reach {fmean(accuracies):.3f} ±" in told
+    words = f"Trained on for {more[0].epochs} epochs, these networks reach {fmean(accuracies):.3f} ±"
+    assert words in told
     assert "Trained on" not in human_uncertainty.starting("smoke", [0])
 
 
