@@ -136,7 +136,10 @@ def _pretraining(profile: str, seeds: Sequence[int] = ()) -> list[Cell]:
 
 
 def continued(profile: str) -> list[Cell]:
-    """The trainings of `_pretraining` that went on; in no grid, since nothing else needs them."""
+    """Those of `_pretraining`, trained on; in no grid, so that nobody has to train what only says this much.
+
+    `softlabels train --from` trains them where they are wanted.
+    """
     more = chosen(HUMAN, profile).continued
     return [_with(cell, **more, start=cell.config.id) for cell in _pretraining(profile) if more]
 
