@@ -99,7 +99,7 @@ def test_arms_of_human_uncertainty_differ_in_nothing_but_what_they_learn_from(ch
         place = (cell.network, cell.config.lr, cell.seed, cell.config.fold)
         groups.setdefault(place, {})[cell.arm] = cell.config
     kinds = {frozenset(arms) for arms in groups.values()}
-    if chapter in ("human", "human-scratch"):  # the controls on fewer folds
+    if chapter == "human-scratch":  # the controls on fewer folds
         assert all({"truth", "soft"} <= kind for kind in kinds)
     else:
         assert len(kinds) == 1, "every pair has every arm"
@@ -172,12 +172,18 @@ def test_what_longer_pretraining_would_add_is_told_and_nothing_starts_from_it():
     assert "Trained on" not in human_uncertainty.starting("smoke", [0])
 
 
-def test_fine_tuned_controls_and_few_annotations_start_from_the_first_pretrained_network():
-    first = grids.grid("pretraining", "laptop")[0].config.id
-    cells = [c for name in ("human", "budget", "budget-total") for c in grids.grid(name, "laptop", [0])]
-    own = [c for c in cells if c.arm not in ("truth", "soft")]
-    assert len(own) == (10 + 6 + 4) * 4
-    assert {(c.config.start, c.config.fold) for c in own} == {(first, fold) for fold in (0, 3, 6, 9)}
+def test_every_fine_tuned_arm_is_on_ten_folds_and_few_annotations_on_five():
+    folds = {}
+    for name in ("human", "budget", "budget-total"):
+        for cell in grids.grid(name, "laptop", [0]):
+            folds.setdefault((name, cell.arm), set()).add(cell.config.fold)
+    assert len(folds) == len(profiles.HUMAN_ARMS) + 3 + 6 + 4
+    assert {key for key, found in folds.items() if found == set(range(10))} == {
+        key for key in folds if key[0] == "human"
+    }
+    assert {frozenset(found) for (name, _), found in folds.items() if name != "human"} == {
+        frozenset(range(0, 10, 2))
+    }
 
 
 def test_controls_from_random_weights_are_run_on_half_of_the_folds():

@@ -156,15 +156,12 @@ def _folds(
     seeds: Sequence[int],
     arms: Mapping[str, Mapping[str, Any]],
     networks: int = 10**6,
-    always: Sequence[str] = (),
+    every: int = 1,
 ) -> Iterator[Cell]:
-    """Every arm on every network, pair by pair, so that an early stop leaves whole pairs.
-
-    Arms that are not `always` trained are so on the folds of the controls alone.
-    """
+    """Every arm on every network and on `every` such fold, pair by pair: an early stop leaves whole pairs."""
     for network in n.networks[:networks]:
         for seed in seeds[: n.max_seeds]:
-            for number in range(n.folds):
+            for number in range(0, n.folds, every):
                 fold = (seed + number) % n.n_folds
                 common = {**profiles.CIFAR10H, **n.recipe, "network": network, "epochs": n.epochs, "lr": n.lr}
                 common |= {"batch_size": n.batch_size, "limit": n.limit}
@@ -172,15 +169,14 @@ def _folds(
                 if n.pretraining:
                     common["start"] = RunConfig.from_dict(_pretrained(n, network, fold % n.pretrained)).id
                 for arm, settings in arms.items():
-                    if arm in always or number % n.controls == 0:
-                        yield _arm(grid, arm, {**common, **settings})
+                    yield _arm(grid, arm, {**common, **settings})
 
 
 def _human(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """All arms, and the human distribution at several temperatures."""
     n = chosen(HUMAN, profile)
     heated = {f"soft T={t:g}": {"label": "soft", "temperature": t} for t in n.temperatures}
-    return list(_folds("human", n, seeds, HUMAN_ARMS | heated, always=("truth", "soft")))
+    return list(_folds("human", n, seeds, HUMAN_ARMS | heated))
 
 
 def _human_rates(profile: str, seeds: Sequence[int]) -> list[Cell]:
@@ -196,7 +192,7 @@ def _human_scratch(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """From random weights to the end of the schedule, as in the paper's study of generalisation."""
     n = chosen(HUMAN, profile)
     s = n.scratch
-    fresh = replace(n, networks=(s.network,), pretraining={}, controls=1)
+    fresh = replace(n, networks=(s.network,), pretraining={})
     own = replace(fresh, epochs=s.epochs, lr=s.lr, recipe=s.recipe)
     every = _folds("human-scratch", own, seeds, {arm: HUMAN_ARMS[arm] for arm in s.folds})
     return [c for c in every if (c.config.fold - c.seed) % n.n_folds < s.folds[c.arm]]
@@ -216,7 +212,7 @@ def _budget(profile: str, seeds: Sequence[int]) -> list[Cell]:
     n = chosen(HUMAN, profile)
     some = {f"n={k}": {"label": "soft", "annotations": k} for k in n.annotations}
     arms = {"n=1": HUMAN_ARMS["sampled"], **some, "n=all": HUMAN_ARMS["soft"]}
-    return list(_folds("budget", n, seeds, arms, 1))
+    return list(_folds("budget", n, seeds, arms, 1, n.few))
 
 
 def _budget_total(profile: str, seeds: Sequence[int]) -> list[Cell]:
@@ -234,7 +230,7 @@ def _budget_total(profile: str, seeds: Sequence[int]) -> list[Cell]:
                 epochs = max(1, round(n.epochs * steps / fewer))
                 settings = settings | {"train_images": images, "epochs": epochs}
             arms[f"{images} × {k}"] = settings
-    return list(_folds("budget-total", n, seeds, arms, 1))
+    return list(_folds("budget-total", n, seeds, arms, 1, n.few))
 
 
 def kind_of_features(dataset: str) -> str:
