@@ -6,11 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from softlabels import paths
 from softlabels.analysis import table, tables
 from softlabels.analysis.formatting import signed
 from softlabels.analysis.statistics import paired_interval
 from softlabels.analysis.verdicts import CLAIMS, GROUPS
-from softlabels.chapters import adversarial, annotation_budget, blur_and_shift, human_uncertainty
+from softlabels.chapters import adversarial, annotation_budget, blur_and_shift, human_uncertainty, table1
 from softlabels.chapters import verdicts as book
 from softlabels.chapters import when_to_ask_a_person as review
 from softlabels.errors import ConfigError
@@ -210,7 +211,7 @@ def test_networks_that_did_not_learn_decide_nothing(filled):
 def test_arms_at_other_rates_stand_beside_their_own(filled):
     runs, _ = filled
     rates = human_uncertainty.rates(runs)
-    assert set(rates["learning rate"]) == {"0.02", "0.05"} and len(rates) == 8
+    assert set(rates["learning rate"]) == {"0.02", "0.05"} and len(rates) == 2 * 3
     said = human_uncertainty.own_rates(runs)
     assert "all votes 0.02" in said, "the first of equal losses"
     at_rate = rates[rates["learning rate"] == "0.02"].set_index("arm").loc[["all votes", "dataset's label"]]
@@ -317,3 +318,11 @@ def test_the_course_in_words():
         "from 2 on (difference −0.500 after epoch 3, where it is greatest, −0.500 after the last)."
     )
     assert tables.course(runs[:1]) == "No pair of runs is here yet."
+
+
+def test_a_figure_names_every_profile_whose_runs_it_shows():
+    of_laptop, of_paper = (pd.DataFrame({"profile": [name] * 2}) for name in ("laptop", "paper"))
+    assert table1.shown([of_laptop, of_paper, of_laptop], "laptop") == "laptop and paper"
+    assert table1.shown([of_laptop[:0]], "smoke") == "smoke"
+    page = (paths.PROJECT / "book" / "chapters" / "03_table1.ipynb").read_text(encoding="utf-8")
+    assert page.count("profile laptop and paper") == 2

@@ -43,6 +43,11 @@ def collect(
     return runs.sort_values("dataset", key=lambda d: d.map(list(d.unique()).index), kind="stable")
 
 
+def shown(parts: Iterable[pd.DataFrame], profile: str) -> str:
+    """Profiles whose runs a figure shows; the page's own where it shows none."""
+    return " and ".join(dict.fromkeys(name for here in parts for name in here.profile)) or profile
+
+
 def measure(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Accuracy or KL of Table 1: published rows, and ours below them, for both arms and their difference."""
     rows = []

@@ -42,7 +42,9 @@ const draw = () => {
     chart.append(drawn("text", { class: "sl-axis", x: LEFT - 6, y: y(v) + 4, "text-anchor": "end" }, text(v)));
   });
   steps.forEach((step, i) => {
-    if (i % every === 0) chart.append(drawn("text", { class: "sl-axis", x: x(i), y: H - BOTTOM + 18, "text-anchor": "middle" }, step));
+    const wide = i === steps.length - 1 && step.length > 5;  // it would be cut off at the right
+    const place = wide ? { x: W, "text-anchor": "end" } : { x: x(i), "text-anchor": "middle" };
+    if (i % every === 0) chart.append(drawn("text", { class: "sl-axis", y: H - BOTTOM + 18, ...place }, step));
   });
   chart.append(drawn("text", { class: "sl-axis", x: (LEFT + W - RIGHT) / 2, y: H - 6, "text-anchor": "middle" }, data.axis));
   series.forEach((s, j) => {
