@@ -295,6 +295,8 @@ def test_a_slider_moves_sentence_table_and_marker(runs, opened):
     assert float(page.locator("#what-if .sl-marker").get_attribute("x1")) > float(left)
     slider.press("End")
     assert says.inner_text() == "With all (47 to 63) annotations for each image, KL [nats] is 0.219."
+    ticks = page.locator("#what-if .sl-axis").all_text_contents()
+    assert ticks[-2:] == ["all", "annotations for each image"], "what stands in brackets has no room there"
     page.locator("#what-if select").select_option("1")
     assert "accuracy" in page.locator("#what-if caption").inner_text()
 

@@ -42,9 +42,8 @@ const draw = () => {
     chart.append(drawn("text", { class: "sl-axis", x: LEFT - 6, y: y(v) + 4, "text-anchor": "end" }, text(v)));
   });
   steps.forEach((step, i) => {
-    const wide = i === steps.length - 1 && step.length > 5;  // it would be cut off at the right
-    const place = wide ? { x: W, "text-anchor": "end" } : { x: x(i), "text-anchor": "middle" };
-    if (i % every === 0) chart.append(drawn("text", { class: "sl-axis", y: H - BOTTOM + 18, ...place }, step));
+    const short = `${step}`.split(" (")[0];  // what stands in brackets has no room there
+    if (i % every === 0) chart.append(drawn("text", { class: "sl-axis", x: x(i), y: H - BOTTOM + 18, "text-anchor": "middle" }, short));
   });
   chart.append(drawn("text", { class: "sl-axis", x: (LEFT + W - RIGHT) / 2, y: H - 6, "text-anchor": "middle" }, data.axis));
   series.forEach((s, j) => {
