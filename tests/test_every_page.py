@@ -1,4 +1,4 @@
-"""Every page of the built site in a browser, each loaded once on a desk and once on a phone."""
+"""Every page of the built site in a browser, each loaded once on a desk, on a tablet and on a phone."""
 
 import io
 from pathlib import Path
@@ -12,6 +12,7 @@ from softlabels.book import screens
 
 CHAPTERS = {path.stem for path in (paths.PROJECT / "book" / "chapters").glob("*.ipynb")}
 HEIGHT = 900  # pixels of a screen
+TABLET = 1024  # in width: with the left column, without the right one
 SCREENS = 8  # of that height
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 ALL_PICTURES = """async () => {
@@ -53,7 +54,7 @@ class Visit(NamedTuple):
     wrong: list[str]  # other hosts that were asked, files that were not there, errors
 
 
-@pytest.fixture(scope="module", params=screens.WIDTHS)
+@pytest.fixture(scope="module", params=(*screens.WIDTHS, TABLET))
 def visit(site: Path, browser, request: pytest.FixtureRequest) -> Visit:
     page = browser.new_page(viewport={"width": request.param, "height": HEIGHT})
     wrong: list[str] = []
