@@ -48,7 +48,7 @@ def _ending(change: Any) -> None:
 
 
 def _done(result: Any) -> None:
-    if _ASKED.is_set() and isinstance(result.error_in_exec, KeyboardInterrupt):
+    if _ASKED.is_set() and isinstance(getattr(result, "error_in_exec", None), KeyboardInterrupt):
         # Nobody awaits the answer, and an error would be reported with a traceback.
         result.error_in_exec = None
         Timer(0.1, os._exit, (130,)).start()  # when the answer is sent
