@@ -20,6 +20,9 @@ if BESIDE.is_dir():
 # The same arithmetic on every machine; a test of bfloat16 asks for it.
 os.environ.setdefault("SOFTLABELS_PRECISION", "fp32")
 
+# Bars are tested: whoever has turned them off in the shell has not meant these.
+os.environ.pop("TQDM_DISABLE", None)
+
 # Where CI is set a skipped test fails, but for these reasons: what a machine of others cannot get.
 ALLOWED_TO_SKIP = (
     "SOFTLABELS_DATA|data folder",  # data that is not published, or that only its owner may pass on
