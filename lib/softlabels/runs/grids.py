@@ -192,8 +192,7 @@ def _human_scratch(profile: str, seeds: Sequence[int]) -> list[Cell]:
     """From random weights to the end of the schedule, as in the paper's study of generalisation."""
     n = chosen(HUMAN, profile)
     s = n.scratch
-    fresh = replace(n, networks=(s.network,), pretraining={})
-    own = replace(fresh, epochs=s.epochs, lr=s.lr, recipe=s.recipe)
+    own = replace(n, networks=(s.network,), pretraining={}, epochs=s.epochs, lr=s.lr, recipe=s.recipe)
     every = _folds("human-scratch", own, seeds, {arm: HUMAN_ARMS[arm] for arm in s.folds})
     return [c for c in every if (c.config.fold - c.seed) % n.n_folds < s.folds[c.arm]]
 
