@@ -2,12 +2,13 @@
 
 import json
 import re
+import statistics
 from dataclasses import replace
 
 import pytest
 from softlabels.book import costs
 from softlabels.learning.config import RunConfig
-from softlabels.runs import grids, planning, records
+from softlabels.runs import evaluations, grids, planning, profiles, records
 
 DRAWN = records.SHELF.committed
 
@@ -95,6 +96,19 @@ def test_a_kind_that_was_timed_again_counts_by_that():
 def test_all_of_profile_laptop_is_ten_hours_of_two_cores_at_most():
     found = re.fullmatch(r"All of profile laptop .*: (\d+\.\d) hours of two cores\.", costs.whole())
     assert 5 < float(found[1]) <= 10
+
+
+def test_evaluations_are_said_beside_the_ten_hours():
+    every = [evaluations.read(path) for path in evaluations.SHELF.files(committed_only=True)]
+    found = re.fullmatch(
+        r"Evaluations \((.*)\) come on top: (\d+\.\d) hours of two cores\.", costs.measured()
+    )
+    counts = {words.split(" of ")[1]: int(words.split()[0]) for words in found[1].split(", ")}
+    assert sum(counts.values()) == len(every) and set(counts) == set(profiles.PLANS["laptop"])
+    suite = profiles.plan("laptop", "attacks").suite.id
+    timed = [e.seconds for e in every if e.suite == suite and e.environment["device"] == "cpu"]
+    attacks = counts["attacks"] * statistics.median(timed) / 7200  # most of it
+    assert 0.7 * float(found[2]) < attacks < float(found[2])
 
 
 def test_networks_are_compared_by_what_they_reach_in_their_time():

@@ -321,8 +321,10 @@ def test_the_course_in_words():
 
 
 def test_a_figure_names_every_profile_whose_runs_it_shows():
-    of_laptop, of_paper = (pd.DataFrame({"profile": [name] * 2}) for name in ("laptop", "paper"))
+    of_laptop, of_paper = (
+        pd.DataFrame({"profile": [name] * 2, "record": ["here", None]}) for name in ("laptop", "paper")
+    )
     assert table1.shown([of_laptop, of_paper, of_laptop], "laptop") == "laptop and paper"
-    assert table1.shown([of_laptop[:0]], "smoke") == "smoke"
+    assert table1.shown([of_paper[1:]], "smoke") == "smoke", "it shows no run"
     page = (paths.PROJECT / "book" / "chapters" / "03_table1.ipynb").read_text(encoding="utf-8")
     assert page.count("profile laptop and paper") == 2

@@ -99,9 +99,10 @@ CLAIMS = {claim.id: claim for claim in _read()}
 WORDS = ("reproduced", "contradicted", "undecided", "not tested")
 RULE = (
     "Every claim has one primary comparison, named beside the published value in `claims`: before its "
-    "runs, but for annot-mix, Figure 1 and text, some of whose records are older than the name. With the "
-    "95 % interval of its difference, a claim is *reproduced* where the interval lies on the claimed side "
-    "of zero; *contradicted* where it excludes everything from half the published effect upwards (where "
+    "runs, but for annot-mix, Figure 1 and text, some of whose records are older than the name; that a few "
+    "annotations are better than one was judged again on more folds, since four had left it undecided. With "
+    "the 95 % interval of its difference, a claim is *reproduced* where the interval lies on the claimed "
+    "side of zero; *contradicted* where it excludes everything from half the published effect upwards (where "
     "no number is published: where it lies on the other side of zero); *undecided* otherwise; and *not "
     "tested* without two pairs of competent runs. A claim of no difference is reproduced where the "
     "interval lies within a stated margin, and contradicted where it lies outside. Other settings are "

@@ -1,6 +1,7 @@
 """What the committed runs and the commands cost: minutes and machines, from records."""
 
 import json
+import statistics
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import pandas as pd
 from softlabels import paths
 from softlabels.analysis.formatting import NOTHING, markdown, number
 from softlabels.learning.models import VECTOR_NETWORKS
-from softlabels.runs import grids, planning, records
-from softlabels.runs.profiles import SEEDS
+from softlabels.runs import evaluations, grids, planning, records
+from softlabels.runs.profiles import PLANS, SEEDS, chosen
 from softlabels.runs.records import Record
 
 
@@ -97,6 +98,19 @@ def whole(profile: str = "laptop") -> str:
     return f"All of profile {profile} from nothing {runs}: {hours:.1f} hours of two cores."
 
 
+def measured(profile: str = "laptop") -> str:
+    """What a profile's evaluations take, each the median of its kind on a core; one sentence."""
+    every = list(map(evaluations.read, evaluations.SHELF.files(committed_only=True)))
+    seconds, names = 0.0, []
+    for kind, plan in chosen(PLANS, profile).items():
+        here = [e for e in every if e.suite == plan.suite.id]
+        on_core = [e.seconds * e.environment["threads"] for e in here if e.environment["device"] == "cpu"]
+        if on_core:
+            seconds += len(here) * statistics.median(on_core)
+            names.append(f"{len(here)} of {kind}")
+    return f"Evaluations ({', '.join(names)}) come on top: {seconds / 7200:.1f} hours of two cores."
+
+
 def on_gpu() -> str:
     """Markdown: on which machines the committed runs of GPUs were trained, and what they took."""
     every = map(records.read, records.SHELF.files(committed_only=True))
@@ -114,7 +128,13 @@ def page() -> str:
         f"{len(tried)} of {len(grids.grid('networks', 'laptop', [0]))} have a record, and "
         "`softlabels train --chapter networks --publish` trains what is missing:"
     )
-    tables = [whole(), markdown(by_chapter()), compared, markdown(tried), markdown(by_network(committed))]
+    tables = [
+        f"{whole()} {measured()}",
+        markdown(by_chapter()),
+        compared,
+        markdown(tried),
+        markdown(by_network(committed)),
+    ]
     return "\n\n".join(tables)
 
 

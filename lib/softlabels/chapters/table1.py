@@ -45,7 +45,10 @@ def collect(
 
 def shown(parts: Iterable[pd.DataFrame], profile: str) -> str:
     """Profiles whose runs a figure shows; the page's own where it shows none."""
-    return " and ".join(dict.fromkeys(name for here in parts for name in here.profile)) or profile
+    return (
+        " and ".join(dict.fromkeys(name for here in parts for name in here.profile[here.record.notna()]))
+        or profile
+    )
 
 
 def measure(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
